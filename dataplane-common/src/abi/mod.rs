@@ -1,0 +1,25 @@
+//! Layout of everything that lives in maps: the contract between the kernel programs, the agent
+//! and the CNI plugin.
+//!
+//! Rules: `#[repr(C)]`, no padding that is not named, no `bool`, `enum`, `usize` or `Option`, any
+//! bit pattern valid, and a size assert beside each type. Values that stand in packets (addresses,
+//! ports) are byte arrays in network order; counters and identifiers are in the host's order.
+
+mod addr;
+mod backend;
+mod config;
+mod counter;
+mod flow;
+pub mod names;
+mod pod;
+mod service;
+#[cfg(feature = "user")]
+mod user;
+
+pub use addr::{Addr, Address, Family, Port, Proto};
+pub use backend::{Backend, BackendId, BackendState, Scopes, Slot};
+pub use config::{Delivery, HAIRPIN_V4, HAIRPIN_V6, NodeConfig};
+pub use counter::{Counter, DropReason, PathTaken};
+pub use flow::{FlowEntry, FlowFlags, FlowKey};
+pub use pod::{Link, Meta, Pod, PodFlags};
+pub use service::{FrontendKey, FrontendKind, Service, ServiceFlags, ServiceId};

@@ -1,0 +1,66 @@
+//! Names and sizes of maps, programs and pins.
+//!
+//! ```text
+//! <bpf root>/abi-1/maps/<map>            maps
+//! <bpf root>/abi-1/programs/<program>    programs, which the CNI plugin attaches to new pods
+//! <bpf root>/abi-1/links/<device>-<in|out>   TCX links (kernels without TCX: the device's own filters)
+//! ```
+
+/// Number of the layout that this crate describes; another number is another folder of pins.
+pub const ABI: u32 = 1;
+
+/// Hash, [`super::FrontendKey`] to [`super::Service`], not preallocated: a replaced value is freed
+/// after a grace period instead of being reused under a reader.
+pub const SERVICES: &str = "services";
+/// Array of [`super::Slot`].
+pub const SLOTS: &str = "slots";
+/// Array of [`super::Backend`], by [`super::BackendId`].
+pub const BACKENDS: &str = "backends";
+/// LRU hash, `FlowKey<[u8; 4]>` to `FlowEntry<[u8; 4]>`.
+pub const FLOWS4: &str = "flows4";
+/// LRU hash, `FlowKey<[u8; 16]>` to `FlowEntry<[u8; 16]>`.
+pub const FLOWS6: &str = "flows6";
+/// Hash, [`super::Addr`] to [`super::Pod`].
+pub const PODS: &str = "pods";
+/// Hash, interface index to [`super::Link`].
+pub const LINKS: &str = "links";
+/// Per-CPU array of u64, by [`super::Counter::index`].
+pub const COUNTERS: &str = "counters";
+/// Array of one [`super::Meta`].
+pub const META: &str = "meta";
+
+/// Every map that is pinned.
+pub const MAPS: [&str; 9] =
+    [SERVICES, SLOTS, BACKENDS, FLOWS4, FLOWS6, PODS, LINKS, COUNTERS, META];
+
+/// tc program at the host side of a pod's link, ingress: what the pod sends.
+pub const FROM_POD: &str = "from_pod";
+/// tc program at the host side of a pod's link, egress: what the stack hands to the pod.
+pub const TO_POD: &str = "to_pod";
+/// tc program at an uplink or tunnel, ingress.
+pub const FROM_NETDEV: &str = "from_netdev";
+
+/// Every program that is pinned.
+pub const PROGRAMS: [&str; 3] = [FROM_POD, TO_POD, FROM_NETDEV];
+
+/// Read-only global that holds [`super::NodeConfig`].
+pub const CONFIG: &str = "CONFIG";
+
+/// Most frontends.
+pub const MAX_SERVICES: u32 = 65_536;
+/// Most slots over all extents.
+pub const MAX_SLOTS: u32 = 262_144;
+/// Most backends over all ServicePorts.
+pub const MAX_BACKENDS: u32 = 262_144;
+/// Most conntrack entries of one family, two for each flow.
+pub const MAX_FLOWS: u32 = 262_144;
+/// Most addresses of local pods.
+pub const MAX_PODS: u32 = 8_192;
+/// Most devices packets leave by.
+pub const MAX_LINKS: u32 = 1_024;
+
+/// Priority of our filters where TCX is missing: behind nobody who asks for an early place, ahead
+/// of those who leave the choice to the kernel (which counts down from 49152).
+pub const TC_PRIORITY: u16 = 0x5747;
+/// Handle of our filters where TCX is missing.
+pub const TC_HANDLE: u32 = 0x5747;

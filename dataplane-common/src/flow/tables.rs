@@ -1,0 +1,68 @@
+//! What decisions read and write: maps in the kernel, ordinary collections in tests and tools.
+
+use crate::abi::{
+    Address, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey, Link, Pod, Service, Slot,
+};
+
+/// What a NOEXIST insert came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// The entry is in.
+    Yes,
+    /// The key has an entry already.
+    Exists,
+    /// The table takes no more.
+    Full,
+}
+
+/// Conntrack of one family. Methods take `&self` because other CPUs write too.
+pub trait FlowTable<A: Address> {
+    /// The entry of a key.
+    fn flow(&self, key: &FlowKey<A>) -> Option<FlowEntry<A>>;
+    /// Puts an entry where there is none (`BPF_NOEXIST`).
+    fn insert_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> Inserted;
+    /// Replaces an entry that is there (`BPF_EXIST`); nothing where there is none.
+    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>);
+    /// Takes an entry out, if there is one.
+    fn remove_flow(&self, key: &FlowKey<A>);
+}
+
+/// All tables a packet of one family may meet.
+pub trait Tables<A: Address>: FlowTable<A> {
+    /// What a frontend stands for.
+    fn service(&self, key: &FrontendKey) -> Option<Service>;
+    /// The slot at an index.
+    fn slot(&self, index: u32) -> Option<Slot>;
+    /// The state of a backend.
+    fn backend(&self, id: BackendId) -> Option<Backend>;
+    /// The pod of this node that has an address.
+    fn pod(&self, addr: A) -> Option<Pod>;
+    /// A device packets leave by.
+    fn link(&self, ifindex: u32) -> Option<Link>;
+    /// Where the host would route a packet that came in by the device at hand.
+    fn route(&self, key: &FlowKey<A>) -> Route<A>;
+    /// Adds one to a counter.
+    fn count(&self, counter: Counter);
+}
+
+/// What the host's routing table says of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route<A> {
+    /// Out by a device, to a next hop.
+    Via {
+        /// The device's index.
+        ifindex: u32,
+        /// The neighbour to hand it to; the destination itself where it is on the link.
+        next_hop: A,
+    },
+    /// Not by forwarding: a local address, no route, or anything else the stack shall judge.
+    Stack,
+}
+
+/// Clock and random numbers, inputs like all others.
+pub trait Env {
+    /// Seconds of the monotonic clock.
+    fn now(&self) -> u32;
+    /// 32 random bits.
+    fn random(&self) -> u32;
+}
