@@ -1,1 +1,13 @@
-//! agent.
+//! Waggle's node agent: objects of a cluster in, service tables, programs and routes of a node out.
+//!
+//! ```text
+//! manifests -> k8s (objects -> specs) -> state (choice of endpoints) -> reconcile (plan) -> maps
+//!                                                  |
+//!                                  own Node: uplink, node_file    other Nodes: peers (routes)
+//! ```
+//!
+//! [`run`] ties the parts together, [`loader`] brings the kernel programs and tables that they
+//! write to, and [`status`] and [`cleanup`] work on what is pinned, without an agent.
+
+pub mod cli;
+pub mod config;
