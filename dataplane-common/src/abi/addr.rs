@@ -26,26 +26,46 @@ pub trait Address: Copy + Debug + PartialEq + Eq + PartialOrd + Ord + core::hash
     /// The family the address belongs to.
     const FAMILY: Family;
 
+    /// Stands for the client where a flow's backend is its own client.
+    const HAIRPIN: Self;
+
     /// The address in the form that control tables share.
     fn widen(self) -> Addr;
+
+    /// The address out of the form that control tables share; of another family's, what stands in
+    /// its last bytes.
+    fn narrow(addr: Addr) -> Self;
 }
 
 impl Address for [u8; 4] {
     const FAMILY: Family = Family::V4;
+    const HAIRPIN: Self = super::HAIRPIN_V4;
 
     #[inline(always)]
     fn widen(self) -> Addr {
         let [a, b, c, d] = self;
         Addr([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d])
     }
+
+    #[inline(always)]
+    fn narrow(addr: Addr) -> Self {
+        let [.., a, b, c, d] = addr.0;
+        [a, b, c, d]
+    }
 }
 
 impl Address for [u8; 16] {
     const FAMILY: Family = Family::V6;
+    const HAIRPIN: Self = super::HAIRPIN_V6;
 
     #[inline(always)]
     fn widen(self) -> Addr {
         Addr(self)
+    }
+
+    #[inline(always)]
+    fn narrow(addr: Addr) -> Self {
+        addr.0
     }
 }
 

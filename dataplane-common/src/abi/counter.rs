@@ -15,6 +15,8 @@ pub enum DropReason {
     RewriteFailed,
     /// An ICMP error could not be built.
     AnswerFailed,
+    /// The traffic policy is Local and no backend is.
+    NoLocalBackend,
 }
 
 /// What became of a packet that was not dropped.
@@ -49,7 +51,7 @@ pub enum Counter {
 
 impl Counter {
     /// Every counter, in the order of its index.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Path(PathTaken::Passed),
         Self::Path(PathTaken::Stack),
         Self::Path(PathTaken::Peer),
@@ -64,6 +66,7 @@ impl Counter {
         Self::Drop(DropReason::AnswerFailed),
         Self::NewFlow,
         Self::FlowRaceLost,
+        Self::Drop(DropReason::NoLocalBackend),
     ];
 
     /// The counter's index in the map.
@@ -85,6 +88,7 @@ impl Counter {
             Self::Drop(DropReason::AnswerFailed) => 11,
             Self::NewFlow => 12,
             Self::FlowRaceLost => 13,
+            Self::Drop(DropReason::NoLocalBackend) => 14,
         }
     }
 
@@ -106,6 +110,7 @@ impl Counter {
             Self::Drop(DropReason::AnswerFailed) => "drop_answer_failed",
             Self::NewFlow => "new_flow",
             Self::FlowRaceLost => "flow_race_lost",
+            Self::Drop(DropReason::NoLocalBackend) => "drop_no_local_backend",
         }
     }
 }
@@ -117,6 +122,6 @@ mod tests {
     #[test]
     fn every_counter_stands_at_its_index() {
         let indexes: Vec<_> = Counter::ALL.iter().map(|counter| counter.index()).collect();
-        assert_eq!(indexes, (0..14).collect::<Vec<u32>>());
+        assert_eq!(indexes, (0..15).collect::<Vec<u32>>());
     }
 }

@@ -73,6 +73,8 @@ impl FlowFlags {
     pub const PEER_FIN: Self = Self(16);
     /// TCP: one direction sent RST.
     pub const RST: Self = Self(32);
+    /// The translated destination is no pod of this node, so delivery asks the routing table.
+    pub const REMOTE: Self = Self(64);
 
     /// Whether all of `flags` are set.
     #[must_use]
@@ -86,6 +88,26 @@ impl FlowFlags {
     #[inline(always)]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// `flags` where `condition` holds, else none.
+    #[must_use]
+    #[inline(always)]
+    pub const fn when(condition: bool, flags: Self) -> Self {
+        if condition { flags } else { Self(0) }
+    }
+}
+
+impl FlowFlags {
+    /// The same flow's flags as the other direction's entry has them.
+    #[must_use]
+    #[inline(always)]
+    pub const fn seen_from_sibling(self) -> Self {
+        let shared = self.0 & (Self::BYPASS.0 | Self::REPLIED.0 | Self::RST.0);
+        Self(shared)
+            .union(Self::when(!self.has(Self::REVERSE), Self::REVERSE))
+            .union(Self::when(self.has(Self::FIN), Self::PEER_FIN))
+            .union(Self::when(self.has(Self::PEER_FIN), Self::FIN))
     }
 }
 
@@ -105,6 +127,14 @@ impl<A: Address> FlowEntry<A> {
     pub fn translated(&self, proto: Proto) -> FlowKey<A> {
         let Self { src, dst, sport, dport, .. } = *self;
         FlowKey { src, dst, sport, dport, proto, reserved: [0; 3] }
+    }
+
+    /// The flow's other entry, where this one stands at `key`.
+    #[must_use]
+    #[inline(always)]
+    pub fn sibling_entry(&self, key: &FlowKey<A>) -> Self {
+        let FlowKey { src, dst, sport, dport, .. } = key.turned();
+        Self { src, dst, sport, dport, flags: self.flags.seen_from_sibling(), ..*self }
     }
 
     /// The key of the flow's other entry.

@@ -23,6 +23,9 @@ const _: () = assert!(size_of::<FrontendKey>() == 20 && align_of::<FrontendKey>(
 pub enum FrontendKind {
     /// The key's address is the packet's destination.
     Exact,
+    /// The key's address alone, with port and protocol zero and an empty value: some port of it is
+    /// served. Tells fragments without ports that they are meant for a frontend.
+    Address,
 }
 
 impl FrontendKind {
@@ -32,6 +35,7 @@ impl FrontendKind {
     pub const fn number(self) -> u8 {
         match self {
             Self::Exact => 0,
+            Self::Address => 1,
         }
     }
 }
@@ -44,7 +48,7 @@ pub struct ServiceId(pub u32);
 /// Value of the hash `services`.
 ///
 /// The ServicePort's backends are one run of `slots`, its extent: first those only in the Local
-/// set, then those in both, then those only in the Cluster set. So Local is
+/// set, then those in both, then those only in the Cluster set, then those in none. So Local is
 /// `[base, base + local_count)` and Cluster is `[base + cluster_offset, .. + cluster_count)`.
 /// All frontends of a ServicePort share one extent, and one write of this value switches a
 /// frontend to another.
@@ -65,8 +69,9 @@ pub struct Service {
     pub affinity_seconds: u32,
     /// See [`ServiceFlags`].
     pub flags: ServiceFlags,
-    /// Zero.
-    pub reserved: u32,
+    /// How many backends stand behind both sets: they keep the flows they have and take no new ones.
+    /// For the agent alone, which finds them again after a restart.
+    pub terminating_count: u32,
 }
 
 const _: () = assert!(size_of::<Service>() == 32 && align_of::<Service>() == 4);

@@ -1,7 +1,37 @@
-//! What becomes of a packet.
+//! What becomes of a packet: one function for each hook, and the steps they share.
+//!
+//! ```text
+//! from_pod     hairpin::undo -> conntrack::find ----------------------> deliver
+//!                                   | miss: select -> create -------------^
+//! from_netdev                   conntrack::find -> deliver (to local clients of bypass flows)
+//! to_pod                        conntrack::find -> reverse translation, hairpin::apply
+//! ```
+//!
+//! A flow is delivered one of two ways, chosen when it is created. *Bypass*: the first hook does
+//! all translation and redirects. *Stack*: the first hook translates what clients send, the last
+//! hook (`to_pod`) what they are answered, so that the host's stack and its netfilter see client
+//! and backend in both directions. `to_pod` completes any flow of ours that reaches it, so a packet
+//! of a bypass flow may always be left to the stack as well.
 
+mod arrival;
+mod conntrack;
+mod create;
+mod deliver;
+#[cfg(test)]
+mod fake;
+mod from_netdev;
+mod from_pod;
+mod hairpin;
+#[cfg(test)]
+mod races;
+mod select;
 mod tables;
+mod to_pod;
 mod verdict;
 
+pub use arrival::Arrival;
+pub use from_netdev::from_netdev;
+pub use from_pod::from_pod;
 pub use tables::{Env, FlowTable, Inserted, Route, Tables};
+pub use to_pod::to_pod;
 pub use verdict::{Answer, Related, Rewrite, Verdict};

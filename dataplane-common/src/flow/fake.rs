@@ -1,0 +1,154 @@
+//! Tables of ordinary collections, for this crate's own tests.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use super::{Env, FlowTable, Inserted, Route, Tables};
+use crate::abi::{
+    Address, Backend, BackendId, BackendState, Counter, FlowEntry, FlowKey, FrontendKey,
+    FrontendKind, Link, Pod, Port, Proto, Scopes, Service, Slot,
+};
+
+/// Tables of one family.
+pub(crate) struct Fake<A> {
+    pub(crate) flows: Mutex<BTreeMap<FlowKey<A>, FlowEntry<A>>>,
+    pub(crate) counted: Mutex<BTreeMap<Counter, u64>>,
+    pub(crate) pods: Mutex<BTreeMap<A, Pod>>,
+    pub(crate) links: Mutex<BTreeMap<u32, Link>>,
+    pub(crate) routes: Mutex<BTreeMap<A, Route<A>>>,
+    backends: Mutex<BTreeMap<BackendId, Backend>>,
+    services: Mutex<BTreeMap<FrontendKey, Service>>,
+    slots: Mutex<BTreeMap<u32, Slot>>,
+}
+
+impl<A> Default for Fake<A> {
+    fn default() -> Self {
+        Self {
+            flows: Mutex::default(),
+            counted: Mutex::default(),
+            pods: Mutex::default(),
+            links: Mutex::default(),
+            routes: Mutex::default(),
+            backends: Mutex::default(),
+            services: Mutex::default(),
+            slots: Mutex::default(),
+        }
+    }
+}
+
+/// A slot as [`Fake::add_slot`] takes it, of generation 1.
+pub(crate) fn backend_slot<A: Address>(addr: A, port: u16, backend: u32) -> Slot {
+    Slot { addr: addr.widen(), port: Port::new(port), generation: 1, backend: BackendId(backend) }
+}
+
+impl<A: Address> Fake<A> {
+    pub(crate) fn add_service(&self, vip: A, port: u16, proto: Proto, service: Service) {
+        let key = |port, proto, kind: FrontendKind| FrontendKey {
+            addr: vip.widen(),
+            port,
+            proto,
+            kind: kind.number(),
+        };
+        let mut services = self.services.lock().unwrap();
+        services.insert(key(Port::new(port), proto, FrontendKind::Exact), service);
+        services.insert(key(Port::new(0), Proto(0), FrontendKind::Address), Service::default());
+    }
+
+    pub(crate) fn add_slot(&self, index: u32, slot: Slot) {
+        self.set_backend(slot.backend, BackendState::Active);
+        self.slots.lock().unwrap().insert(index, slot);
+    }
+
+    pub(crate) fn set_backend(&self, id: BackendId, state: BackendState) {
+        let backend = Backend {
+            generation: 1,
+            state: state.number(),
+            scopes: Scopes::LOCAL.union(Scopes::CLUSTER),
+        };
+        self.backends.lock().unwrap().insert(id, backend);
+    }
+
+    pub(crate) fn add_pod(&self, addr: A, pod: Pod) {
+        self.pods.lock().unwrap().insert(addr, pod);
+    }
+}
+
+impl<A: Address> FlowTable<A> for Fake<A> {
+    fn flow(&self, key: &FlowKey<A>) -> Option<FlowEntry<A>> {
+        self.flows.lock().unwrap().get(key).copied()
+    }
+
+    fn insert_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> Inserted {
+        let mut flows = self.flows.lock().unwrap();
+        if flows.contains_key(key) {
+            return Inserted::Exists;
+        }
+        flows.insert(*key, *entry);
+        Inserted::Yes
+    }
+
+    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) {
+        if let Some(there) = self.flows.lock().unwrap().get_mut(key) {
+            *there = *entry;
+        }
+    }
+
+    fn remove_flow(&self, key: &FlowKey<A>) {
+        self.flows.lock().unwrap().remove(key);
+    }
+}
+
+impl<A: Address> Tables<A> for Fake<A> {
+    fn service(&self, key: &FrontendKey) -> Option<Service> {
+        self.services.lock().unwrap().get(key).copied()
+    }
+
+    fn slot(&self, index: u32) -> Option<Slot> {
+        self.slots.lock().unwrap().get(&index).copied()
+    }
+
+    fn backend(&self, id: BackendId) -> Option<Backend> {
+        self.backends.lock().unwrap().get(&id).copied()
+    }
+
+    fn pod(&self, addr: A) -> Option<Pod> {
+        self.pods.lock().unwrap().get(&addr).copied()
+    }
+
+    fn link(&self, ifindex: u32) -> Option<Link> {
+        self.links.lock().unwrap().get(&ifindex).copied()
+    }
+
+    fn route(&self, key: &FlowKey<A>) -> Route<A> {
+        self.routes.lock().unwrap().get(&key.dst).copied().unwrap_or(Route::Stack)
+    }
+
+    fn count(&self, counter: Counter) {
+        *self.counted.lock().unwrap().entry(counter).or_default() += 1;
+    }
+}
+
+/// A clock that stands and a random number that is always the same.
+pub(crate) struct FixedEnv {
+    pub(crate) now: u32,
+    pub(crate) random: u32,
+}
+
+impl Env for FixedEnv {
+    fn now(&self) -> u32 {
+        self.now
+    }
+
+    fn random(&self) -> u32 {
+        self.random
+    }
+}
+
+/// Whether each entry's sibling is there and names it as its own: no half flow.
+pub(crate) fn orphans<A: Address>(tables: &Fake<A>) -> Vec<FlowKey<A>> {
+    let flows = tables.flows.lock().unwrap();
+    let whole = |key: &FlowKey<A>, entry: &FlowEntry<A>| {
+        flows.get(&entry.sibling(key.proto)).is_some_and(|other| other.sibling(key.proto) == *key)
+    };
+    flows.iter().filter(|(key, entry)| !whole(key, entry)).map(|(key, _)| *key).collect()
+}

@@ -1,0 +1,27 @@
+//! Last hook of what the host's stack hands to a pod of this node.
+
+use super::{Env, Tables, Verdict, conntrack, deliver::stack, hairpin};
+use crate::abi::{Address, FlowFlags};
+use crate::packet::{Bytes, Packet, Transport};
+
+/// Decides about a packet that a pod is about to get from the stack: answers become the frontend's,
+/// and a pod that is its own backend does not see itself as the peer.
+#[inline(always)]
+pub fn to_pod<A: Address>(
+    packet: &Packet<A>,
+    _bytes: &impl Bytes,
+    tables: &impl Tables<A>,
+    env: &impl Env,
+) -> Verdict<A> {
+    match packet.transport {
+        Transport::Tcp(_) | Transport::Udp { .. } => {}
+        Transport::Icmp { .. } => return Verdict::Pass,
+        Transport::LaterFragment | Transport::Other => return Verdict::Pass,
+    }
+    match conntrack::find(&packet.key, packet, tables, env) {
+        Some(entry) if entry.flags.has(FlowFlags::REVERSE) => {
+            stack(packet, entry.translated(packet.key.proto))
+        }
+        Some(_) | None => stack(packet, hairpin::apply(packet.key)),
+    }
+}
