@@ -1,1 +1,30 @@
-//! hostnet.
+//! The host's network as the agent and the CNI plugin need it: namespaces, links, addresses,
+//! routes, neighbours, sysctls, and the hooks that kernel programs are attached to.
+//!
+//! Functions take the [`Netlink`] of the namespace they act in, so that each call shows where it
+//! acts. Whatever has an `ensure` may be repeated; whatever is gone already is not an error.
+//! Futures need a tokio runtime, current-thread is enough.
+//!
+//! ```text
+//! netns ── opens ──> netlink ── used by ──> link, addr, route, neigh
+//!   '── runs closures inside ──> sysctl          hook <── pins
+//! ```
+
+pub mod addr;
+mod bpf;
+mod error;
+pub mod hook;
+pub mod link;
+mod mac;
+pub mod neigh;
+mod netlink;
+pub mod netns;
+mod pins;
+pub mod route;
+pub mod sysctl;
+
+pub use error::{Cause, Error, Result};
+pub use mac::Mac;
+pub use netlink::Netlink;
+pub use netns::NetNs;
+pub use pins::Pins;

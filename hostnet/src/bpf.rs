@@ -1,0 +1,88 @@
+//! The one question about a link that aya does not ask: which device it is attached to.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const BPF_LINK_TYPE_TCX: u32 = 11;
+/// Size of [`LinkInfo`].
+const LINK_INFO_SIZE: u32 = 24;
+const _: () = assert!(size_of::<LinkInfo>() == LINK_INFO_SIZE as usize);
+
+/// What the kernel says of a TCX link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TcxLink {
+    /// The attached program.
+    pub(crate) program: u32,
+    /// The device it is attached to, 0 when that is gone.
+    pub(crate) ifindex: u32,
+}
+
+/// Leading part of `union bpf_attr` for `BPF_OBJ_GET`.
+#[repr(C)]
+struct ObjectGet {
+    path: u64,
+    fd: u32,
+    flags: u32,
+}
+
+/// Leading part of `union bpf_attr` for `BPF_OBJ_GET_INFO_BY_FD`.
+#[repr(C)]
+struct ObjectInfo {
+    fd: u32,
+    length: u32,
+    info: u64,
+}
+
+/// Leading part of `struct bpf_link_info`, with the union's variant for TCX.
+#[repr(C)]
+#[derive(Default)]
+struct LinkInfo {
+    kind: u32,
+    id: u32,
+    program: u32,
+    reserved: u32,
+    ifindex: u32,
+    attach_type: u32,
+}
+
+/// Reads the link that is pinned at a path.
+pub(crate) fn tcx_link(pin: &Path) -> io::Result<TcxLink> {
+    let path = CString::new(pin.as_os_str().as_bytes())?;
+    let request = ObjectGet { path: path.as_ptr() as u64, fd: 0, flags: 0 };
+    let fd = bpf(BPF_OBJ_GET, &request)?;
+    // SAFETY: the kernel has just made this descriptor for us, and nobody else knows of it.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    let LinkInfo { kind, program, ifindex, .. } = info(&fd)?;
+    if kind != BPF_LINK_TYPE_TCX {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    Ok(TcxLink { program, ifindex })
+}
+
+fn info(fd: &OwnedFd) -> io::Result<LinkInfo> {
+    let mut info = LinkInfo::default();
+    let request = ObjectInfo {
+        fd: fd.as_raw_fd().cast_unsigned(),
+        length: LINK_INFO_SIZE,
+        info: &raw mut info as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &request)?;
+    Ok(info)
+}
+
+fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<RawFd> {
+    // SAFETY: `attributes` is the command's part of `union bpf_attr`, its size is given, and what
+    // it points to outlives the call; the kernel checks the rest.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size_of::<T>())
+    };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    RawFd::try_from(answer).map_err(io::Error::other)
+}

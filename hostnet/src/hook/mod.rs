@@ -1,0 +1,157 @@
+//! Hooks: where a device hands its packets to a program.
+//!
+//! The kernel has two ways. TCX links (from Linux 6.6) are pinned, replaced atomically and gone
+//! with their pin. Before, a program is a filter of the device's clsact qdisc, and ours is
+//! known by its priority and handle. [`attach`] takes the first where the kernel has it.
+//!
+//! Everything acts in the calling thread's network namespace, because the kernel resolves a
+//! device there.
+
+mod filter;
+mod list;
+mod tcx;
+
+use std::path::Path;
+
+use aya::programs::links::LinkError;
+use aya::programs::tc::TcError;
+use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
+
+use crate::error::{Cause, During as _, Result};
+
+pub use list::{Attachment, filters, pinned};
+
+/// Which packets of a device a program sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// Those that come in by the device.
+    Ingress,
+    /// Those that leave by the device.
+    Egress,
+}
+
+/// How a program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mechanism {
+    /// A pinned TCX link.
+    Tcx,
+    /// A filter of the clsact qdisc.
+    Filter,
+}
+
+/// Which mechanisms may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Choice {
+    /// TCX where the kernel has it, else a filter.
+    #[default]
+    Best,
+    /// A filter in any case.
+    Filter,
+}
+
+/// A device's hook, and where its link is pinned.
+#[derive(Clone, Copy, Debug)]
+pub struct Hook<'a> {
+    /// The device's name.
+    pub device: &'a str,
+    /// Which packets.
+    pub direction: Direction,
+    /// The link's pin; see [`crate::Pins::link`].
+    pub pin: &'a Path,
+}
+
+impl Direction {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Ingress, Self::Egress];
+
+    /// The direction's name in pins.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingress => "in",
+            Self::Egress => "out",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|direction| direction.as_str() == name)
+    }
+
+    const fn attach_type(self) -> TcAttachType {
+        match self {
+            Self::Ingress => TcAttachType::Ingress,
+            Self::Egress => TcAttachType::Egress,
+        }
+    }
+}
+
+/// Attaches a loaded program, in the place of one that was attached here before, and says how.
+/// The program stays attached when the process ends.
+///
+/// # Errors
+/// When the device does not exist, the pin cannot be made, or the kernel refuses the program.
+pub fn attach(program: &mut SchedClassifier, hook: Hook<'_>, choice: Choice) -> Result<Mechanism> {
+    if choice == Choice::Best && tcx::attach(program, hook)? {
+        // A filter of ours may be here from a time of another choice; it must not run twice.
+        filter::detach(hook)?;
+        return Ok(Mechanism::Tcx);
+    }
+    filter::attach(program, hook)?;
+    tcx::detach(hook)?;
+    Ok(Mechanism::Filter)
+}
+
+/// Attaches the program that is pinned at a path; else like [`attach`].
+///
+/// # Errors
+/// [`crate::Error::is_absent`] of the program when nothing is pinned there; else like [`attach`].
+pub fn attach_pinned(program: &Path, hook: Hook<'_>, choice: Choice) -> Result<Mechanism> {
+    let mut program = SchedClassifier::from_pin(program)
+        .during("open", format_args!("program {}", program.display()))?;
+    attach(&mut program, hook, choice)
+}
+
+/// Detaches what [`attach`] attached, by either mechanism; says whether anything was.
+///
+/// # Errors
+/// The kernel's, unless it says that there is nothing, or no such device.
+pub fn detach(hook: Hook<'_>) -> Result<bool> {
+    let had_link = tcx::detach(hook)?;
+    let had_filter = filter::detach(hook)?;
+    Ok(had_link || had_filter)
+}
+
+impl std::fmt::Display for Hook<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let direction = match self.direction {
+            Direction::Ingress => "ingress",
+            Direction::Egress => "egress",
+        };
+        write!(f, "program at {direction} of {}", self.device)
+    }
+}
+
+impl From<ProgramError> for Cause {
+    fn from(error: ProgramError) -> Self {
+        match error {
+            ProgramError::SyscallError(call) => call.io_error.into(),
+            ProgramError::IOError(error) | ProgramError::TcError(TcError::IoError(error)) => {
+                error.into()
+            }
+            ProgramError::NetlinkError(error)
+            | ProgramError::TcError(TcError::NetlinkError(error)) => {
+                error.raw_os_error().map_or_else(|| Self::Message(error.to_string()), Self::Errno)
+            }
+            other => Self::Message(other.to_string()),
+        }
+    }
+}
+
+impl From<LinkError> for Cause {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::SyscallError(call) => call.io_error.into(),
+            other => Self::Message(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Links: devices of a namespace, and veth pairs between two.
+
+use std::os::fd::{AsFd as _, AsRawFd as _};
+
+use futures_util::TryStreamExt as _;
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
+
+use crate::error::{During as _, Result, unless_absent};
+use crate::mac::Mac;
+use crate::netlink::Netlink;
+use crate::netns::NetNs;
+
+/// A device, as the kernel describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its index.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Its driver, like `veth` or `bridge`; hardware and loopback have none.
+    pub kind: Option<String>,
+    /// Its hardware address; devices without Ethernet header have none.
+    pub mac: Option<Mac>,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+    /// Whether it was switched on.
+    pub is_up: bool,
+    /// Whether it is the loopback device.
+    pub is_loopback: bool,
+    /// Its alias: free text that says what it is for.
+    pub alias: Option<String>,
+    /// The index of the device it is a port of, like a bridge.
+    pub controller: Option<u32>,
+    /// For a veth, the index of its peer, in the peer's own namespace.
+    pub peer: Option<u32>,
+}
+
+/// A veth pair to be made, both ends at their places from the first moment.
+#[derive(Clone, Copy, Debug)]
+pub struct VethPair<'a> {
+    /// Name of the host's end.
+    pub host_name: &'a str,
+    /// Hardware address of the host's end. Given, because udev replaces one that the kernel chose.
+    pub host_mac: Mac,
+    /// Alias of the host's end.
+    pub alias: &'a str,
+    /// Name of the pod's end.
+    pub pod_name: &'a str,
+    /// Hardware address of the pod's end.
+    pub pod_mac: Mac,
+    /// Where the pod's end is.
+    pub namespace: &'a NetNs,
+    /// MTU of both ends.
+    pub mtu: u32,
+}
+
+impl VethPair<'_> {
+    /// Makes the pair by one request and returns the host's end, which is up. The pod's end is
+    /// down: the kernel refuses to make it otherwise.
+    ///
+    /// # Errors
+    /// [`crate::Error::is_taken`] when either name exists at its place.
+    pub async fn create(&self, netlink: &Netlink) -> Result<Link> {
+        let object = format_args!("veth pair {} and {}", self.host_name, self.pod_name);
+        let message = LinkMessageBuilder::<LinkVeth>::new(self.host_name, self.pod_name)
+            .address(self.host_mac.0.to_vec())
+            .alias(self.alias)
+            .mtu(self.mtu)
+            .up()
+            .set_info_data(InfoData::Veth(InfoVeth::Peer(self.peer())))
+            .build();
+        netlink.0.link().add(message).execute().await.during("create", object)?;
+        require(netlink, self.host_name).await
+    }
+
+    fn peer(&self) -> LinkMessage {
+        LinkMessageBuilder::<LinkUnspec>::default()
+            .name(self.pod_name)
+            .address(self.pod_mac.0.to_vec())
+            .mtu(self.mtu)
+            .setns_by_fd(self.namespace.as_fd().as_raw_fd())
+            .build()
+    }
+}
+
+/// The device of a name, if there is one.
+///
+/// # Errors
+/// The kernel's, unless it says that there is none.
+pub async fn find(netlink: &Netlink, name: &str) -> Result<Option<Link>> {
+    match require(netlink, name).await {
+        Ok(link) => Ok(Some(link)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The device of a name.
+///
+/// # Errors
+/// [`crate::Error::is_absent`] when there is none.
+pub async fn require(netlink: &Netlink, name: &str) -> Result<Link> {
+    let answer = netlink.0.link().get().match_name(name).execute().try_next().await;
+    let message = answer.during("find", format_args!("link {name}"))?;
+    message.map(Link::from).ok_or(crate::Cause::Errno(libc::ENODEV)).during("find", name)
+}
+
+/// Every device of the namespace.
+///
+/// # Errors
+/// The kernel's.
+pub async fn list(netlink: &Netlink) -> Result<Vec<Link>> {
+    let answer = netlink.0.link().get().execute().map_ok(Link::from).try_collect().await;
+    answer.during("list", "links")
+}
+
+/// Switches a device on.
+///
+/// # Errors
+/// The kernel's.
+pub async fn set_up(netlink: &Netlink, index: u32) -> Result<()> {
+    let message = LinkUnspec::new_with_index(index).up().build();
+    let answer = netlink.0.link().set(message).execute().await;
+    answer.during("switch on", format_args!("link {index}"))
+}
+
+/// Deletes a device, and its peer if it is a veth; says whether it was there.
+///
+/// # Errors
+/// The kernel's, unless it says that there is none.
+pub async fn delete(netlink: &Netlink, name: &str) -> Result<bool> {
+    let Some(link) = find(netlink, name).await? else { return Ok(false) };
+    let answer = netlink.0.link().del(link.index).execute().await;
+    unless_absent(answer.during("delete", format_args!("link {name}")))
+}
+
+impl From<LinkMessage> for Link {
+    fn from(message: LinkMessage) -> Self {
+        let flags = message.header.flags;
+        let mut link = Self {
+            index: message.header.index,
+            name: String::new(),
+            kind: None,
+            mac: None,
+            mtu: 0,
+            is_up: flags.contains(LinkFlags::Up),
+            is_loopback: flags.contains(LinkFlags::Loopback),
+            alias: None,
+            controller: None,
+            peer: None,
+        };
+        message.attributes.into_iter().for_each(|attribute| link.take(attribute));
+        if link.kind.as_deref() != Some("veth") {
+            link.peer = None;
+        }
+        link
+    }
+}
+
+impl Link {
+    fn take(&mut self, attribute: LinkAttribute) {
+        match attribute {
+            LinkAttribute::IfName(name) => self.name = name,
+            LinkAttribute::Address(octets) => self.mac = Mac::from_slice(&octets),
+            LinkAttribute::Mtu(mtu) => self.mtu = mtu,
+            LinkAttribute::IfAlias(alias) => self.alias = Some(alias),
+            LinkAttribute::Controller(index) => self.controller = Some(index),
+            LinkAttribute::Link(index) => self.peer = Some(index),
+            LinkAttribute::LinkInfo(infos) => self.kind = infos.iter().find_map(kind),
+            _ => {}
+        }
+    }
+}
+
+fn kind(info: &LinkInfo) -> Option<String> {
+    match info {
+        LinkInfo::Kind(InfoKind::Other(kind)) => Some(kind.clone()),
+        LinkInfo::Kind(kind) => Some(kind.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,46 @@
+//! Neighbours: which hardware address an address of a link has.
+
+use std::net::IpAddr;
+
+use rtnetlink::packet_route::neighbour::NeighbourState;
+
+use crate::error::{During as _, Result};
+use crate::mac::Mac;
+use crate::netlink::Netlink;
+
+/// A neighbour on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Neighbour {
+    /// The link's index.
+    pub link: u32,
+    /// The neighbour's address.
+    pub ip: IpAddr,
+    /// Its hardware address.
+    pub mac: Mac,
+    /// How far the kernel may trust it.
+    pub trust: Trust,
+}
+
+/// How far the kernel may trust a neighbour entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trust {
+    /// For ever.
+    Permanent,
+    /// Until it had the occasion to ask: usable at once, verified when used.
+    Stale,
+}
+
+/// Adds a neighbour, or replaces what is known of it.
+///
+/// # Errors
+/// The kernel's.
+pub async fn ensure(netlink: &Netlink, neighbour: Neighbour) -> Result<()> {
+    let Neighbour { link, ip, mac, trust } = neighbour;
+    let state = match trust {
+        Trust::Permanent => NeighbourState::Permanent,
+        Trust::Stale => NeighbourState::Stale,
+    };
+    let request = netlink.0.neighbours().add(link, ip).link_layer_address(&mac.0).state(state);
+    let answer = request.replace().execute().await;
+    answer.during("set", format_args!("neighbour {ip} at {mac} of link {link}"))
+}

@@ -1,0 +1,42 @@
+//! Kernel settings under `/proc/sys`.
+//!
+//! Those below `net` belong to the namespace of the calling thread; see [`crate::NetNs::run`].
+
+use std::fs;
+use std::path::Path;
+
+use crate::error::{During as _, Result};
+
+/// Sets a value, named like `net/ipv4/conf/eth0/rp_filter`, unless it is set already; says whether
+/// it had to be written.
+///
+/// Reading first is no optimisation alone: writing `forwarding` resets other keys of the device.
+///
+/// # Errors
+/// When the key does not exist or cannot be written.
+pub fn ensure(key: &str, value: &str) -> Result<bool> {
+    if get(key)? == value {
+        return Ok(false);
+    }
+    fs::write(path(key), value).during("write", format_args!("sysctl {key}"))?;
+    Ok(true)
+}
+
+/// The value of a key, without the line's end.
+///
+/// # Errors
+/// When the key does not exist or cannot be read.
+pub fn get(key: &str) -> Result<String> {
+    let text = fs::read_to_string(path(key)).during("read", format_args!("sysctl {key}"))?;
+    Ok(text.trim_end().to_owned())
+}
+
+/// Whether the kernel speaks IPv6 here; without, no key below `net/ipv6` exists.
+#[must_use]
+pub fn has_ipv6() -> bool {
+    path("net/ipv6/conf/all").exists()
+}
+
+fn path(key: &str) -> std::path::PathBuf {
+    Path::new("/proc/sys").join(key)
+}
