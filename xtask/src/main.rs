@@ -1,3 +1,57 @@
-//! Entry.
+//! `cargo xtask`: everything a developer or CI does with this workspace.
 
-fn main() {}
+mod build;
+mod demo;
+mod lint;
+mod pins;
+mod progress;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Sets up, builds, shows, tests and lints Waggle.
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Finds or installs what is needed to compile eBPF; instant when nothing is missing.
+    Setup(setup::Args),
+    /// Builds the kernel programs, the agent `waggle` and the CNI plugin `waggle-cni`.
+    Build(build::Args),
+    /// Makes two nodes with pods on this machine and shows Services at work. Needs root.
+    Demo(demo::Args),
+    /// Runs the test tiers and compares their minutes with docs/testing.md.
+    Test(test::Args),
+    /// Checks format, clippy, dependencies, file sizes, crate arrows and help texts.
+    Lint(lint::Args),
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(outcome) = xtask::run_inside(&arguments) {
+        return exit_code(outcome.map(|()| ExitCode::SUCCESS));
+    }
+    exit_code(match Cli::parse().verb {
+        Verb::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Build(args) => build::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Demo(args) => demo::run(&args),
+        Verb::Test(args) => test::run(&args),
+        Verb::Lint(args) => lint::run(&args),
+    })
+}
+
+fn exit_code(outcome: anyhow::Result<ExitCode>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        progress::say(&format!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}

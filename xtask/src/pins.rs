@@ -1,0 +1,16 @@
+//! The versions of every tool that is not in a lock file. Nothing else names one.
+
+/// Date of the rustup nightly that may compile the kernel programs.
+pub(crate) const NIGHTLY: &str = "2026-05-20";
+
+/// Oldest rustc-web (Debian) that may compile them: the first with the BPF core and LLVM 22.
+pub(crate) const RUSTC_WEB: (u32, u32) = (1, 96);
+
+/// LLVM major of the compiler and of the linker: bitcode of one is not read by another.
+pub(crate) const LLVM: u32 = 22;
+
+/// Version of bpf-linker; its LLVM is chosen by the feature `llvm-<LLVM>`.
+pub(crate) const BPF_LINKER: &str = "0.13.0";
+
+/// Version of cargo-deny, used by `cargo xtask lint` only.
+pub(crate) const CARGO_DENY: &str = "0.18.9";

@@ -1,0 +1,49 @@
+//! System programs that the demo and the privileged suites start, and what brings them.
+
+use super::{Scope, machine::Machine};
+
+/// A Debian package, recognised by a program of it so that other systems are recognised too.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Package {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// A program of it.
+    program: &'static str,
+}
+
+const PACKAGES: &[Package] = &[
+    Package { name: "iproute2", program: "ip" },
+    Package { name: "util-linux", program: "nsenter" },
+    Package { name: "util-linux", program: "unshare" },
+];
+
+const FOLDERS: &[&str] = &["usr/bin", "usr/sbin", "bin", "sbin", "usr/local/bin", "usr/local/sbin"];
+
+/// The packages that the scope needs and that are not there.
+pub(crate) fn missing(machine: &Machine, scope: Scope) -> Vec<Package> {
+    let needed: &[Package] = match scope {
+        Scope::Compile => &[],
+        Scope::Run => PACKAGES,
+    };
+    needed
+        .iter()
+        .filter(|package| !is_there(machine, package.program))
+        .map(|Package { name, program }| Package { name, program })
+        .collect()
+}
+
+/// What is missing and the command that mends it.
+pub(crate) fn remedy(missing: &[Package]) -> String {
+    let programs: Vec<&str> = missing.iter().map(|package| package.program).collect();
+    let mut names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    names.dedup();
+    format!(
+        "missing: {}; install it, on Debian and Ubuntu with `sudo apt-get install {}`",
+        programs.join(", "),
+        names.join(" ")
+    )
+}
+
+fn is_there(machine: &Machine, program: &str) -> bool {
+    FOLDERS.iter().any(|folder| machine.path(folder).join(program).exists())
+}
