@@ -11,3 +11,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod k8s;
+pub mod maps;
+pub mod model;
+pub mod problem;

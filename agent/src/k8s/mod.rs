@@ -1,0 +1,11 @@
+//! Kubernetes objects in, specs out: here, and nowhere else, their defaults and oddities are known.
+
+mod endpoint_slice;
+mod endpoints;
+mod node;
+mod object;
+mod reading;
+mod service;
+
+pub use object::{Change, Kind, Object, ObjectRef, Resource, Spec};
+pub use reading::Reading;

@@ -1,0 +1,66 @@
+//! Node to [`NodeSpec`].
+
+use ipnetwork::IpNetwork;
+use k8s_openapi::api::core::v1::{Node, NodeSpec as Spec};
+
+use super::Reading;
+use super::reading::Findings;
+use crate::model::{Name, NodeSpec};
+
+const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// Reads a Node.
+pub(super) fn from_resource(name: Name, node: &Node) -> Reading<NodeSpec> {
+    let mut findings = Findings::default();
+    let spec = node.spec.clone().unwrap_or_default();
+    let pod_cidrs = pod_cidr_texts(&spec)
+        .filter_map(|text| match text.parse::<IpNetwork>() {
+            Ok(cidr) => Some(cidr),
+            Err(_) => {
+                findings.error(format!(
+                    "has spec.podCIDRs \"{text}\", which is no network; write it as 10.1.1.0/24"
+                ));
+                None
+            }
+        })
+        .collect();
+    let addresses = node.status.iter().flat_map(|status| status.addresses.iter().flatten());
+    let internal_ips = addresses
+        .filter(|address| address.type_ == "InternalIP")
+        .filter_map(|address| findings.address("InternalIP", &address.address))
+        .collect();
+    let zone = node.metadata.labels.as_ref().and_then(|labels| labels.get(ZONE)).cloned();
+    findings.with(Some(NodeSpec { name: name.name, pod_cidrs, internal_ips, zone }))
+}
+
+fn pod_cidr_texts(spec: &Spec) -> impl Iterator<Item = &str> {
+    let listed = spec.pod_cidrs.iter().flatten();
+    let single = spec.pod_cidr.iter().filter(|_| spec.pod_cidrs.is_none());
+    listed.chain(single).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_network_is_named_and_the_rest_is_kept() {
+        let yaml = "{apiVersion: v1, kind: Node, metadata: {name: node-a, labels: {\
+            topology.kubernetes.io/zone: z1}}, spec: {podCIDRs: [10.1.1.0/24, 10.1.1.0/33, \
+            'fd01:1::/64']}, status: {addresses: [{type: Hostname, address: node-a}, \
+            {type: InternalIP, address: 192.168.0.1}]}}";
+        let node: Node = serde_saphyr::from_str(yaml).unwrap();
+        let reading = from_resource(Name::new("", "node-a"), &node);
+        let expected = NodeSpec {
+            name: "node-a".to_owned(),
+            pod_cidrs: vec!["10.1.1.0/24".parse().unwrap(), "fd01:1::/64".parse().unwrap()],
+            internal_ips: vec!["192.168.0.1".parse().unwrap()],
+            zone: Some("z1".to_owned()),
+        };
+        assert_eq!(reading.spec, Some(expected));
+        assert_eq!(
+            reading.problems.iter().map(|problem| &problem.message).collect::<Vec<_>>(),
+            ["has spec.podCIDRs \"10.1.1.0/33\", which is no network; write it as 10.1.1.0/24"],
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! What comes of reading an object: perhaps a spec, perhaps problems, perhaps both.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::model::Protocol;
+use crate::problem::Problem;
+
+/// Labels by which an object asks every service proxy of the default kind to leave it alone.
+const FOREIGN: [&str; 2] =
+    ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"];
+
+/// What came of reading an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading<T> {
+    /// What can matter; none where nothing does, as if the object did not exist.
+    pub spec: Option<T>,
+    /// What is wrong. Object and place are filled in by [`super::Object::read`].
+    pub problems: Vec<Problem>,
+}
+
+/// Problems found so far in one object.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<Problem>);
+
+impl<T> Reading<T> {
+    /// Nothing that matters, and nothing wrong.
+    #[must_use]
+    pub fn ignored() -> Self {
+        Self { spec: None, problems: Vec::new() }
+    }
+
+    /// The same reading of something wider.
+    pub fn map<U>(self, widen: impl FnOnce(T) -> U) -> Reading<U> {
+        Reading { spec: self.spec.map(widen), problems: self.problems }
+    }
+}
+
+impl Findings {
+    /// Something that is wrong.
+    pub(super) fn error(&mut self, message: impl Into<String>) {
+        self.0.push(Problem::error("", message));
+    }
+
+    /// Something that is left out.
+    pub(super) fn note(&mut self, message: impl Into<String>) {
+        self.0.push(Problem::note("", message));
+    }
+
+    /// The end of reading.
+    pub(super) fn with<T>(self, spec: Option<T>) -> Reading<T> {
+        Reading { spec, problems: self.0 }
+    }
+
+    /// An IP address, or a finding about `field`.
+    pub(super) fn address(&mut self, field: &str, text: &str) -> Option<IpAddr> {
+        let address = parse_ip(text);
+        if address.is_none() {
+            self.error(format!("has {field} \"{text}\", which is no IP address; correct it"));
+        }
+        address
+    }
+
+    /// A protocol, or a finding about `field`.
+    pub(super) fn protocol(&mut self, field: &str, text: Option<&str>) -> Option<Protocol> {
+        match text {
+            None | Some("TCP") => return Some(Protocol::Tcp),
+            Some("UDP") => return Some(Protocol::Udp),
+            Some("SCTP") => {
+                self.error(format!("has {field} of protocol SCTP, which is not served yet"))
+            }
+            Some(other) => {
+                self.error(format!("has {field} of protocol \"{other}\"; use TCP or UDP"))
+            }
+        }
+        None
+    }
+
+    /// A port number from 1 to 65535, or a finding about `field`.
+    pub(super) fn port(&mut self, field: &str, number: i32) -> Option<u16> {
+        let port = u16::try_from(number).ok().filter(|port| *port != 0);
+        if port.is_none() {
+            self.error(format!("has {field} {number}; use a number from 1 to 65535"));
+        }
+        port
+    }
+}
+
+/// Whether the object asks to be left to another proxy or to none.
+pub(super) fn is_foreign(labels: Option<&BTreeMap<String, String>>) -> bool {
+    labels.is_some_and(|labels| FOREIGN.iter().any(|label| labels.contains_key(*label)))
+}
+
+/// An address as Kubernetes reads it: leading zeros of IPv4 parts are decimal (CVE-2021-29923).
+fn parse_ip(text: &str) -> Option<IpAddr> {
+    let plain = text.parse().ok().or_else(|| parse_padded_ipv4(text).map(IpAddr::V4));
+    plain.as_ref().map(IpAddr::to_canonical)
+}
+
+fn parse_padded_ipv4(text: &str) -> Option<Ipv4Addr> {
+    let parts: Vec<u8> = text.split('.').map(parse_octet).collect::<Option<_>>()?;
+    <[u8; 4]>::try_from(parts).ok().map(Ipv4Addr::from)
+}
+
+fn parse_octet(text: &str) -> Option<u8> {
+    // `parse` would take a sign.
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_kubernetes_reads_them() {
+        for (text, expected) in [
+            ("172.30.0.041", Some("172.30.0.41")),
+            ("10.0.0.1", Some("10.0.0.1")),
+            ("fd00::0001", Some("fd00::1")),
+            ("::ffff:10.0.0.1", Some("10.0.0.1")),
+            ("10.0.0", None),
+            ("10.0.0.256", None),
+            ("10.0.0.+1", None),
+            ("", None),
+            ("fe80::1%eth0", None),
+        ] {
+            let expected: Option<IpAddr> = expected.map(|text| text.parse().unwrap());
+            assert_eq!(parse_ip(text), expected, "{text}");
+        }
+    }
+}

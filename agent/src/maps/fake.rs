@@ -1,0 +1,240 @@
+//! Maps in memory: written by the reconciler and read by the packet path, so that packets can be
+//! tried on what was reconciled without a kernel.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use dataplane_common::abi::{
+    Addr, Address, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey, Link, Pod, Port,
+    Service, Slot, names,
+};
+use dataplane_common::flow::{FlowTable, Inserted, Route, Tables};
+
+use super::{ApplyError, Capacity, LbMaps, Result, length};
+
+/// All maps of a node, in memory.
+#[derive(Debug)]
+pub struct FakeMaps {
+    capacity: Capacity,
+    services: BTreeMap<FrontendKey, Service>,
+    slots: BTreeMap<u32, Slot>,
+    backends: BTreeMap<BackendId, Backend>,
+    writes: usize,
+    /// Pods of this node, by address.
+    pub pods: BTreeMap<Addr, Pod>,
+    /// Devices, by index.
+    pub links: BTreeMap<u32, Link>,
+    /// Routes of IPv4, by destination; what is not here is left to the stack.
+    pub routes4: BTreeMap<[u8; 4], Route<[u8; 4]>>,
+    /// Routes of IPv6, by destination; what is not here is left to the stack.
+    pub routes6: BTreeMap<[u8; 16], Route<[u8; 16]>>,
+    flows4: RefCell<BTreeMap<FlowKey<[u8; 4]>, FlowEntry<[u8; 4]>>>,
+    flows6: RefCell<BTreeMap<FlowKey<[u8; 16]>, FlowEntry<[u8; 16]>>>,
+    counters: RefCell<BTreeMap<u32, u64>>,
+    full_flows: Cell<bool>,
+}
+
+/// What an array element is before it is written.
+const EMPTY_SLOT: Slot =
+    Slot { addr: Addr([0; 16]), port: Port::new(0), generation: 0, backend: BackendId(0) };
+
+impl FakeMaps {
+    /// Empty maps of the size the kernel's have.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_capacity(Capacity {
+            slots: names::MAX_SLOTS,
+            backends: names::MAX_BACKENDS,
+            services: names::MAX_SERVICES,
+        })
+    }
+
+    /// Empty maps of a chosen size.
+    #[must_use]
+    pub fn with_capacity(capacity: Capacity) -> Self {
+        Self {
+            capacity,
+            services: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            backends: BTreeMap::new(),
+            writes: 0,
+            pods: BTreeMap::new(),
+            links: BTreeMap::new(),
+            routes4: BTreeMap::new(),
+            routes6: BTreeMap::new(),
+            flows4: RefCell::default(),
+            flows6: RefCell::default(),
+            counters: RefCell::default(),
+            full_flows: Cell::new(false),
+        }
+    }
+
+    /// How many elements were written or deleted since the maps were made.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        self.writes
+    }
+
+    /// Makes conntrack refuse new entries, or take them again.
+    pub fn set_flows_full(&self, full: bool) {
+        self.full_flows.set(full);
+    }
+
+    /// How often a counter was added to.
+    #[must_use]
+    pub fn counter(&self, counter: Counter) -> u64 {
+        self.counters.borrow().get(&counter.index()).copied().unwrap_or(0)
+    }
+}
+
+impl Default for FakeMaps {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// === impl LbMaps ===
+
+impl LbMaps for FakeMaps {
+    fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    fn services(&self) -> Result<Vec<(FrontendKey, Service)>> {
+        Ok(self.services.iter().map(|(key, value)| (*key, *value)).collect())
+    }
+
+    fn put_service(&mut self, key: &FrontendKey, value: &Service) -> Result<()> {
+        let room = self.capacity.services as usize > self.services.len();
+        if !room && !self.services.contains_key(key) {
+            return Err(ApplyError::Full { map: names::SERVICES });
+        }
+        self.writes += 1;
+        self.services.insert(*key, *value);
+        Ok(())
+    }
+
+    fn delete_service(&mut self, key: &FrontendKey) -> Result<()> {
+        self.services.remove(key).ok_or(ApplyError::NotFound { map: names::SERVICES })?;
+        self.writes += 1;
+        Ok(())
+    }
+
+    fn slots(&self, range: Range<u32>) -> Result<Vec<Slot>> {
+        if range.end > self.capacity.slots {
+            return Err(ApplyError::NotFound { map: names::SLOTS });
+        }
+        Ok(range.map(|index| self.slots.get(&index).copied().unwrap_or(EMPTY_SLOT)).collect())
+    }
+
+    fn write_slots(&mut self, base: u32, slots: &[Slot]) -> Result<()> {
+        if base.saturating_add(length(slots)) > self.capacity.slots {
+            return Err(ApplyError::NotFound { map: names::SLOTS });
+        }
+        self.writes += slots.len();
+        self.slots.extend((base..).zip(slots.iter().copied()));
+        Ok(())
+    }
+
+    fn backends(&self) -> Result<Vec<(BackendId, Backend)>> {
+        Ok(self.backends.iter().map(|(id, backend)| (*id, *backend)).collect())
+    }
+
+    fn write_backend(&mut self, id: BackendId, backend: &Backend) -> Result<()> {
+        if id.0 >= self.capacity.backends {
+            return Err(ApplyError::NotFound { map: names::BACKENDS });
+        }
+        self.writes += 1;
+        self.backends.insert(id, *backend);
+        Ok(())
+    }
+}
+
+// === impl Tables ===
+
+/// What differs between the families: which collections they live in.
+pub trait FakeFamily: Address {
+    /// The family's conntrack.
+    fn flows(maps: &FakeMaps) -> &RefCell<BTreeMap<FlowKey<Self>, FlowEntry<Self>>>;
+    /// The family's routes.
+    fn routes(maps: &FakeMaps) -> &BTreeMap<Self, Route<Self>>;
+}
+
+impl FakeFamily for [u8; 4] {
+    fn flows(maps: &FakeMaps) -> &RefCell<BTreeMap<FlowKey<Self>, FlowEntry<Self>>> {
+        &maps.flows4
+    }
+
+    fn routes(maps: &FakeMaps) -> &BTreeMap<Self, Route<Self>> {
+        &maps.routes4
+    }
+}
+
+impl FakeFamily for [u8; 16] {
+    fn flows(maps: &FakeMaps) -> &RefCell<BTreeMap<FlowKey<Self>, FlowEntry<Self>>> {
+        &maps.flows6
+    }
+
+    fn routes(maps: &FakeMaps) -> &BTreeMap<Self, Route<Self>> {
+        &maps.routes6
+    }
+}
+
+impl<A: FakeFamily> FlowTable<A> for FakeMaps {
+    fn flow(&self, key: &FlowKey<A>) -> Option<FlowEntry<A>> {
+        A::flows(self).borrow().get(key).copied()
+    }
+
+    fn insert_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> Inserted {
+        let mut flows = A::flows(self).borrow_mut();
+        if flows.contains_key(key) {
+            return Inserted::Exists;
+        }
+        if self.full_flows.get() {
+            return Inserted::Full;
+        }
+        flows.insert(*key, *entry);
+        Inserted::Yes
+    }
+
+    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) {
+        if let Some(present) = A::flows(self).borrow_mut().get_mut(key) {
+            *present = *entry;
+        }
+    }
+
+    fn remove_flow(&self, key: &FlowKey<A>) {
+        A::flows(self).borrow_mut().remove(key);
+    }
+}
+
+impl<A: FakeFamily> Tables<A> for FakeMaps {
+    fn service(&self, key: &FrontendKey) -> Option<Service> {
+        self.services.get(key).copied()
+    }
+
+    fn slot(&self, index: u32) -> Option<Slot> {
+        self.slots.get(&index).copied()
+    }
+
+    fn backend(&self, id: BackendId) -> Option<Backend> {
+        self.backends.get(&id).copied()
+    }
+
+    fn pod(&self, addr: A) -> Option<Pod> {
+        self.pods.get(&addr.widen()).copied()
+    }
+
+    fn link(&self, ifindex: u32) -> Option<Link> {
+        self.links.get(&ifindex).copied()
+    }
+
+    fn route(&self, key: &FlowKey<A>) -> Route<A> {
+        A::routes(self).get(&key.dst).copied().unwrap_or(Route::Stack)
+    }
+
+    fn count(&self, counter: Counter) {
+        *self.counters.borrow_mut().entry(counter.index()).or_default() += 1;
+    }
+}

@@ -1,0 +1,16 @@
+//! What the agent reasons about: Services, endpoints and nodes, reduced to the parts that can
+//! change what a node does. No Kubernetes types and no maps.
+
+mod backend;
+mod endpoint;
+mod frontend;
+mod name;
+mod node;
+mod service;
+
+pub use backend::Backend;
+pub use endpoint::{Endpoint, EndpointSet, EndpointsSpec, SliceSpec};
+pub use frontend::frontend_text;
+pub use name::{Name, ServicePortName};
+pub use node::NodeSpec;
+pub use service::{PortSpec, Protocol, ServiceSpec};

@@ -1,0 +1,18 @@
+//! Nodes.
+
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+
+/// The parts of a Node that can change what is served or routed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSpec {
+    /// The node's name.
+    pub name: String,
+    /// The networks its pods are in.
+    pub pod_cidrs: Vec<IpNetwork>,
+    /// Its addresses towards other nodes.
+    pub internal_ips: Vec<IpAddr>,
+    /// The zone it is in.
+    pub zone: Option<String>,
+}
