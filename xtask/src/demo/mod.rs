@@ -1,6 +1,27 @@
 //! `cargo xtask demo`: two nodes on this machine, pods on them, and Services answered by eBPF.
 
+mod acts;
+mod board;
+mod interrupt;
+mod manifests;
+mod report;
+mod stage;
+
 use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use xtask::topology::{Lifetime, sweep};
+
+use self::{
+    board::Board,
+    interrupt::Interrupt,
+    report::Report,
+    stage::{Folders, Stage},
+};
+use crate::{build, progress::say, setup, workspace::Artifacts};
+
+/// Begins the name of everything the demo makes on the machine.
+const PREFIX: &str = "waggle-demo";
 
 /// What the demo takes.
 #[derive(clap::Args)]
@@ -11,11 +32,69 @@ pub(crate) struct Args {
     /// Leaves the nodes running and prints how to look around in them.
     #[arg(long)]
     keep: bool,
+    /// Only removes what a kept or killed demo left.
+    #[arg(long, conflicts_with_all = ["json", "keep"])]
+    clean: bool,
 }
 
 /// Runs the demo; the exit code is its verdict.
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Args { json, keep } = args;
-    crate::setup::ensure(crate::setup::Scope::Run)?;
-    anyhow::bail!("this build of xtask has no demo (asked for: json {json}, keep {keep})")
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let &Args { json, keep, clean } = args;
+    if clean {
+        say(&format!("{} leftovers removed", sweep(PREFIX)?));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut report = Report::new(json);
+    let outcome = perform(&mut report, keep);
+    if let Err(error) = &outcome {
+        report.failed("demo", &format!("{error:#}"));
+    }
+    Ok(report.conclude())
+}
+
+/// Everything from the toolchain to the last check; an error here ends the demo early.
+fn perform(report: &mut Report, keep: bool) -> Result<()> {
+    let ready = setup::ensure(setup::Scope::Compile)?;
+    setup::ensure(setup::Scope::Run)?;
+    let artifacts = build::all(&ready, build::Profile::Dev)?;
+    let interrupt = Interrupt::catch()?;
+    let _lock = stage::lock()?;
+    if sweep(PREFIX).context("removing what an earlier demo left")? > 0 {
+        report.say("removed what an earlier demo left");
+    }
+    let lifetime = if keep { Lifetime::Kept } else { Lifetime::Caller };
+    let outcome = show(report, &artifacts, lifetime, &interrupt);
+    if outcome.is_err() && keep {
+        sweep(PREFIX)?;
+    }
+    outcome
+}
+
+/// Sets the stage and plays each act on it.
+fn show(
+    report: &mut Report,
+    artifacts: &Artifacts,
+    lifetime: Lifetime,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let folders = Folders::fresh()?;
+    let network = stage::network(&folders, lifetime)?;
+    let mut stage = Stage::set(&network, &folders, artifacts, interrupt)?;
+    report.passed("pods", &stage.cast());
+    let mut board = Board::new(&stage.servers(), report.is_for_people());
+    for act in acts::ALL {
+        interrupt.check()?;
+        match (act.play)(&mut stage, &mut board) {
+            Ok(detail) => report.passed(act.name, &detail),
+            Err(error) => {
+                interrupt.check()?;
+                report.failed(act.name, &format!("{error:#}; logs in {}", folders.logs.display()));
+                report.say(&stage.log_tails());
+            }
+        }
+    }
+    if lifetime == Lifetime::Kept {
+        report.say(&stage.how_to_look_around());
+    }
+    Ok(())
 }

@@ -1,0 +1,143 @@
+//! The live table: who answered how often.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::{self, IsTerminal as _, Write as _},
+    time::{Duration, Instant},
+};
+
+use super::report::print;
+
+/// A terminal that is redrawn more often only flickers.
+const FRAME: Duration = Duration::from_millis(80);
+
+/// Rows of counts with one column for each server.
+#[derive(Debug)]
+pub(super) struct Board {
+    servers: Vec<String>,
+    rows: Vec<Row>,
+    mode: Mode,
+    /// Lines below the cursor's place that the last drawing took.
+    drawn: usize,
+    last: Instant,
+}
+
+/// One kind of request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Row {
+    /// Its label.
+    pub(super) what: String,
+    /// Answers by server.
+    pub(super) answers: BTreeMap<String, u32>,
+    /// Requests without one, with the last reason.
+    pub(super) failures: Option<(u32, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Rows change in place.
+    Terminal,
+    /// Rows are printed when they are complete.
+    Plain,
+    Silent,
+}
+
+impl Row {
+    /// Adds one request's outcome.
+    pub(super) fn count(&mut self, outcome: io::Result<String>) {
+        match outcome {
+            Ok(server) => *self.answers.entry(server).or_default() += 1,
+            Err(error) => {
+                let count = self.failures.take().map_or(0, |(count, _)| count);
+                self.failures = Some((count + 1, error.to_string()));
+            }
+        }
+    }
+
+    /// Requests that were answered.
+    pub(super) fn answered(&self) -> u32 {
+        self.answers.values().sum()
+    }
+
+    /// Requests that were not.
+    pub(super) fn failed(&self) -> u32 {
+        self.failures.as_ref().map_or(0, |(count, _)| *count)
+    }
+}
+
+impl Board {
+    pub(super) fn new(servers: &[String], for_people: bool) -> Self {
+        let mode = match (for_people, io::stdout().is_terminal()) {
+            (true, true) => Mode::Terminal,
+            (true, false) => Mode::Plain,
+            (false, _) => Mode::Silent,
+        };
+        let servers = servers.to_vec();
+        Self { servers, rows: Vec::new(), mode, drawn: 0, last: Instant::now() }
+    }
+
+    /// Begins a table of these rows.
+    pub(super) fn begin(&mut self, whats: impl IntoIterator<Item = String>) {
+        self.rows = whats.into_iter().map(|what| Row { what, ..Row::default() }).collect();
+        self.drawn = 0;
+        if self.mode == Mode::Terminal {
+            self.draw();
+        }
+    }
+
+    /// Adds an outcome to a row.
+    pub(super) fn count(&mut self, row: usize, outcome: io::Result<String>) {
+        if let Some(row) = self.rows.get_mut(row) {
+            row.count(outcome);
+        }
+        if self.mode == Mode::Terminal && self.last.elapsed() >= FRAME {
+            self.draw();
+        }
+    }
+
+    /// Ends the table and hands out its rows.
+    pub(super) fn end(&mut self) -> Vec<Row> {
+        match self.mode {
+            Mode::Terminal => self.draw(),
+            Mode::Plain => print(self.text().trim_end()),
+            Mode::Silent => {}
+        }
+        std::mem::take(&mut self.rows)
+    }
+
+    fn draw(&mut self) {
+        let text = self.text();
+        let mut frame = String::new();
+        if self.drawn > 0 {
+            // Up to where the table began; each line is cleared before it is written again.
+            let _ = write!(frame, "\x1b[{}A", self.drawn);
+        }
+        for line in text.lines() {
+            let _ = writeln!(frame, "\x1b[2K{line}");
+        }
+        self.drawn = text.lines().count();
+        self.last = Instant::now();
+        let mut stdout = io::stdout();
+        // A closed terminal is told by a signal.
+        let _ = stdout.write_all(frame.as_bytes()).and_then(|()| stdout.flush());
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("\n  {:<34}{:>7}{:>8}", "", "asked", "failed");
+        for server in &self.servers {
+            let _ = write!(text, "{server:>9}");
+        }
+        for row in &self.rows {
+            let asked = row.answered() + row.failed();
+            let _ = write!(text, "\n  {:<34}{asked:>7}{:>8}", row.what, row.failed());
+            for server in &self.servers {
+                match row.answers.get(server) {
+                    Some(count) => drop(write!(text, "{count:>9}")),
+                    None => drop(write!(text, "{:>9}", "·")),
+                }
+            }
+        }
+        text + "\n"
+    }
+}

@@ -1,0 +1,227 @@
+//! Two nodes with an agent each, four pods with a server each, and the YAML that describes them.
+
+use std::{
+    fs,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixListener},
+    },
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use xtask::topology::{Attachment, Lifetime, Netns, Node, Pod, Process, Runtime, TwoNodes};
+
+use super::{
+    PREFIX,
+    interrupt::Interrupt,
+    manifests::{Endpoint, Manifests},
+};
+use crate::workspace::{self, Artifacts};
+
+/// What a runtime finds in /etc/cni/net.d.
+const CNI_CONFIG: &str = r#"{"cniVersion":"1.0.0","name":"waggle","type":"waggle-cni"}"#;
+
+/// Where every server listens.
+const PORT: u16 = 8080;
+
+/// Agents start, and edits arrive, within this or not at all.
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Pods that answer the Service `web`.
+pub(super) const WEB: [&str; 3] = ["web-1", "web-2", "web-3"];
+
+/// The pod that asks, and answers the Service `solo`.
+pub(super) const CLIENT: &str = "client";
+
+/// Folders below the target folder.
+#[derive(Debug)]
+pub(super) struct Folders {
+    pub(super) manifests: PathBuf,
+    pub(super) logs: PathBuf,
+}
+
+impl Folders {
+    /// Makes them empty.
+    pub(super) fn fresh() -> Result<Self> {
+        let demo = workspace::target().join("demo");
+        let made = Self { manifests: demo.join("manifests"), logs: demo.join("logs") };
+        for folder in [&made.manifests, &made.logs] {
+            if folder.exists() {
+                fs::remove_dir_all(folder)
+                    .with_context(|| format!("emptying {}", folder.display()))?;
+            }
+            fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        }
+        Ok(made)
+    }
+}
+
+/// Held while a demo runs: two would sweep each other away.
+pub(super) fn lock() -> Result<UnixListener> {
+    let name = SocketAddr::from_abstract_name(PREFIX)?;
+    UnixListener::bind_addr(&name).context("another demo is running on this machine: wait for it")
+}
+
+/// The nodes, without anything on them.
+pub(super) fn network(folders: &Folders, lifetime: Lifetime) -> Result<TwoNodes> {
+    let tool = std::env::current_exe().context("finding this program")?;
+    TwoNodes::start(PREFIX, &tool, &folders.logs, lifetime).context("making two nodes")
+}
+
+/// The stage.
+pub(super) struct Stage<'a> {
+    network: &'a TwoNodes,
+    artifacts: &'a Artifacts,
+    interrupt: &'a Interrupt,
+    manifests: Manifests,
+    agents: Vec<Process>,
+    actors: Vec<Actor<'a>>,
+}
+
+/// A pod with its server.
+#[derive(Debug)]
+struct Actor<'a> {
+    pod: Pod<'a>,
+    addresses: Attachment,
+    #[expect(dead_code, reason = "ends with the pod")]
+    server: Process,
+}
+
+impl<'a> Stage<'a> {
+    /// Starts the agents, wires the pods and writes the YAML.
+    pub(super) fn set(
+        network: &'a TwoNodes,
+        folders: &Folders,
+        artifacts: &'a Artifacts,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self> {
+        let manifests = Manifests::create(&folders.manifests)?;
+        let (agents, actors) = (Vec::new(), Vec::new());
+        let mut stage = Self { network, artifacts, interrupt, manifests, agents, actors };
+        for node in [network.a(), network.b()] {
+            let agent = stage.start_agent(node)?;
+            stage.agents.push(agent);
+        }
+        for (node, name) in [
+            (network.a(), CLIENT),
+            (network.a(), WEB[0]),
+            (network.b(), WEB[1]),
+            (network.b(), WEB[2]),
+        ] {
+            stage.enter(node, name).with_context(|| stage.log_tails())?;
+        }
+        stage.set_endpoints("web", &WEB)?;
+        stage.set_endpoints("solo", &[CLIENT])?;
+        Ok(stage)
+    }
+
+    /// Who is on the stage.
+    pub(super) fn cast(&self) -> String {
+        let cast: Vec<String> = self
+            .actors
+            .iter()
+            .map(|Actor { pod, addresses: Attachment { v4, v6 }, .. }| {
+                format!("{} on {} is {v4} and {v6}", pod.name(), pod.node().name())
+            })
+            .collect();
+        cast.join(", ")
+    }
+
+    /// Names of all pods.
+    pub(super) fn servers(&self) -> Vec<String> {
+        self.actors.iter().map(|actor| actor.pod.name().to_owned()).collect()
+    }
+
+    /// The network namespace of the pod that asks.
+    pub(super) fn client(&self) -> Result<Netns> {
+        Ok(self.actor(CLIENT)?.pod.netns().clone())
+    }
+
+    pub(super) fn interrupt(&self) -> &'a Interrupt {
+        self.interrupt
+    }
+
+    /// Edits the YAML: these pods answer that Service.
+    pub(super) fn set_endpoints(&self, service: &str, pods: &[&str]) -> Result<()> {
+        let endpoints: Vec<Endpoint<'_>> = pods
+            .iter()
+            .map(|name| {
+                let Actor { pod, addresses, .. } = self.actor(name)?;
+                Ok(Endpoint { pod: pod.name(), node: pod.node().name(), addresses: *addresses })
+            })
+            .collect::<Result<_>>()?;
+        self.manifests.set_endpoints(service, &endpoints)
+    }
+
+    /// Kills the agent of the client's node with -9.
+    pub(super) fn kill_agent(&mut self) -> Result<()> {
+        self.agents.first_mut().context("no agent is on the stage")?.kill()
+    }
+
+    /// Starts it again.
+    pub(super) fn restart_agent(&mut self) -> Result<()> {
+        let agent = self.start_agent(self.network.a())?;
+        *self.agents.first_mut().context("no agent is on the stage")? = agent;
+        Ok(())
+    }
+
+    /// The ends of the agents' logs.
+    pub(super) fn log_tails(&self) -> String {
+        let tails: Vec<String> = self
+            .agents
+            .iter()
+            .map(|agent| format!("--- {}\n{}", agent.log().display(), agent.log_tail()))
+            .collect();
+        tails.join("\n")
+    }
+
+    /// What to type to see for oneself.
+    pub(super) fn how_to_look_around(&self) -> String {
+        let waggle = self.artifacts.waggle.display();
+        let (a, b) = (self.network.a().pid(), self.network.b().pid());
+        format!(
+            "\nThe nodes stay. To look around:\n  \
+             nsenter --target {a} --all            a shell on node-a (node-b: {b})\n  \
+             nsenter --target {a} --all {waggle} status\n  \
+             nsenter --target {a} --all {waggle} service list\n  \
+             nsenter --target {a} --all ip netns exec {CLIENT} curl http://10.96.0.80/\n  \
+             {}            YAML that both agents follow: edit it\n\
+             To remove all: cargo xtask demo --clean",
+            self.manifests.folder().display()
+        )
+    }
+
+    fn actor(&self, name: &str) -> Result<&Actor<'a>> {
+        let found = self.actors.iter().find(|actor| actor.pod.name() == name);
+        found.with_context(|| format!("no pod {name} is on the stage"))
+    }
+
+    /// Starts an agent and waits until it has told the CNI plugin about its node.
+    fn start_agent(&self, node: &Node) -> Result<Process> {
+        let file = node.path("/run/waggle/node.json");
+        // A restarted agent has said so before.
+        let _ = fs::remove_file(&file);
+        let manifests = self.manifests.folder().display().to_string();
+        let arguments = ["agent", "--node-name", node.name(), "--manifests", &manifests];
+        let mut agent = node.start_program(&self.artifacts.waggle, &arguments, "agent")?;
+        let started = Instant::now();
+        while !file.exists() {
+            self.interrupt.pause(Duration::from_millis(10))?;
+            if !agent.is_running() || started.elapsed() > PATIENCE {
+                bail!("the agent of {} did not start; its log:\n{}", node.name(), agent.log_tail());
+            }
+        }
+        Ok(agent)
+    }
+
+    /// Brings a pod onto the stage.
+    fn enter(&mut self, node: &'a Node, name: &str) -> Result<()> {
+        let pod = node.make_pod(name)?;
+        let addresses = Runtime::new(&self.artifacts.waggle_cni, CNI_CONFIG).add(&pod)?;
+        let server = pod.serve(PORT)?;
+        self.actors.push(Actor { pod, addresses, server });
+        Ok(())
+    }
+}

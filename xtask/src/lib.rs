@@ -1,0 +1,23 @@
+//! Networks to try Waggle in and the programs that run there, for the demo and the privileged
+//! suites; the verbs of `cargo xtask` are the binary's.
+
+pub mod topology;
+pub mod workload;
+
+use anyhow::{Context as _, Result};
+
+/// Runs a verb that the network's own processes are started with, if `arguments` (without the
+/// program) name one.
+#[must_use]
+pub fn run_inside(arguments: &[String]) -> Option<Result<()>> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [topology::NODE_INIT, name] => Some(topology::node_init(name)),
+        [workload::SERVER, name, port] => Some(
+            port.parse()
+                .with_context(|| format!("port {port}"))
+                .and_then(|port| workload::serve(name, port)),
+        ),
+        _ => None,
+    }
+}

@@ -1,0 +1,43 @@
+//! A network namespace of a node that workload runs in.
+
+use anyhow::Result;
+
+use super::{Netns, Node, Process};
+use crate::workload::SERVER;
+
+/// A pod, or the node itself in the place of one on the host's network.
+#[derive(Debug)]
+pub struct Pod<'a> {
+    node: &'a Node,
+    name: String,
+    netns: Netns,
+}
+
+impl<'a> Pod<'a> {
+    pub(super) fn new(node: &'a Node, name: &str, netns: Netns) -> Self {
+        Self { node, name: name.to_owned(), netns }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its node.
+    #[must_use]
+    pub fn node(&self) -> &'a Node {
+        self.node
+    }
+
+    /// Its network namespace, seen from outside the node.
+    #[must_use]
+    pub fn netns(&self) -> &Netns {
+        &self.netns
+    }
+
+    /// Starts the server that answers TCP and UDP on a port with the pod's name.
+    pub fn serve(&self, port: u16) -> Result<Process> {
+        self.node.start_workload(&self.netns, &self.name, &[SERVER, &self.name, &port.to_string()])
+    }
+}
