@@ -48,8 +48,10 @@ fn install(llvm_prefix: &Path, work: &Path) -> std::process::Command {
     command.args(["--version", pins::BPF_LINKER, "--bin", "bpf-linker"]);
     command.args(["--features", &format!("llvm-{}", pins::LLVM)]);
     command.arg("--root").arg(work).arg("--target-dir").arg(work.join("target"));
-    // The folder's own configuration and flags are for the workspace, not for this.
-    command.env("LLVM_PREFIX", llvm_prefix).env_remove("RUSTFLAGS").current_dir(env::temp_dir());
+    // Nobody debugs the linker here, and its manifest asks for everything.
+    command.env("CARGO_PROFILE_RELEASE_DEBUG", "false").env("CARGO_PROFILE_RELEASE_STRIP", "true");
+    // The folder's own configuration and flags are the workspace's, not for this.
+    command.env("LLVM_PREFIX", llvm_prefix).env_remove("RUSTFLAGS").current_dir("/");
     command
 }
 

@@ -7,6 +7,8 @@ mod apt;
 mod linker;
 mod machine;
 mod package;
+#[cfg(test)]
+mod tests;
 mod toolchain;
 mod unpack;
 

@@ -36,7 +36,7 @@ pub(crate) struct Toolchain {
 }
 
 /// Why a compiler cannot be taken, with the way out.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub(crate) enum Refusal {
     #[error(
         "no rustup nightly of {} in {}: `rustup toolchain install nightly-{} --component rust-src`",

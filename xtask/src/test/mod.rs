@@ -1,9 +1,110 @@
-//! `cargo xtask test`.
-use std::process::ExitCode;
-/// x
+//! `cargo xtask test`: the tiers in order, their minutes against the budget, one last line.
+
+mod budget;
+mod summary;
+mod tier;
+
+use std::{
+    collections::BTreeMap,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use self::{summary::Summary, tier::Tier};
+use crate::{
+    build::{self, Profile},
+    progress::say,
+    setup::{self, Ready, Scope},
+};
+
+/// What to test.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
-/// x
-pub(crate) fn run(Args {}: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("no")
+pub(crate) struct Args {
+    /// The tiers to run; all of them when none is named.
+    #[arg(value_enum)]
+    tiers: Vec<Tier>,
+}
+
+/// Runs the tiers; the exit code says whether every test passed.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let Args { tiers } = args;
+    let tiers = if tiers.is_empty() { Tier::ALL } else { tiers };
+    check_privilege(tiers)?;
+    let budget = budget::read()?;
+    let ready = setup::ensure(Scope::Run)?;
+    let (mut total, mut minutes) = (Summary::default(), Vec::new());
+    with_artifacts(&ready, tiers, &mut |tier| {
+        let start = Instant::now();
+        total.add(run_tier(tier)?);
+        minutes.push((tier, start.elapsed()));
+        Ok(())
+    })?;
+    report(&minutes, &budget);
+    print_total(&total);
+    Ok(if total.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Before anything is built: nobody should wait ten minutes to be told to become root.
+fn check_privilege(tiers: &[Tier]) -> Result<()> {
+    let privileged: Vec<&str> =
+        tiers.iter().filter(|tier| tier.is_privileged()).map(|tier| tier.name()).collect();
+    if privileged.is_empty() || rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    bail!(
+        "{} loads programs and makes network namespaces, which takes root: run \
+         `sudo -E env PATH=$PATH cargo xtask test`, or `cargo xtask test unit scenarios` without",
+        privileged.join(", ")
+    )
+}
+
+/// Runs the unprivileged tiers beside the builds that the privileged ones wait for.
+fn with_artifacts(
+    ready: &Ready,
+    tiers: &[Tier],
+    run: &mut dyn FnMut(Tier) -> Result<()>,
+) -> Result<()> {
+    let (privileged, plain): (Vec<Tier>, Vec<Tier>) =
+        tiers.iter().copied().partition(|tier| tier.is_privileged());
+    build::object(ready)?;
+    if privileged.is_empty() {
+        return plain.into_iter().try_for_each(run);
+    }
+    thread::scope(|scope| {
+        let builds = scope.spawn(|| build::all(ready, Profile::Dev));
+        plain.into_iter().try_for_each(&mut *run)?;
+        builds.join().map_err(|_| anyhow!("building panicked"))?
+    })?;
+    privileged.into_iter().try_for_each(run)
+}
+
+fn run_tier(tier: Tier) -> Result<Summary> {
+    let mut summary = Summary::default();
+    for mut command in tier.commands() {
+        let line = tier::shown(&command);
+        say(&format!("== {}: {line}", tier.name()));
+        summary.add(summary::run(&mut command).with_context(|| format!("running `{line}`"))?);
+    }
+    Ok(summary)
+}
+
+fn report(minutes: &[(Tier, Duration)], budget: &BTreeMap<String, f64>) {
+    say("minutes per tier (budget in docs/testing.md):");
+    for (tier, spent) in minutes {
+        let spent = spent.as_secs_f64() / 60.0;
+        let line = match budget.get(tier.name()) {
+            Some(limit) if spent > *limit => format!("{spent:.1} of {limit}: over the budget"),
+            Some(limit) => format!("{spent:.1} of {limit}"),
+            None => format!("{spent:.1}, not in the budget"),
+        };
+        say(&format!("  {:<10} {line}", tier.name()));
+    }
+}
+
+/// On stdout and by itself: this line is read by machines.
+fn print_total(total: &Summary) {
+    println!("{} passed, {} failed", total.passed, total.failed);
 }

@@ -1,0 +1,90 @@
+//! The tiers and the cargo commands that run each.
+
+use std::process::Command;
+
+use clap::ValueEnum;
+
+use crate::workspace::cargo;
+
+/// A group of tests with the same needs and a budget of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tier {
+    /// Every crate's own tests, also the decision core without its user-space feature.
+    Unit,
+    /// Manifests in, map contents out, without a kernel.
+    Scenarios,
+    /// The loaded programs, packet by packet. Needs root.
+    Programs,
+    /// Nodes and pods in network namespaces. Needs root.
+    Netns,
+}
+
+/// The crates that need no privilege, apart from the agent, whose suites are a tier.
+const CRATES: &[&str] = &["dataplane-common", "hostnet", "waggle-cni", "xtask"];
+
+impl Tier {
+    /// In the order in which they run.
+    pub(crate) const ALL: &[Self] = &[Self::Unit, Self::Scenarios, Self::Programs, Self::Netns];
+
+    /// As on the command line and in the budget.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Scenarios => "scenarios",
+            Self::Programs => "programs",
+            Self::Netns => "netns",
+        }
+    }
+
+    /// Whether it takes root.
+    pub(crate) fn is_privileged(self) -> bool {
+        match self {
+            Self::Unit | Self::Scenarios => false,
+            Self::Programs | Self::Netns => true,
+        }
+    }
+
+    /// What runs it.
+    pub(crate) fn commands(self) -> Vec<Command> {
+        match self {
+            Self::Unit => vec![
+                all_crates(),
+                cargo_test("dataplane-common", &[]),
+                cargo_test("waggle-agent", &["--lib", "--bins"]),
+                cargo_test("waggle-agent", &["--doc"]),
+            ],
+            Self::Scenarios => vec![cargo_test("waggle-agent", &["--test", "*"])],
+            Self::Programs => vec![privileged("programs")],
+            Self::Netns => vec![privileged("netns")],
+        }
+    }
+}
+
+/// The command as a person would type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+    format!("cargo {}", arguments.join(" "))
+}
+
+/// Together, so that dataplane-common has the features that user space gives it.
+fn all_crates() -> Command {
+    let mut command = cargo();
+    command.args(["test", "--locked", "--no-fail-fast", "--features", "dataplane-common/user"]);
+    for name in CRATES {
+        command.args(["--package", name]);
+    }
+    command
+}
+
+fn cargo_test(package: &str, selection: &[&str]) -> Command {
+    let mut command = cargo();
+    command.args(["test", "--locked", "--no-fail-fast", "--package", package]).args(selection);
+    command
+}
+
+/// One test at a time: they share the machine's BPF objects and namespaces' names.
+fn privileged(suite: &str) -> Command {
+    let mut command = cargo_test("waggle-tests", &["--test", suite]);
+    command.args(["--", "--test-threads=1"]);
+    command
+}
