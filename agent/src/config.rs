@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dataplane_common::abi;
+use hostnet::hook::Choice;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the file, with the values they have where it does not name them.
@@ -44,10 +45,17 @@ pub enum Attach {
     /// By TCX where the kernel has it, else as filters.
     #[default]
     Auto,
-    /// By TCX; a kernel without it is an error.
-    Tcx,
     /// As filters of the device's clsact queueing discipline.
     Clsact,
+}
+
+impl From<Attach> for Choice {
+    fn from(attach: Attach) -> Self {
+        match attach {
+            Attach::Auto => Self::Best,
+            Attach::Clsact => Self::Filter,
+        }
+    }
 }
 
 /// The least severe message that is logged.
@@ -129,7 +137,7 @@ impl Config {
 fn invalid(path: &Path, error: &serde_saphyr::Error) -> ConfigError {
     let (line, column) =
         error.location().map_or((1, 1), |location| (location.line(), location.column()));
-    let described = error.to_string();
+    let described = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
     // The position stands in front of the message already.
     let cause = described.split(" at line ").next().unwrap_or_default().to_owned();
     ConfigError::Invalid { path: path.into(), line, column, cause }
@@ -158,17 +166,18 @@ mod tests {
 
     #[test]
     fn files_that_are_wrong_are_refused_with_their_position() {
-        for (text, message) in [
-            ("delivery: teleport\n", ""),
-            ("delivery: bypass\ndelivry: stack\n", ""),
-            ("attach: [tcx]\n", ""),
-            ("delivery: bypass\n  attach: tcx\n", ""),
-            ("delivery: bypass\ndelivery: stack\n", ""),
-            ("- delivery\n", ""),
-            ("delivery: bypass\n---\ndelivery: stack\n", ""),
+        for (text, position, cause) in [
+            ("delivery: teleport\n", "1:11", "unknown variant `teleport`, expected one of bypass"),
+            ("attach: clsact\ndelivry: stack\n", "2:1", "unknown field `delivry`, expected one of"),
+            ("attach: [auto]\n", "1:9", "externally tagged enum expected scalar or mapping"),
+            ("delivery: bypass\n  attach: auto\n", "1:11", "unknown variant `bypass attach`"),
+            ("delivery: bypass\ndelivery: stack\n", "2:1", "duplicate mapping key `delivery`"),
+            ("- delivery\n", "1:1", "expected mapping start"),
+            ("delivery: bypass\n---\n{}\n", "3:1", "only single YAML document expected"),
         ] {
-            let error = Config::parse(Path::new("c.yaml"), text).unwrap_err();
-            assert_eq!(error.to_string(), message, "{text}");
+            let message = Config::parse(Path::new("c.yaml"), text).unwrap_err().to_string();
+            let expected = format!("c.yaml:{position}: {cause}");
+            assert!(message.starts_with(&expected), "{message}");
         }
     }
 }

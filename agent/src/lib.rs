@@ -11,6 +11,11 @@
 
 pub mod cli;
 pub mod config;
+pub mod loader;
+pub mod lock;
+pub mod mounts;
+pub mod node_file;
+pub mod whole_file;
 pub mod k8s;
 pub mod maps;
 pub mod model;

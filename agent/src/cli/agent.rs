@@ -21,7 +21,7 @@ pub struct AgentArgs {
     /// meant (not in this version either).
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
-    /// Settings: a YAML file with the keys delivery (bypass, stack), attach (auto, tcx, clsact)
+    /// Settings: a YAML file with the keys delivery (bypass, stack), attach (auto, clsact)
     /// and logLevel (error, warn, info, debug, trace).
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -1,0 +1,121 @@
+//! The pinned programs, and how one set of them takes the place of another.
+//!
+//! ```text
+//! <program>        what new hooks get
+//! <program>-last   what it replaced, until no hook runs it: tells which program a hook runs
+//! <program>-next   a moment between loading and taking the place
+//! ```
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aya::EbpfLoader;
+use aya::programs::{ProgramError, ProgramInfo, SchedClassifier};
+use dataplane_common::abi::{NodeConfig, names};
+use hostnet::Pins;
+
+use super::error::{LoadError, causes};
+use super::shape::SHAPES;
+
+/// Loads an object's programs over the pinned maps, making those that are missing, and pins them
+/// in the place of those that are pinned. Hooks still run what they ran.
+///
+/// # Errors
+/// When the kernel refuses any part. What was pinned is then still pinned.
+pub(super) fn replace(pins: &Pins, object: &[u8], config: &NodeConfig) -> Result<(), LoadError> {
+    let map_pins = SHAPES.map(|shape| (shape, pins.map(shape.name)));
+    let mut loader = EbpfLoader::new();
+    loader.override_global(names::CONFIG, config, true);
+    for (shape, pin) in &map_pins {
+        loader.map_max_entries(shape.name, shape.max_entries).map_pin_path(shape.name, pin);
+    }
+    let mut ebpf = loader.load(object).map_err(|source| LoadError::Object { source })?;
+    // All are pinned beside the old ones before the first takes its place.
+    for name in names::PROGRAMS {
+        let failed = |source| LoadError::Program { name, source };
+        let program = ebpf.program_mut(name).ok_or(LoadError::NoProgram { name })?;
+        let program: &mut SchedClassifier = program.try_into().map_err(failed)?;
+        program.load().map_err(failed)?;
+        pin(program, &next(pins, name))?;
+    }
+    names::PROGRAMS.into_iter().try_for_each(|name| promote(pins, name))
+}
+
+/// The identifiers of all pinned programs, with the program that each is.
+///
+/// # Errors
+/// When a pin cannot be read.
+pub(super) fn known(pins: &Pins) -> Result<BTreeMap<u32, &'static str>, LoadError> {
+    let mut known = BTreeMap::new();
+    for name in names::PROGRAMS {
+        for path in [pins.program(name), last(pins, name)] {
+            known.extend(id(name, &path)?.map(|id| (id, name)));
+        }
+    }
+    Ok(known)
+}
+
+/// The identifiers of the programs that hooks should run.
+///
+/// # Errors
+/// When a pin cannot be read.
+pub fn current(pins: &Pins) -> Result<BTreeMap<&'static str, u32>, LoadError> {
+    let mut current = BTreeMap::new();
+    for name in names::PROGRAMS {
+        current.extend(id(name, &pins.program(name))?.map(|id| (name, id)));
+    }
+    Ok(current)
+}
+
+/// Forgets replaced programs, once no hook runs them.
+///
+/// # Errors
+/// When a pin cannot be removed.
+pub fn forget_last(pins: &Pins) -> Result<(), LoadError> {
+    names::PROGRAMS.into_iter().try_for_each(|name| remove(&last(pins, name)))
+}
+
+fn promote(pins: &Pins, name: &'static str) -> Result<(), LoadError> {
+    let current = pins.program(name);
+    if id(name, &current)?.is_some() {
+        let mut program = SchedClassifier::from_pin(&current)
+            .map_err(|source| LoadError::Program { name, source })?;
+        pin(&mut program, &last(pins, name))?;
+    }
+    std::fs::rename(next(pins, name), &current)
+        .map_err(|error| LoadError::Pin { path: current, cause: error.to_string() })
+}
+
+fn pin(program: &mut SchedClassifier, path: &Path) -> Result<(), LoadError> {
+    remove(path)?;
+    program
+        .pin(path)
+        .map_err(|error| LoadError::Pin { path: path.into(), cause: causes(&error) })
+}
+
+fn remove(path: &Path) -> Result<(), LoadError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(LoadError::Pin { path: path.into(), cause: error.to_string() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn id(name: &'static str, path: &Path) -> Result<Option<u32>, LoadError> {
+    match ProgramInfo::from_pin(path) {
+        Err(ProgramError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        read => read.map(|info| Some(info.id())).map_err(|source| LoadError::Program { name, source }),
+    }
+}
+
+fn last(pins: &Pins, name: &str) -> PathBuf {
+    pins.program(&format!("{name}-last"))
+}
+
+fn next(pins: &Pins, name: &str) -> PathBuf {
+    pins.program(&format!("{name}-next"))
+}
