@@ -1,6 +1,7 @@
 //! Networks to try Waggle in and the programs that run there, for the demo and the privileged
 //! suites; the verbs of `cargo xtask` are the binary's.
 
+pub mod cluster;
 pub mod topology;
 pub mod workload;
 

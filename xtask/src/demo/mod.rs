@@ -3,7 +3,6 @@
 mod acts;
 mod board;
 mod interrupt;
-mod manifests;
 mod report;
 mod stage;
 

@@ -7,27 +7,21 @@ use std::{
         unix::net::{SocketAddr, UnixListener},
     },
     path::PathBuf,
-    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
-use xtask::topology::{Attachment, Lifetime, Netns, Node, Pod, Process, Runtime, TwoNodes};
-
-use super::{
-    PREFIX,
-    interrupt::Interrupt,
-    manifests::{Endpoint, Manifests},
+use anyhow::{Context as _, Result};
+use xtask::{
+    cluster::{Agent, CNI_CONFIG, Endpoint, Manifests, Ports},
+    topology::{Attachment, Lifetime, Netns, Node, Pod, Process, Runtime, TwoNodes},
 };
+
+use super::{PREFIX, interrupt::Interrupt};
 use crate::workspace::{self, Artifacts};
 
-/// What a runtime finds in /etc/cni/net.d.
-const CNI_CONFIG: &str = r#"{"cniVersion":"1.0.0","name":"waggle","type":"waggle-cni"}"#;
+const SERVICES: &str = include_str!("../../../manifests/demo/services.yaml");
 
 /// Where every server listens.
 const PORT: u16 = 8080;
-
-/// Agents start, and edits arrive, within this or not at all.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Pods that answer the Service `web`.
 pub(super) const WEB: [&str; 3] = ["web-1", "web-2", "web-3"];
@@ -76,7 +70,7 @@ pub(super) struct Stage<'a> {
     artifacts: &'a Artifacts,
     interrupt: &'a Interrupt,
     manifests: Manifests,
-    agents: Vec<Process>,
+    agents: Vec<Agent<'a>>,
     actors: Vec<Actor<'a>>,
 }
 
@@ -97,12 +91,13 @@ impl<'a> Stage<'a> {
         artifacts: &'a Artifacts,
         interrupt: &'a Interrupt,
     ) -> Result<Self> {
-        let manifests = Manifests::create(&folders.manifests)?;
+        let manifests = Manifests::create(&folders.manifests, SERVICES)?;
         let (agents, actors) = (Vec::new(), Vec::new());
         let mut stage = Self { network, artifacts, interrupt, manifests, agents, actors };
         for node in [network.a(), network.b()] {
-            let agent = stage.start_agent(node)?;
-            stage.agents.push(agent);
+            interrupt.check()?;
+            let folder = stage.manifests.folder();
+            stage.agents.push(Agent::start(node, &artifacts.waggle, folder, None)?);
         }
         for (node, name) in [
             (network.a(), CLIENT),
@@ -110,6 +105,7 @@ impl<'a> Stage<'a> {
             (network.b(), WEB[1]),
             (network.b(), WEB[2]),
         ] {
+            interrupt.check()?;
             stage.enter(node, name).with_context(|| stage.log_tails())?;
         }
         stage.set_endpoints("web", &WEB)?;
@@ -149,10 +145,11 @@ impl<'a> Stage<'a> {
             .iter()
             .map(|name| {
                 let Actor { pod, addresses, .. } = self.actor(name)?;
-                Ok(Endpoint { pod: pod.name(), node: pod.node().name(), addresses: *addresses })
+                let Attachment { v4, v6 } = *addresses;
+                Ok(Endpoint { pod: pod.name(), node: pod.node().name(), v4, v6 })
             })
             .collect::<Result<_>>()?;
-        self.manifests.set_endpoints(service, &endpoints)
+        self.manifests.set_endpoints(service, Ports { http: PORT, echo: PORT }, &endpoints)
     }
 
     /// Kills the agent of the client's node with -9.
@@ -162,18 +159,12 @@ impl<'a> Stage<'a> {
 
     /// Starts it again.
     pub(super) fn restart_agent(&mut self) -> Result<()> {
-        let agent = self.start_agent(self.network.a())?;
-        *self.agents.first_mut().context("no agent is on the stage")? = agent;
-        Ok(())
+        self.agents.first_mut().context("no agent is on the stage")?.restart()
     }
 
     /// The ends of the agents' logs.
     pub(super) fn log_tails(&self) -> String {
-        let tails: Vec<String> = self
-            .agents
-            .iter()
-            .map(|agent| format!("--- {}\n{}", agent.log().display(), agent.log_tail()))
-            .collect();
+        let tails: Vec<String> = self.agents.iter().map(Agent::log_tail).collect();
         tails.join("\n")
     }
 
@@ -196,24 +187,6 @@ impl<'a> Stage<'a> {
     fn actor(&self, name: &str) -> Result<&Actor<'a>> {
         let found = self.actors.iter().find(|actor| actor.pod.name() == name);
         found.with_context(|| format!("no pod {name} is on the stage"))
-    }
-
-    /// Starts an agent and waits until it has told the CNI plugin about its node.
-    fn start_agent(&self, node: &Node) -> Result<Process> {
-        let file = node.path("/run/waggle/node.json");
-        // A restarted agent has said so before.
-        let _ = fs::remove_file(&file);
-        let manifests = self.manifests.folder().display().to_string();
-        let arguments = ["agent", "--node-name", node.name(), "--manifests", &manifests];
-        let mut agent = node.start_program(&self.artifacts.waggle, &arguments, "agent")?;
-        let started = Instant::now();
-        while !file.exists() {
-            self.interrupt.pause(Duration::from_millis(10))?;
-            if !agent.is_running() || started.elapsed() > PATIENCE {
-                bail!("the agent of {} did not start; its log:\n{}", node.name(), agent.log_tail());
-            }
-        }
-        Ok(agent)
     }
 
     /// Brings a pod onto the stage.

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use xtask::cluster::PATIENCE;
 
 use super::{BEAT, Board, Stage, WEB, Way, all_answered};
-use crate::demo::stage::{self, PATIENCE};
+use crate::demo::stage;
 
 /// Rounds before the edit.
 const BEFORE: u32 = 30;

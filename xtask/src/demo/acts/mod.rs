@@ -12,11 +12,14 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use xtask::workload::{Protocol, ask};
+use xtask::{
+    cluster::PATIENCE,
+    workload::{Protocol, ask},
+};
 
 use super::{
     board::{Board, Row},
-    stage::{PATIENCE, Stage},
+    stage::Stage,
 };
 
 /// One thing to be seen.

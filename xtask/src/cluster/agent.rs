@@ -1,0 +1,84 @@
+//! An agent on a node.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+
+use crate::topology::{Node, Process};
+
+/// Agents start, and edits arrive, within this or not at all.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A running `waggle agent`.
+#[derive(Debug)]
+pub struct Agent<'a> {
+    node: &'a Node,
+    waggle: PathBuf,
+    arguments: Vec<String>,
+    process: Process,
+}
+
+impl<'a> Agent<'a> {
+    /// Starts it, with a file for `--config` or none, and waits until pods can be wired.
+    pub fn start(
+        node: &'a Node,
+        waggle: &Path,
+        manifests: &Path,
+        config: Option<&Path>,
+    ) -> Result<Self> {
+        let mut arguments = vec!["agent", "--node-name", node.name(), "--manifests"];
+        let (manifests, config) =
+            (manifests.display().to_string(), config.map(|file| file.display().to_string()));
+        arguments.push(&manifests);
+        if let Some(config) = &config {
+            arguments.extend(["--config", config]);
+        }
+        let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+        let process = launch(node, waggle, &arguments)?;
+        Ok(Self { node, waggle: waggle.to_owned(), arguments, process })
+    }
+
+    /// Kills it with -9.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()
+    }
+
+    /// Asks it to end, as systemd or a kubelet would, and waits.
+    pub fn stop(&mut self) -> Result<()> {
+        self.process.stop()
+    }
+
+    /// Starts it again as it was started.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process = launch(self.node, &self.waggle, &self.arguments)?;
+        Ok(())
+    }
+
+    /// The file it logs to and the last lines of that.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        format!("--- {}\n{}", self.process.log().display(), self.process.log_tail())
+    }
+}
+
+/// Starts an agent and waits until it has told the CNI plugin about its node.
+fn launch(node: &Node, waggle: &Path, arguments: &[String]) -> Result<Process> {
+    let file = node.path("/run/waggle/node.json");
+    // One that ran before has told it.
+    let _ = fs::remove_file(&file);
+    let mut process = node.start_program(waggle, arguments, "agent")?;
+    let started = Instant::now();
+    while !file.exists() {
+        thread::sleep(Duration::from_millis(5));
+        if !process.is_running() || started.elapsed() > PATIENCE {
+            bail!("the agent of {} did not start; its log:\n{}", node.name(), process.log_tail());
+        }
+    }
+    Ok(process)
+}

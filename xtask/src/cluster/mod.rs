@@ -1,0 +1,11 @@
+//! What makes a cluster of two nodes: objects as YAML, agents, pods. For the demo and the suites,
+//! each of which brings its own Services.
+
+mod agent;
+mod manifests;
+
+pub use agent::{Agent, PATIENCE};
+pub use manifests::{Endpoint, Manifests, Ports};
+
+/// What a runtime finds in /etc/cni/net.d.
+pub const CNI_CONFIG: &str = r#"{"cniVersion":"1.0.0","name":"waggle","type":"waggle-cni"}"#;
