@@ -11,12 +11,15 @@
 
 pub mod cli;
 pub mod config;
+pub mod k8s;
 pub mod loader;
 pub mod lock;
-pub mod mounts;
-pub mod node_file;
-pub mod whole_file;
-pub mod k8s;
 pub mod maps;
 pub mod model;
+pub mod mounts;
+pub mod network;
+pub mod node_file;
+pub mod peers;
 pub mod problem;
+pub mod uplink;
+pub mod whole_file;

@@ -22,6 +22,7 @@ pub mod netns;
 mod pins;
 pub mod route;
 pub mod sysctl;
+pub mod watch;
 
 pub use error::{Cause, Error, Result};
 pub use mac::Mac;

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use aya::EbpfError;
 use aya::maps::MapError;
 use aya::programs::ProgramError;
-use aya::EbpfError;
 
 use super::shape::Shape;
 

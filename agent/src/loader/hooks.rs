@@ -169,8 +169,12 @@ pub const fn mechanism(mechanism: Mechanism) -> &'static str {
 mod tests {
     use super::*;
 
-    const KNOWN: [(u32, &str); 4] =
-        [(1, names::FROM_POD), (2, names::TO_POD), (3, names::FROM_NETDEV), (13, names::FROM_NETDEV)];
+    const KNOWN: [(u32, &str); 4] = [
+        (1, names::FROM_POD),
+        (2, names::TO_POD),
+        (3, names::FROM_NETDEV),
+        (13, names::FROM_NETDEV),
+    ];
 
     fn at(device: &str, direction: Direction, index: Option<u32>, program: u32) -> Attachment {
         let device = device.to_owned();
@@ -196,13 +200,31 @@ mod tests {
         let rows: [(&str, Vec<Attachment>, &[&str], &[&str]); 7] = [
             ("all right", vec![at("eth0", Ingress, Some(2), 3)], &["eth0"], &[]),
             ("new uplink", vec![], &["eth0"], &["from_netdev eth0-in"]),
-            ("replaced", vec![at("eth0", Ingress, Some(2), 13)], &["eth0"], &["from_netdev eth0-in"]),
-            ("was an uplink", vec![at("eth0", Ingress, Some(2), 13)], &[], &["from_netdev eth0-in"]),
-            ("pod", vec![at("p", Ingress, Some(4), 99), at("p", Egress, Some(4), 98)], &[],
-             &["from_pod p-in", "to_pod p-out"]),
+            (
+                "replaced",
+                vec![at("eth0", Ingress, Some(2), 13)],
+                &["eth0"],
+                &["from_netdev eth0-in"],
+            ),
+            (
+                "was an uplink",
+                vec![at("eth0", Ingress, Some(2), 13)],
+                &[],
+                &["from_netdev eth0-in"],
+            ),
+            (
+                "pod",
+                vec![at("p", Ingress, Some(4), 99), at("p", Egress, Some(4), 98)],
+                &[],
+                &["from_pod p-in", "to_pod p-out"],
+            ),
             ("gone", vec![at("p", Ingress, None, 1)], &[], &["prune p-in"]),
-            ("uplink was gone", vec![at("eth0", Ingress, None, 3)], &["eth0"],
-             &["prune eth0-in", "from_netdev eth0-in"]),
+            (
+                "uplink was gone",
+                vec![at("eth0", Ingress, None, 3)],
+                &["eth0"],
+                &["prune eth0-in", "from_netdev eth0-in"],
+            ),
         ];
         for (name, attachments, uplinks, expected) in rows {
             assert_eq!(planned(&attachments, uplinks), expected, "{name}");

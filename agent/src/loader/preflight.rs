@@ -154,7 +154,9 @@ pub fn one_layout(root: &Path) -> Result<(), LoadError> {
     };
     for entry in entries {
         let name = entry.map_err(unreadable)?.file_name();
-        let Some(found) = name.to_str().and_then(|name| name.strip_prefix("abi-")) else { continue };
+        let Some(found) = name.to_str().and_then(|name| name.strip_prefix("abi-")) else {
+            continue;
+        };
         if found != ABI.to_string() {
             let (path, found) = (root.join(&name), found.to_owned());
             return Err(LoadError::OtherLayout { path, found, expected: ABI });
@@ -167,7 +169,8 @@ pub fn one_layout(root: &Path) -> Result<(), LoadError> {
 fn file_system(path: &Path) -> Result<(PathBuf, String), PreflightError> {
     let part = existing_part(path).map_err(|source| unreadable(path, source))?;
     let mounts = Mounts::read().map_err(|source| unreadable(path, source))?;
-    let kind = mounts.around(&part).map_or_else(|| "unknown".to_owned(), |mount| mount.kind.clone());
+    let kind =
+        mounts.around(&part).map_or_else(|| "unknown".to_owned(), |mount| mount.kind.clone());
     Ok((part, kind))
 }
 
@@ -205,11 +208,13 @@ mod tests {
 
     #[test]
     fn a_cgroup_root_of_another_kind_is_refused() {
-        for (folder, kind) in
-            [("/proc", "on a file system of type proc"), ("/missing", "missing")]
+        for (folder, kind) in [("/proc", "on a file system of type proc"), ("/missing", "missing")]
         {
             let message = cgroup_root(Some(Path::new(folder))).unwrap_err().to_string();
-            assert!(message.starts_with(&format!("--cgroup-root {folder}: it is {kind}")), "{message}");
+            assert!(
+                message.starts_with(&format!("--cgroup-root {folder}: it is {kind}")),
+                "{message}"
+            );
         }
     }
 

@@ -89,9 +89,7 @@ fn promote(pins: &Pins, name: &'static str) -> Result<(), LoadError> {
 
 fn pin(program: &mut SchedClassifier, path: &Path) -> Result<(), LoadError> {
     remove(path)?;
-    program
-        .pin(path)
-        .map_err(|error| LoadError::Pin { path: path.into(), cause: causes(&error) })
+    program.pin(path).map_err(|error| LoadError::Pin { path: path.into(), cause: causes(&error) })
 }
 
 fn remove(path: &Path) -> Result<(), LoadError> {
@@ -105,10 +103,14 @@ fn remove(path: &Path) -> Result<(), LoadError> {
 
 fn id(name: &'static str, path: &Path) -> Result<Option<u32>, LoadError> {
     match ProgramInfo::from_pin(path) {
-        Err(ProgramError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => {
+        Err(ProgramError::SyscallError(error))
+            if error.io_error.kind() == io::ErrorKind::NotFound =>
+        {
             Ok(None)
         }
-        read => read.map(|info| Some(info.id())).map_err(|source| LoadError::Program { name, source }),
+        read => {
+            read.map(|info| Some(info.id())).map_err(|source| LoadError::Program { name, source })
+        }
     }
 }
 

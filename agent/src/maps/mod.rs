@@ -1,9 +1,11 @@
 //! The tables Services are written to, as the reconciler sees them; not what is written or when.
 
+pub mod delivery;
 pub mod dump;
 mod error;
 pub mod fake;
 pub mod faulty;
+pub mod kernel;
 
 use std::ops::Range;
 

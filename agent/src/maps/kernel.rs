@@ -1,0 +1,139 @@
+//! The pinned maps of Services in the kernel.
+
+use std::io;
+use std::ops::Range;
+
+use aya::Pod;
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use dataplane_common::abi::{Backend, BackendId, FrontendKey, Service, Slot, names};
+use hostnet::Pins;
+
+use super::{ApplyError, Capacity, LbMaps, Result};
+
+/// The pinned maps `services`, `slots` and `backends`.
+pub struct KernelMaps {
+    services: HashMap<MapData, FrontendKey, Service>,
+    slots: Array<MapData, Slot>,
+    backends: Array<MapData, Backend>,
+    capacity: Capacity,
+}
+
+impl KernelMaps {
+    /// Opens the maps, whose shapes must have been checked.
+    ///
+    /// # Errors
+    /// When one is not pinned or the kernel refuses.
+    pub fn open(pins: &Pins) -> Result<Self> {
+        let capacity = Capacity {
+            slots: names::MAX_SLOTS,
+            backends: names::MAX_BACKENDS,
+            services: names::MAX_SERVICES,
+        };
+        Ok(Self {
+            services: hash(pins, names::SERVICES)?,
+            slots: array(pins, names::SLOTS)?,
+            backends: array(pins, names::BACKENDS)?,
+            capacity,
+        })
+    }
+}
+
+impl LbMaps for KernelMaps {
+    fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    fn services(&self) -> Result<Vec<(FrontendKey, Service)>> {
+        self.services.iter().map(|entry| entry.map_err(read(names::SERVICES))).collect()
+    }
+
+    fn put_service(&mut self, key: &FrontendKey, value: &Service) -> Result<()> {
+        self.services.insert(key, value, 0).map_err(write(names::SERVICES))
+    }
+
+    fn delete_service(&mut self, key: &FrontendKey) -> Result<()> {
+        self.services.remove(key).map_err(failed(names::SERVICES, "delete from"))
+    }
+
+    fn slots(&self, range: Range<u32>) -> Result<Vec<Slot>> {
+        let slot = |index| self.slots.get(&index, 0).map_err(read(names::SLOTS));
+        range.map(slot).collect()
+    }
+
+    fn write_slots(&mut self, base: u32, slots: &[Slot]) -> Result<()> {
+        let mut indexed = (base..).zip(slots);
+        indexed.try_for_each(|(index, slot)| {
+            self.slots.set(index, slot, 0).map_err(write(names::SLOTS))
+        })
+    }
+
+    fn backends(&self) -> Result<Vec<(BackendId, Backend)>> {
+        let mut written = Vec::new();
+        for (id, backend) in (0..).map(BackendId).zip(self.backends.iter()) {
+            let backend = backend.map_err(read(names::BACKENDS))?;
+            if backend != Backend::default() {
+                written.push((id, backend));
+            }
+        }
+        Ok(written)
+    }
+
+    fn write_backend(&mut self, id: BackendId, backend: &Backend) -> Result<()> {
+        self.backends.set(id.0, backend, 0).map_err(write(names::BACKENDS))
+    }
+}
+
+/// The data of a pinned map.
+///
+/// # Errors
+/// When it is not pinned or the kernel refuses.
+pub(crate) fn pinned(pins: &Pins, name: &'static str) -> Result<MapData> {
+    MapData::from_pin(pins.map(name)).map_err(read(name))
+}
+
+/// A pinned array.
+///
+/// # Errors
+/// When it is not pinned or the kernel refuses.
+pub(crate) fn array<V: Pod>(pins: &Pins, name: &'static str) -> Result<Array<MapData, V>> {
+    Array::try_from(Map::Array(pinned(pins, name)?)).map_err(read(name))
+}
+
+/// A pinned hash.
+///
+/// # Errors
+/// When it is not pinned or the kernel refuses.
+pub(crate) fn hash<K: Pod, V: Pod>(
+    pins: &Pins,
+    name: &'static str,
+) -> Result<HashMap<MapData, K, V>> {
+    HashMap::try_from(Map::HashMap(pinned(pins, name)?)).map_err(read(name))
+}
+
+/// Names a failed read of a map.
+pub(crate) fn read(map: &'static str) -> impl Fn(MapError) -> ApplyError {
+    failed(map, "read")
+}
+
+/// Names a failed write to a map.
+pub(crate) fn write(map: &'static str) -> impl Fn(MapError) -> ApplyError {
+    failed(map, "write to")
+}
+
+fn failed(map: &'static str, operation: &'static str) -> impl Fn(MapError) -> ApplyError {
+    move |error| {
+        let source = match error {
+            MapError::KeyNotFound | MapError::ElementNotFound | MapError::OutOfBounds { .. } => {
+                return ApplyError::NotFound { map };
+            }
+            MapError::SyscallError(error) => error.io_error,
+            other => io::Error::other(other),
+        };
+        match source.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+            // A hash that takes no more keys, and one whose memory is used up.
+            Some(rustix::io::Errno::TOOBIG | rustix::io::Errno::NOMEM) => ApplyError::Full { map },
+            Some(rustix::io::Errno::NOENT) => ApplyError::NotFound { map },
+            _ => ApplyError::Kernel { map, operation, source },
+        }
+    }
+}

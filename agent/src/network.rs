@@ -1,0 +1,194 @@
+//! The node's network as its Node object and its peers' want it: forwarding, hooks at uplinks, MTUs
+//! of devices, routes to other nodes' pods, and what is left of pods that are gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use hostnet::hook::Choice;
+use hostnet::{Netlink, Pins, addr, link, sysctl};
+use ipnetwork::IpNetwork;
+use serde::Serialize;
+use tracing::info;
+
+use crate::loader::hooks::{self, Scan, Uplinks};
+use crate::maps::delivery::DeliveryMaps;
+use crate::model::NodeSpec;
+use crate::node_file::NodeFile;
+use crate::peers::{self, Step};
+use crate::problem::Problem;
+use crate::uplink::{Devices, pod_mtu};
+
+/// What keeps the node's network as it should be.
+pub struct Network {
+    own: String,
+    netlink: Netlink,
+    pins: Pins,
+    choice: Choice,
+    maps: DeliveryMaps,
+    run_dir: PathBuf,
+    boot_id: String,
+    written: Option<NodeFile>,
+}
+
+/// A device that holds addresses of the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Uplink {
+    /// Its name.
+    pub device: String,
+    /// Its MTU.
+    pub mtu: u32,
+}
+
+/// How the network is after it was looked after.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct NetworkState {
+    /// The node's uplinks.
+    pub uplinks: Vec<Uplink>,
+    /// What is wrong with it.
+    pub problems: BTreeSet<Problem>,
+}
+
+impl Network {
+    /// For the node named `own`.
+    #[must_use]
+    pub fn new(own: &str, netlink: Netlink, parts: Parts) -> Self {
+        let Parts { pins, choice, maps, run_dir, boot_id } = parts;
+        let own = own.to_owned();
+        Self { own, netlink, pins, choice, maps, run_dir, boot_id, written: None }
+    }
+
+    /// Makes the network what `nodes` want. Whatever is right is not touched.
+    ///
+    /// # Errors
+    /// When the host cannot be asked, or refuses a hook or a table entry. The rest is tried again
+    /// with the next call.
+    pub async fn ensure(
+        &mut self,
+        nodes: &BTreeMap<String, NodeSpec>,
+        scan: Scan,
+    ) -> anyhow::Result<NetworkState> {
+        let pods = self.maps.pods()?;
+        let devices = self.devices().await?;
+        let present = devices.links.iter().map(|link| link.index).collect();
+        for addr in self.maps.prune_pods(&pods, &present)? {
+            info!(pod = %addr.to_ip(), "removed a pod whose device is gone");
+        }
+        let Some(own) = nodes.get(&self.own) else {
+            self.ensure_hooks(scan, &Uplinks::new()).await?;
+            let problems = BTreeSet::from([self.unknown()]);
+            return Ok(NetworkState { uplinks: Vec::new(), problems });
+        };
+        self.serve(own, nodes, &devices, scan).await
+    }
+
+    async fn serve(
+        &mut self,
+        own: &NodeSpec,
+        nodes: &BTreeMap<String, NodeSpec>,
+        devices: &Devices,
+        scan: Scan,
+    ) -> anyhow::Result<NetworkState> {
+        let (uplinks, mut problems) = devices.uplinks(own);
+        let (routes, unreachable) = peers::wanted(&self.own, nodes, devices);
+        problems.extend(unreachable);
+        problems.extend(forward(&own.pod_cidrs));
+        let leaving = routes.iter().map(|route| route.link).chain(uplinks.keys().copied());
+        self.ensure_mtus(devices, leaving.collect())?;
+        let names = uplinks.values().map(|link| (link.index, link.name.clone())).collect();
+        self.ensure_hooks(scan, &names).await?;
+        let applied = peers::apply(&self.netlink, &routes).await?;
+        applied.steps.iter().for_each(log_step);
+        problems.extend(applied.problems);
+        if let Some(mtu) = pod_mtu(&uplinks) {
+            self.write_node_file(own, mtu)?;
+        }
+        let uplink = |link: &&link::Link| Uplink { device: link.name.clone(), mtu: link.mtu };
+        Ok(NetworkState { uplinks: uplinks.values().map(uplink).collect(), problems })
+    }
+
+    async fn devices(&self) -> hostnet::Result<Devices> {
+        let links = link::list(&self.netlink).await?;
+        Ok(Devices { links, addresses: addr::list(&self.netlink).await? })
+    }
+
+    fn ensure_mtus(&mut self, devices: &Devices, leaving: BTreeSet<u32>) -> anyhow::Result<()> {
+        let links = devices.links.iter().filter(|link| leaving.contains(&link.index));
+        let mtus = links.map(|link| (link.index, link.mtu)).collect();
+        for index in self.maps.ensure_links(&mtus)? {
+            info!(link = index, mtu = mtus.get(&index), "changed the MTU that packets are held to");
+        }
+        Ok(())
+    }
+
+    async fn ensure_hooks(&self, scan: Scan, uplinks: &Uplinks) -> anyhow::Result<()> {
+        let changes = hooks::ensure(&self.netlink, &self.pins, self.choice, scan, uplinks).await?;
+        for hook in changes.attached {
+            info!(%hook, "attached");
+        }
+        for hook in changes.pruned {
+            info!(%hook, "removed the pin of a device that is gone");
+        }
+        Ok(())
+    }
+
+    fn write_node_file(&mut self, own: &NodeSpec, mtu: u32) -> std::io::Result<()> {
+        let file = NodeFile {
+            boot_id: self.boot_id.clone(),
+            pod_cidrs: own.pod_cidrs.clone(),
+            mtu,
+            node_ips: own.internal_ips.clone(),
+        };
+        if self.written.as_ref() != Some(&file) {
+            file.write(&self.run_dir)?;
+            info!(mtu, "wrote node.json");
+            self.written = Some(file);
+        }
+        Ok(())
+    }
+
+    fn unknown(&self) -> Problem {
+        let message = "is this node, but there is no such object: uplink, routes and pods wait \
+                       for it; add the Node, or mend --node-name";
+        Problem::error(format!("Node {}", self.own), message)
+    }
+}
+
+/// What a [`Network`] is made of.
+pub struct Parts {
+    /// Where programs and links are pinned.
+    pub pins: Pins,
+    /// How programs are attached.
+    pub choice: Choice,
+    /// The tables of delivery.
+    pub maps: DeliveryMaps,
+    /// Where `node.json` is written.
+    pub run_dir: PathBuf,
+    /// This boot.
+    pub boot_id: String,
+}
+
+/// Lets the host forward between devices, for the families that pods have.
+fn forward(pod_cidrs: &[IpNetwork]) -> BTreeSet<Problem> {
+    let keys = [
+        ("net/ipv4/ip_forward", pod_cidrs.iter().any(IpNetwork::is_ipv4)),
+        ("net/ipv6/conf/all/forwarding", pod_cidrs.iter().any(IpNetwork::is_ipv6)),
+    ];
+    let mut problems = BTreeSet::new();
+    for (key, _) in keys.into_iter().filter(|(_, needed)| *needed) {
+        match sysctl::ensure(key, "1") {
+            Ok(true) => info!(sysctl = key, "set to 1: pods need the host to forward"),
+            Ok(false) => {}
+            Err(error) => {
+                problems.insert(Problem::error(format!("sysctl {key}"), error.to_string()));
+            }
+        }
+    }
+    problems
+}
+
+fn log_step(step: &Step) {
+    match step {
+        Step::Ensure(route) => info!(%route, "made"),
+        Step::Delete(route) => info!(%route, "deleted"),
+    }
+}
