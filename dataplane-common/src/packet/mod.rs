@@ -1,26 +1,29 @@
-//! Packet views: validated reads of one header each, and the parser that joins them.
+//! Packet views: validated reads of one header each, the parser that joins them, and what changes
+//! packets: checksums, rewrites, ICMP errors.
+//!
+//! ```text
+//! bytes --eth--> l3 --ipv4 | ipv6--> l4 --l4 | icmp--> Packet
+//! ```
 
-/// A packet's bytes, wherever they live: a socket buffer, an XDP frame, a slice.
-pub trait Bytes {
-    /// Length of the packet in bytes, from its first header on.
-    fn len(&self) -> u32;
-
-    /// Whether the packet has no bytes at all.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Copies the `N` bytes that start `offset` bytes into the packet.
-    ///
-    /// # Errors
-    /// [`TooShort`] where the packet ends before `offset + N`.
-    fn read<const N: usize>(&self, offset: u32) -> Result<[u8; N], TooShort>;
-}
-
-/// The packet ends before the header that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooShort;
-
+mod answer;
+mod bytes;
+mod checksum;
+mod eth;
+mod icmp;
+mod ip;
+mod ipv4;
+mod ipv6;
+mod l4;
 mod parse;
+mod rewrite;
 
-pub use parse::{Framing, Packet, Parsed, TcpFlags, Transport};
+pub use answer::{Headers, QUOTE_MAX, Quote, answer, may_answer, quote, quote_length};
+pub use bytes::{Bytes, BytesMut, TooShort};
+pub use checksum::{Checksum, Sum};
+pub use icmp::{Quoted, quoted};
+pub use ip::{IcmpError, IpAddress, IpHeader, Payload};
+pub use l4::checksum_offset;
+pub use parse::{
+    Framing, Packet, ParseError, Parsed, TcpFlags, Transport, parse, parse_ip, parse_l3,
+};
+pub use rewrite::{address_diff, apply, apply_related, header_diff, port_diff};

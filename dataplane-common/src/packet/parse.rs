@@ -1,6 +1,7 @@
 //! From bytes to what decisions need: the flow's key and where its headers stand.
 
-use crate::abi::{Address, FlowKey};
+use super::{Bytes, IpAddress, TooShort, eth, ip::IpHeader, l4};
+use crate::abi::{Address, Family, FlowKey};
 
 /// How a packet begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,4 +100,131 @@ impl<A: Address> Packet<A> {
     pub const fn has_ports(&self) -> bool {
         matches!(self.transport, Transport::Tcp(_) | Transport::Udp { .. })
     }
+
+    /// Where the IP packet ends, in bytes from the packet's begin: padding may follow.
+    #[must_use]
+    #[inline(always)]
+    pub fn end<B: Bytes + ?Sized>(&self, bytes: &B) -> u32 {
+        match self.length {
+            0 => bytes.len(),
+            length => self.l3.wrapping_add(length),
+        }
+    }
+}
+
+/// Why a packet is none that can be decided about. Each reason means: not ours, pass it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ParseError {
+    /// The packet ends within a header.
+    TooShort,
+    /// Neither IPv4 nor IPv6.
+    NotIp,
+    /// More than two VLAN tags.
+    TooManyVlanTags,
+    /// Another version than IPv4, or a header of less than 20 bytes.
+    BadIpv4Header,
+    /// Another version than IPv6.
+    BadIpv6Header,
+    /// The IP header states a length that its own header or the packet has no room for.
+    BadLength,
+    /// More IPv6 extension headers than are looked at.
+    TooManyExtensions,
+    /// A TCP header whose stated size is below 20 bytes or beyond the packet.
+    BadTcpHeader,
+    /// A quoted packet was asked for, and the packet quotes none.
+    NotAnIcmpError,
+    /// The quoted packet is a later fragment or neither TCP nor UDP.
+    QuoteWithoutPorts,
+}
+
+impl From<TooShort> for ParseError {
+    #[inline(always)]
+    fn from(TooShort: TooShort) -> Self {
+        Self::TooShort
+    }
+}
+
+/// Parses a packet from its first byte.
+///
+/// # Errors
+/// See [`ParseError`].
+#[inline(always)]
+pub fn parse<B: Bytes + ?Sized>(bytes: &B, framing: Framing) -> Result<Parsed, ParseError> {
+    let (l3, family) = match framing {
+        Framing::Ethernet => eth::find_ip(bytes)?,
+        Framing::Ip => (0, version(bytes)?),
+    };
+    parse_ip(bytes, l3, family)
+}
+
+/// Parses a packet from its IP header, where place and family of that are known.
+///
+/// # Errors
+/// See [`ParseError`].
+#[inline(always)]
+pub fn parse_ip<B: Bytes + ?Sized>(
+    bytes: &B,
+    l3: u32,
+    family: Family,
+) -> Result<Parsed, ParseError> {
+    match family {
+        Family::V4 => parse_l3(bytes, l3).map(Parsed::V4),
+        Family::V6 => parse_l3(bytes, l3).map(Parsed::V6),
+    }
+}
+
+/// Parses a packet of the family of `A` from its IP header.
+///
+/// # Errors
+/// See [`ParseError`].
+#[inline(always)]
+pub fn parse_l3<A: IpAddress, B: Bytes + ?Sized>(
+    bytes: &B,
+    l3: u32,
+) -> Result<Packet<A>, ParseError> {
+    let header = A::header(bytes, l3)?;
+    let (length, end) = bounds(&header, l3, bytes.len())?;
+    let payload = A::payload(&header, bytes, l3, end)?;
+    let transport = l4::transport::<A, B>(bytes, payload, end)?;
+    let key = FlowKey {
+        src: header.src,
+        dst: header.dst,
+        sport: transport.sport,
+        dport: transport.dport,
+        proto: payload.proto,
+        reserved: [0; 3],
+    };
+    Ok(Packet {
+        key,
+        l3,
+        l4: payload.l4,
+        length,
+        ttl: header.ttl,
+        may_fragment: header.may_fragment,
+        transport: transport.transport,
+    })
+}
+
+/// The family by the version that stands in the first byte.
+#[inline(always)]
+fn version<B: Bytes + ?Sized>(bytes: &B) -> Result<Family, ParseError> {
+    let [first] = bytes.read(0)?;
+    match first >> 4 {
+        4 => Ok(Family::V4),
+        6 => Ok(Family::V6),
+        _ => Err(ParseError::NotIp),
+    }
+}
+
+/// The packet's length as [`Packet::length`] has it, and where it ends.
+#[inline(always)]
+fn bounds<A>(header: &IpHeader<A>, l3: u32, len: u32) -> Result<(u32, u32), ParseError> {
+    let room = len.wrapping_sub(l3);
+    if header.unstated && room > u32::from(u16::MAX) {
+        return Ok((0, len));
+    }
+    if header.length < header.size || header.length > room {
+        return Err(ParseError::BadLength);
+    }
+    Ok((header.length, l3.wrapping_add(header.length)))
 }

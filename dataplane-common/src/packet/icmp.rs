@@ -1,0 +1,100 @@
+//! ICMP (RFC 792) and ICMPv6 (RFC 4443): which messages are errors, and the packet an error quotes.
+
+use super::{Bytes, Packet, ParseError, Transport, bytes::read_within, ip::IpAddress};
+use crate::abi::{FlowKey, Port, Proto};
+
+/// Bytes of an error's own header; the quoted packet follows.
+pub(super) const SIZE: u32 = 8;
+
+/// Types and codes of IPv4's ICMP.
+pub(super) mod v4 {
+    /// Destination unreachable.
+    pub(in super::super) const UNREACHABLE: u8 = 3;
+    /// Code of [`UNREACHABLE`]: nobody listens at the port.
+    pub(in super::super) const PORT_UNREACHABLE: u8 = 3;
+    /// Code of [`UNREACHABLE`]: too big for the next hop and not to be fragmented.
+    pub(in super::super) const FRAGMENTATION_NEEDED: u8 = 4;
+    const SOURCE_QUENCH: u8 = 4;
+    const REDIRECT: u8 = 5;
+    const TIME_EXCEEDED: u8 = 11;
+    const PARAMETER_PROBLEM: u8 = 12;
+
+    /// Whether a message of this type is an error, which quotes a packet and is never answered.
+    #[inline(always)]
+    pub(in super::super) const fn is_error(kind: u8) -> bool {
+        matches!(kind, UNREACHABLE | SOURCE_QUENCH | REDIRECT | TIME_EXCEEDED | PARAMETER_PROBLEM)
+    }
+}
+
+/// Types and codes of ICMPv6.
+pub(super) mod v6 {
+    /// Destination unreachable.
+    pub(in super::super) const UNREACHABLE: u8 = 1;
+    /// Code of [`UNREACHABLE`]: nobody listens at the port.
+    pub(in super::super) const PORT_UNREACHABLE: u8 = 4;
+    /// Packet too big.
+    pub(in super::super) const TOO_BIG: u8 = 2;
+    const TIME_EXCEEDED: u8 = 3;
+    const PARAMETER_PROBLEM: u8 = 4;
+    const FIRST_INFORMATIONAL: u8 = 128;
+    const REDIRECT: u8 = 137;
+
+    /// Whether a message of this type is an error whose format is known.
+    #[inline(always)]
+    pub(in super::super) const fn is_known_error(kind: u8) -> bool {
+        matches!(kind, UNREACHABLE | TOO_BIG | TIME_EXCEEDED | PARAMETER_PROBLEM)
+    }
+
+    /// Whether RFC 4443, 2.4(e) forbids to answer a message of this type.
+    #[inline(always)]
+    pub(in super::super) const fn forbids_answer(kind: u8) -> bool {
+        kind < FIRST_INFORMATIONAL || kind == REDIRECT
+    }
+}
+
+/// The TCP or UDP packet that an ICMP error is about, as far as every error quotes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quoted<A> {
+    /// The quoted tuple, in the direction the quoted packet went: opposite to the error's.
+    pub key: FlowKey<A>,
+    /// Where the quoted IP header begins, in bytes from the packet's begin.
+    pub l3: u32,
+    /// Where the quoted transport header begins; eight bytes of it are there.
+    pub l4: u32,
+}
+
+/// Reads the packet that `packet` quotes.
+///
+/// # Errors
+/// [`ParseError::NotAnIcmpError`] where it quotes none, [`ParseError::QuoteWithoutPorts`] where the
+/// quote belongs to no flow that can be translated, and what a malformed quote gives.
+#[inline(always)]
+pub fn quoted<A: IpAddress, B: Bytes + ?Sized>(
+    bytes: &B,
+    packet: &Packet<A>,
+) -> Result<Quoted<A>, ParseError> {
+    let Transport::Icmp { kind, .. } = packet.transport else {
+        return Err(ParseError::NotAnIcmpError);
+    };
+    if !A::icmp_quotes(kind) {
+        return Err(ParseError::NotAnIcmpError);
+    }
+    let l3 = packet.l4.wrapping_add(SIZE);
+    let end = packet.end(bytes);
+    // The quote is cut: the length its header states says nothing about what is there.
+    let header = A::header(bytes, l3)?;
+    let payload = A::payload(&header, bytes, l3, end)?;
+    if payload.later_fragment || !matches!(payload.proto, Proto::TCP | Proto::UDP) {
+        return Err(ParseError::QuoteWithoutPorts);
+    }
+    let [s0, s1, d0, d1, ..]: [u8; 8] = read_within(bytes, payload.l4, end)?;
+    let key = FlowKey {
+        src: header.src,
+        dst: header.dst,
+        sport: Port([s0, s1]),
+        dport: Port([d0, d1]),
+        proto: payload.proto,
+        reserved: [0; 3],
+    };
+    Ok(Quoted { key, l3, l4: payload.l4 })
+}
