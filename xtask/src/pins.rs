@@ -13,4 +13,4 @@ pub(crate) const LLVM: u32 = 22;
 pub(crate) const BPF_LINKER: &str = "0.13.0";
 
 /// Version of cargo-deny, used by `cargo xtask lint` only.
-pub(crate) const CARGO_DENY: &str = "0.18.9";
+pub(crate) const CARGO_DENY: &str = "0.20.2";

@@ -9,7 +9,10 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-pub(crate) use self::{agent::Profile, object::build as object};
+pub(crate) use self::{
+    agent::{Profile, build as agent},
+    object::{build as object, command as object_command},
+};
 use crate::{
     progress::say,
     setup::{self, Scope},
@@ -48,7 +51,7 @@ pub(crate) fn all(ready: &setup::Ready, profile: Profile) -> Result<Artifacts> {
     thread::scope(|scope| {
         let cni = scope.spawn(cni::build);
         object(ready)?;
-        agent::build(profile)?;
+        agent(profile)?;
         cni.join().map_err(|_| anyhow!("building waggle-cni panicked"))?
     })?;
     Ok(artifacts())

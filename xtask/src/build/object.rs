@@ -15,14 +15,21 @@ const TARGET: &str = "bpfel-unknown-none";
 
 /// Builds the object if a source of it changed.
 pub(crate) fn build(ready: &Ready) -> Result<()> {
-    let target = workspace::target().join("ebpf-build");
+    step("building the kernel programs", &mut command(ready, "build", "ebpf-build", ""))?;
+    let built = workspace::target().join("ebpf-build").join(TARGET).join("release/waggle");
+    publish(&built, &artifacts().object)
+}
+
+/// A cargo verb on the kernel programs, in a target folder by itself.
+pub(crate) fn command(ready: &Ready, verb: &str, target: &str, extra_flags: &str) -> Command {
     let mut command = compiler(&ready.toolchain);
-    command.args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"]);
-    command.arg(&target).current_dir(workspace::root().join("dataplane-ebpf"));
-    command.env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_RUSTFLAGS", flags(ready));
+    command.args([verb, "--release", "--locked", "--target", TARGET, "--target-dir"]);
+    command.arg(workspace::target().join(target));
+    command.current_dir(workspace::root().join("dataplane-ebpf"));
+    let flags = format!("{} {extra_flags}", flags(ready));
+    command.env("CARGO_TARGET_BPFEL_UNKNOWN_NONE_RUSTFLAGS", flags);
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-    step("building the kernel programs", &mut command)?;
-    publish(&target.join(TARGET).join("release/waggle"), &artifacts().object)
+    command
 }
 
 fn compiler(toolchain: &Toolchain) -> Command {

@@ -59,7 +59,7 @@ pub(crate) fn ensure(scope: Scope) -> Result<Ready> {
     if let Some(ready) = look(&machine, scope) {
         return Ok(ready);
     }
-    let _lock = lock(&machine.cache)?;
+    let _lock = lock(&machine.cache, "setup")?;
     mend(&machine, scope)
 }
 
@@ -111,15 +111,20 @@ fn install_toolchain(machine: &Machine, refusals: toolchain::Refusals) -> Result
     }
 }
 
-/// One setup at a time; the kernel frees the lock of a killed one.
-fn lock(cache: &Path) -> Result<File> {
+/// Our folder of tools.
+pub(crate) fn cache() -> Result<PathBuf> {
+    Machine::this().map(|machine| machine.cache)
+}
+
+/// One at a time; the kernel frees the lock of a killed process.
+pub(crate) fn lock(cache: &Path, name: &str) -> Result<File> {
     fs::create_dir_all(cache).with_context(|| {
         format!("creating the cache {}; set WAGGLE_CACHE to another folder", cache.display())
     })?;
-    let path = cache.join("setup.lock");
+    let path = cache.join(format!("{name}.lock"));
     let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
     if file.try_lock().is_err() {
-        say("waiting for another setup to finish");
+        say(&format!("waiting for another process to finish {name}"));
         file.lock().with_context(|| format!("locking {}", path.display()))?;
     }
     Ok(file)

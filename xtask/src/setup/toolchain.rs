@@ -1,7 +1,7 @@
 //! A compiler of the kernel programs: the pinned rustup nightly, or Debian's rustc-web.
 
 use std::{
-    env, fmt, fs,
+    env, fmt, fs, iter,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -70,17 +70,12 @@ pub(crate) struct Refusals {
     immutable: Option<Immutable>,
 }
 
-/// The first compiler that can be taken: the nightly, rustc-web, rustc-web in our cache.
+/// The first compiler that can be taken: the nightly, rustc-web in our cache, rustc-web.
 pub(crate) fn find(machine: &Machine) -> Result<Toolchain, Refusals> {
+    let webs = unpacked(machine).chain([(machine.root.clone(), None)]);
+    let looks = iter::once_with(|| nightly(machine))
+        .chain(webs.map(|(root, libraries)| rustc_web(&root, libraries)));
     let mut reasons = Vec::new();
-    let nightly = nightly(machine);
-    let unpacked = unpacked(machine);
-    let system = (machine.root.clone(), None);
-    let looks = [nightly].into_iter().chain(
-        std::iter::once(system)
-            .chain(unpacked)
-            .map(|(root, libraries)| rustc_web(&root, libraries)),
-    );
     for look in looks {
         match look {
             Ok(toolchain) => return Ok(toolchain),
