@@ -28,7 +28,7 @@ pub(super) fn find<A: Address>(
     Some(entry)
 }
 
-/// Whether a flow has been silent too long. Seconds as nf_conntrack's defaults, but for
+/// Whether a flow has been silent too long. Seconds as Linux conntrack's defaults, but for
 /// established TCP, where a backend's death is learned from its state instead.
 #[inline(always)]
 pub(super) fn is_expired<A>(entry: &FlowEntry<A>, proto: Proto, now: u32) -> bool {
@@ -76,13 +76,8 @@ fn is_to_be_chosen_again<A: Address>(
         BackendState::Active => false,
         BackendState::Terminating => opens,
         // A dead backend's TCP flow keeps its entry, so that the peer's RST can pass.
-        BackendState::Dead => opens || key_is_udp(packet),
+        BackendState::Dead => opens || packet.key.proto == Proto::UDP,
     }
-}
-
-#[inline(always)]
-fn key_is_udp<A>(packet: &Packet<A>) -> bool {
-    packet.key.proto == Proto::UDP
 }
 
 /// What the flow's backend is, by its identity and generation.

@@ -68,6 +68,11 @@ impl<A: Address> Fake<A> {
         self.backends.lock().unwrap().insert(id, backend);
     }
 
+    /// How many conntrack entries there are.
+    pub(crate) fn size(&self) -> usize {
+        self.flows.lock().unwrap().len()
+    }
+
     pub(crate) fn add_pod(&self, addr: A, pod: Pod) {
         self.pods.lock().unwrap().insert(addr, pod);
     }

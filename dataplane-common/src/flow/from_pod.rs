@@ -3,22 +3,23 @@
 use super::select::{Selection, is_frontend_address, select};
 use super::{
     Answer, Arrival, Env, Tables, Verdict, conntrack, create::create, deliver::deliver, hairpin,
+    related,
 };
 use crate::abi::{Address, DropReason, FlowKey};
-use crate::packet::{Bytes, Packet, TcpFlags, Transport};
+use crate::packet::{Bytes, IpAddress, Packet, TcpFlags, Transport};
 
 /// Decides about a packet that a pod sends.
 #[inline(always)]
-pub fn from_pod<A: Address>(
+pub fn from_pod<A: IpAddress>(
     packet: &Packet<A>,
-    _bytes: &impl Bytes,
+    bytes: &impl Bytes,
     arrival: &Arrival,
     tables: &impl Tables<A>,
     env: &impl Env,
 ) -> Verdict<A> {
     match packet.transport {
         Transport::Tcp(_) | Transport::Udp { .. } => {}
-        Transport::Icmp { .. } => return Verdict::Pass,
+        Transport::Icmp { .. } => return related::from_pod(packet, bytes, tables),
         // Without ports nobody can say whose flow it is, and the default route is no place for it.
         Transport::LaterFragment if is_frontend_address(packet.key.dst, tables) => {
             return Verdict::Drop(DropReason::FragmentToFrontend);

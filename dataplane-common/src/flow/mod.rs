@@ -24,10 +24,13 @@ mod from_pod;
 mod hairpin;
 #[cfg(test)]
 mod races;
+mod related;
 mod select;
 mod tables;
 mod to_pod;
 mod verdict;
+#[cfg(test)]
+mod walks;
 
 pub use arrival::Arrival;
 pub use from_netdev::from_netdev;

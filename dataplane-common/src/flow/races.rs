@@ -17,9 +17,10 @@ const CLIENT: V4 = [10, 1, 1, 2];
 const VIP: V4 = [10, 96, 0, 10];
 const OTHER_VIP: V4 = [10, 96, 0, 11];
 /// More than the accesses of two packets that both lose everything.
-const STEPS: u32 = 14;
+const STEPS: u32 = 24;
 
-/// Lets two threads at a table one access at a time, in the order of a schedule's bits.
+/// Lets two threads at a table one access at a time, in the order of a schedule's bits, the highest
+/// first.
 struct Turns {
     schedule: u32,
     state: Mutex<TurnState>,
@@ -30,6 +31,8 @@ struct Turns {
 struct TurnState {
     step: u32,
     done: [bool; 2],
+    /// How many bits of the schedule mattered: later ones had one thread to choose from.
+    chosen: u32,
 }
 
 impl Turns {
@@ -40,13 +43,24 @@ impl Turns {
         }
         let result = access();
         state.step += 1;
+        if state.done == [false; 2] {
+            state.chosen = state.step;
+        }
         self.changed.notify_all();
         result
     }
 
     fn next(&self, state: &TurnState) -> usize {
-        let wanted = usize::from(self.schedule >> state.step.min(STEPS - 1) & 1 == 1);
+        let bit = STEPS.checked_sub(state.step + 1).expect("two packets take fewer steps");
+        let wanted = usize::from(self.schedule >> bit & 1 == 1);
         if state.done[wanted] { 1 - wanted } else { wanted }
+    }
+
+    /// The next schedule that differs in a bit that mattered; none behind the last.
+    fn following(&self) -> Option<u32> {
+        let rest = STEPS - self.state.lock().unwrap().chosen;
+        let next = ((self.schedule >> rest) + 1) << rest;
+        (next < 1 << STEPS).then_some(next)
     }
 
     fn leave(&self, who: usize) {
@@ -142,10 +156,9 @@ fn send(packet: Packet, tables: &impl Tables<V4>) -> Result<Flow, DropReason> {
 }
 
 /// Runs both packets under one schedule.
-fn race(schedule: u32, tables: &Fake<V4>, packets: [Packet; 2]) -> [Result<Flow, DropReason>; 2] {
-    let turns = Turns { schedule, state: Mutex::default(), changed: Condvar::new() };
+fn race(turns: &Turns, tables: &Fake<V4>, packets: [Packet; 2]) -> [Result<Flow, DropReason>; 2] {
     let run = |who: usize| {
-        let racer = Racer { who, turns: &turns, tables };
+        let racer = Racer { who, turns, tables };
         let result = send(packets[who], &racer);
         turns.leave(who);
         result
@@ -161,12 +174,15 @@ fn for_every_order(
     prepare: fn(&Fake<V4>),
     check: fn(u32, &Fake<V4>, [Flow; 2]),
 ) {
-    for schedule in 0..1 << STEPS {
+    let mut schedule = Some(0);
+    while let Some(bits) = schedule {
         let tables = Fake::default();
         prepare(&tables);
-        let [first, second] = race(schedule, &tables, packets);
-        check(schedule, &tables, [first.unwrap(), second.unwrap()]);
-        assert_eq!(orphans(&tables), [], "schedule {schedule:#016b}");
+        let turns = Turns { schedule: bits, state: Mutex::default(), changed: Condvar::new() };
+        let [first, second] = race(&turns, &tables, packets);
+        check(bits, &tables, [first.unwrap(), second.unwrap()]);
+        assert_eq!(orphans(&tables), [], "schedule {bits:#016b}");
+        schedule = turns.following();
     }
 }
 

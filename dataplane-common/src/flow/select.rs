@@ -71,7 +71,6 @@ pub(super) fn is_frontend_address<A: Address>(dst: A, tables: &impl Tables<A>) -
 
 /// Maps 32 random bits onto `0..count`, evenly but for count/2³², without a division.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the product's upper half is below `count`")]
 pub(super) fn scale(random: u32, count: u32) -> u32 {
     (u64::from(random).wrapping_mul(u64::from(count)) >> 32) as u32
 }

@@ -1,21 +1,21 @@
 //! Last hook of what the host's stack hands to a pod of this node.
 
-use super::{Env, Tables, Verdict, conntrack, deliver::stack, hairpin};
-use crate::abi::{Address, FlowFlags};
-use crate::packet::{Bytes, Packet, Transport};
+use super::{Env, Tables, Verdict, conntrack, deliver::stack, hairpin, related};
+use crate::abi::FlowFlags;
+use crate::packet::{Bytes, IpAddress, Packet, Transport};
 
 /// Decides about a packet that a pod is about to get from the stack: answers become the frontend's,
 /// and a pod that is its own backend does not see itself as the peer.
 #[inline(always)]
-pub fn to_pod<A: Address>(
+pub fn to_pod<A: IpAddress>(
     packet: &Packet<A>,
-    _bytes: &impl Bytes,
+    bytes: &impl Bytes,
     tables: &impl Tables<A>,
     env: &impl Env,
 ) -> Verdict<A> {
     match packet.transport {
         Transport::Tcp(_) | Transport::Udp { .. } => {}
-        Transport::Icmp { .. } => return Verdict::Pass,
+        Transport::Icmp { .. } => return related::to_pod(packet, bytes, tables),
         Transport::LaterFragment | Transport::Other => return Verdict::Pass,
     }
     match conntrack::find(&packet.key, packet, tables, env) {
