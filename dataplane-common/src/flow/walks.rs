@@ -82,15 +82,15 @@ impl<A: Host> World<A> {
         FixedEnv { now: self.now, random: 0 }
     }
 
-    fn from_pod(&self, packet: &Packet<A>) -> Verdict<A> {
+    fn sent(&self, packet: &Packet<A>) -> Verdict<A> {
         from_pod(packet, &&[][..], &self.arrival, &self.tables, &self.env())
     }
 
-    fn from_netdev(&self, packet: &Packet<A>) -> Verdict<A> {
+    fn arrived(&self, packet: &Packet<A>) -> Verdict<A> {
         from_netdev(packet, &self.arrival, &self.tables, &self.env())
     }
 
-    fn to_pod(&self, packet: &Packet<A>) -> Verdict<A> {
+    fn handed(&self, packet: &Packet<A>) -> Verdict<A> {
         to_pod(packet, &&[][..], &self.tables, &self.env())
     }
 }
@@ -143,8 +143,8 @@ walks! {
         let answer = packet(backend, client, if transport == SYN { ACK } else { UDP });
         let back = rewrite(&answer, vip, client, true);
         for _ in 0..2 {
-            assert_eq!(world.from_pod(&request), peer(13, there));
-            assert_eq!(world.from_pod(&answer), peer(12, back));
+            assert_eq!(world.sent(&request), peer(13, there));
+            assert_eq!(world.sent(&answer), peer(12, back));
         }
         assert_eq!((world.tables.size(), orphans(&world.tables)), (2, vec![]));
     }
@@ -156,8 +156,8 @@ walks! {
         let there = rewrite(&request, client, backend, true);
         let next_hop = A::host(A::PEER, 1);
         let answer = packet(backend, client, transport);
-        assert_eq!(world.from_pod(&request), Verdict::Neighbour { rewrite: there, ifindex: UPLINK, next_hop });
-        assert_eq!(world.from_netdev(&answer), peer(12, rewrite(&answer, vip, client, true)));
+        assert_eq!(world.sent(&request), Verdict::Neighbour { rewrite: there, ifindex: UPLINK, next_hop });
+        assert_eq!(world.arrived(&answer), peer(12, rewrite(&answer, vip, client, true)));
     }
 
     fn the_stack_sees_client_and_backend_in_both_directions<A: Host>(transport: Transport) {
@@ -165,12 +165,12 @@ walks! {
             let (client, vip, backend) = ((A::client(), 4000), (A::vip(), 80), (A::host(net, number), 8080));
             let world = World::new(backend.0, Delivery::Stack);
             let request = packet(client, vip, transport);
-            assert_eq!(world.from_pod(&request), Verdict::Stack(rewrite(&request, client, backend, false)));
-            assert_eq!(world.to_pod(&packet(client, backend, transport)), Verdict::Pass);
+            assert_eq!(world.sent(&request), Verdict::Stack(rewrite(&request, client, backend, false)));
+            assert_eq!(world.handed(&packet(client, backend, transport)), Verdict::Pass);
             let answer = packet(backend, client, transport);
-            assert_eq!(world.from_pod(&answer), Verdict::Pass);
-            assert_eq!(world.from_netdev(&answer), Verdict::Pass);
-            assert_eq!(world.to_pod(&answer), Verdict::Stack(rewrite(&answer, vip, client, false)));
+            assert_eq!(world.sent(&answer), Verdict::Pass);
+            assert_eq!(world.arrived(&answer), Verdict::Pass);
+            assert_eq!(world.handed(&answer), Verdict::Stack(rewrite(&answer, vip, client, false)));
         }
     }
 
@@ -179,9 +179,9 @@ walks! {
         let backend = (A::client(), 8080);
         let world = World::new(backend.0, Delivery::Bypass);
         let request = packet(client, vip, transport);
-        assert_eq!(world.from_pod(&request), peer(12, rewrite(&request, stand_in, backend, true)));
+        assert_eq!(world.sent(&request), peer(12, rewrite(&request, stand_in, backend, true)));
         let answer = packet(backend, stand_in, transport);
-        assert_eq!(world.from_pod(&answer), peer(12, rewrite(&answer, vip, client, true)));
+        assert_eq!(world.sent(&answer), peer(12, rewrite(&answer, vip, client, true)));
     }
 
     fn to_itself_through_the_stack<A: Host>(transport: Transport) {
@@ -189,22 +189,22 @@ walks! {
         let backend = (A::client(), 8080);
         let world = World::new(backend.0, Delivery::Stack);
         let request = packet(client, vip, transport);
-        assert_eq!(world.from_pod(&request), Verdict::Stack(rewrite(&request, client, backend, false)));
+        assert_eq!(world.sent(&request), Verdict::Stack(rewrite(&request, client, backend, false)));
         let routed = packet(client, backend, transport);
-        assert_eq!(world.to_pod(&routed), Verdict::Stack(rewrite(&routed, stand_in, backend, false)));
+        assert_eq!(world.handed(&routed), Verdict::Stack(rewrite(&routed, stand_in, backend, false)));
         let answer = packet(backend, stand_in, transport);
-        assert_eq!(world.from_pod(&answer), Verdict::Stack(rewrite(&answer, backend, client, false)));
+        assert_eq!(world.sent(&answer), Verdict::Stack(rewrite(&answer, backend, client, false)));
         let routed = packet(backend, client, transport);
-        assert_eq!(world.to_pod(&routed), Verdict::Stack(rewrite(&routed, vip, client, false)));
+        assert_eq!(world.handed(&routed), Verdict::Stack(rewrite(&routed, vip, client, false)));
     }
 
     fn a_backend_that_is_the_node_is_reached_by_the_stack_and_answers_by_it<A: Host>(transport: Transport) {
         let (client, vip, backend) = ((A::client(), 4000), (A::vip(), 80), (A::host(77, 1), 8080));
         let world = World::new(backend.0, Delivery::Bypass);
         let request = packet(client, vip, transport);
-        assert_eq!(world.from_pod(&request), Verdict::Stack(rewrite(&request, client, backend, false)));
+        assert_eq!(world.sent(&request), Verdict::Stack(rewrite(&request, client, backend, false)));
         let answer = packet(backend, client, transport);
-        assert_eq!(world.to_pod(&answer), Verdict::Stack(rewrite(&answer, vip, client, false)));
+        assert_eq!(world.handed(&answer), Verdict::Stack(rewrite(&answer, vip, client, false)));
     }
 
     fn what_only_the_stack_can_do_is_left_to_it<A: Host>(transport: Transport) {
@@ -212,12 +212,12 @@ walks! {
         let request = packet(client, vip, transport);
         let stack = Verdict::Stack(rewrite(&request, client, backend, false));
         let world = World::new(backend.0, Delivery::Bypass);
-        assert_eq!(world.from_pod(&Packet { ttl: 1, ..request }), stack, "TTL 1");
+        assert_eq!(world.sent(&Packet { ttl: 1, ..request }), stack, "TTL 1");
         world.tables.add_pod(backend.0, Pod { flags: PodFlags::NO_PEER, ..pod(13) });
-        assert_eq!(world.from_pod(&request), stack, "bandwidth limit at the egress");
+        assert_eq!(world.sent(&request), stack, "bandwidth limit at the egress");
         let mut world = World::new(backend.0, Delivery::Bypass);
         world.arrival.segment = 1401;
-        assert_eq!(world.from_pod(&Packet { may_fragment: true, ..request }), stack, "fragmentation");
+        assert_eq!(world.sent(&Packet { may_fragment: true, ..request }), stack, "fragmentation");
     }
 
     fn what_does_not_fit_is_answered_with_the_mtu_of_the_way<A: Host>(transport: Transport) {
@@ -225,9 +225,9 @@ walks! {
             let mut world = World::new(A::host(net, number), Delivery::Bypass);
             let request = packet((A::client(), 4000), (A::vip(), 80), transport);
             world.arrival.segment = mtu + 1;
-            assert_eq!(world.from_pod(&request), Verdict::Answer(Answer::TooBig { mtu }));
+            assert_eq!(world.sent(&request), Verdict::Answer(Answer::TooBig { mtu }));
             world.arrival.segment = mtu;
-            assert_ne!(world.from_pod(&request), Verdict::Answer(Answer::TooBig { mtu }));
+            assert_ne!(world.sent(&request), Verdict::Answer(Answer::TooBig { mtu }));
         }
     }
 
@@ -239,7 +239,7 @@ walks! {
             ((A::client(), 4000), (A::HAIRPIN, 80)),
         ] {
             let stray = packet(src, dst, transport);
-            let verdicts = [world.from_pod(&stray), world.from_netdev(&stray), world.to_pod(&stray)];
+            let verdicts = [world.sent(&stray), world.arrived(&stray), world.handed(&stray)];
             assert_eq!(verdicts, [Verdict::Pass; 3]);
         }
         assert_eq!(world.tables.size(), 0);
@@ -250,7 +250,7 @@ walks! {
         let proto = packet((A::client(), 1), (A::vip(), 1), transport).key.proto;
         world.tables.add_service(A::vip(), 82, proto, Service::default());
         let request = packet((A::client(), 4000), (A::vip(), 82), transport);
-        assert_eq!(world.from_pod(&request), Verdict::Answer(Answer::PortUnreachable));
+        assert_eq!(world.sent(&request), Verdict::Answer(Answer::PortUnreachable));
     }
 }
 
@@ -259,16 +259,16 @@ fn fragments_without_ports_are_dropped_only_where_they_are_for_a_frontend() {
     let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Bypass);
     let fragment = |dst| packet((Host::client(), 0), (dst, 0), Transport::LaterFragment);
     let dropped = Verdict::Drop(DropReason::FragmentToFrontend);
-    assert_eq!(world.from_pod(&fragment(Host::vip())), dropped);
-    assert_eq!(world.from_pod(&fragment(Host::host(1, 3))), Verdict::Pass);
+    assert_eq!(world.sent(&fragment(Host::vip())), dropped);
+    assert_eq!(world.sent(&fragment(Host::host(1, 3))), Verdict::Pass);
 }
 
 #[test]
 fn tcp_that_nobody_knows_begins_a_flow_unless_it_resets() {
     let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Stack);
     let segment = |port, transport| packet((Host::client(), port), (Host::vip(), 80), transport);
-    assert_eq!(world.from_pod(&segment(1, RST)), Verdict::Drop(DropReason::ResetWithoutFlow));
-    assert!(matches!(world.from_pod(&segment(2, ACK)), Verdict::Stack(_)));
+    assert_eq!(world.sent(&segment(1, RST)), Verdict::Drop(DropReason::ResetWithoutFlow));
+    assert!(matches!(world.sent(&segment(2, ACK)), Verdict::Stack(_)));
 }
 
 /// What a flow's next packet does after its backend (5) came to a state and another (6) took over.
@@ -289,14 +289,14 @@ fn a_backends_state_moves_flows_as_their_protocol_allows() {
     ] {
         let world = World::<[u8; 4]>::new([10, 1, 0, 3], Delivery::Stack);
         let send = |transport| packet(([10, 1, 0, 2], 4000), ([10, 96, 0, 10], 80), transport);
-        world.from_pod(&send(if begun == RST { SYN } else { begun }));
-        world.from_pod(&send(begun));
+        world.sent(&send(if begun == RST { SYN } else { begun }));
+        world.sent(&send(begun));
         world.tables.add_slot(0, backend_slot([10, 1, 0, 4], 8080, 6));
         world.tables.set_backend(BackendId(5), state);
         let request = send(next);
         let to = ([10, 1, 0, expected], 8080);
         let expected = Verdict::Stack(rewrite(&request, ([10, 1, 0, 2], 4000), to, false));
-        assert_eq!(world.from_pod(&request), expected, "{name}");
+        assert_eq!(world.sent(&request), expected, "{name}");
         assert_eq!(orphans(&world.tables), [], "{name}");
     }
 }
@@ -319,15 +319,15 @@ fn a_flow_ends_when_it_has_been_silent_for_its_timeout() {
             (([10, 1, 0, 2], 4000), ([10, 96, 0, 10], 80), ([10, 1, 0, 3], 8080));
         for (from_client, transport) in packets {
             let (src, dst) = if from_client { (client, vip) } else { (backend, client) };
-            world.from_pod(&packet(src, dst, transport));
+            world.sent(&packet(src, dst, transport));
         }
         let begun = world.tables.flows.lock().unwrap().clone();
         let answer = packet(backend, client, if name.contains("UDP") { UDP } else { ACK });
         world.now += timeout;
-        assert_ne!(world.from_pod(&answer), Verdict::Pass, "{name}: alive at {timeout} s");
+        assert_ne!(world.sent(&answer), Verdict::Pass, "{name}: alive at {timeout} s");
         *world.tables.flows.lock().unwrap() = begun;
         world.now += 1;
-        assert_eq!(world.from_pod(&answer), Verdict::Pass, "{name}: over after {timeout} s");
+        assert_eq!(world.sent(&answer), Verdict::Pass, "{name}: over after {timeout} s");
     }
 }
 
@@ -336,16 +336,16 @@ fn a_flow_with_packets_one_way_keeps_both_entries_and_mends_a_lost_one() {
     let mut world = World::<[u8; 4]>::new([10, 1, 0, 3], Delivery::Bypass);
     let request = packet(([10, 1, 0, 2], 4000), ([10, 96, 0, 10], 80), UDP);
     let answer = packet(([10, 1, 0, 3], 8080), ([10, 1, 0, 2], 4000), UDP);
-    let Verdict::Peer { .. } = world.from_pod(&request) else { panic!("no flow") };
+    let Verdict::Peer { .. } = world.sent(&request) else { panic!("no flow") };
     for _ in 0..5 {
         world.now += 20;
-        world.from_pod(&request);
+        world.sent(&request);
     }
-    assert!(matches!(world.from_pod(&answer), Verdict::Peer { .. }), "the silent half lived on");
+    assert!(matches!(world.sent(&answer), Verdict::Peer { .. }), "the silent half lived on");
     for lost in [request.key, answer.key] {
         world.tables.flows.lock().unwrap().remove(&lost);
         world.now += 1;
-        world.from_pod(if lost == request.key { &answer } else { &request });
+        world.sent(if lost == request.key { &answer } else { &request });
         assert_eq!((world.tables.size(), orphans(&world.tables)), (2, vec![]));
     }
 }
