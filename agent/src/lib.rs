@@ -11,6 +11,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod engine;
 pub mod k8s;
 pub mod loader;
 pub mod lock;
@@ -21,5 +22,7 @@ pub mod network;
 pub mod node_file;
 pub mod peers;
 pub mod problem;
+pub mod reconcile;
+pub mod state;
 pub mod uplink;
 pub mod whole_file;

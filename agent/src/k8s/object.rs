@@ -39,6 +39,7 @@ pub struct Object {
 
 /// The kinds of objects that matter.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "objects travel in boxes")]
 pub enum Resource {
     /// A Service.
     Service(Service),

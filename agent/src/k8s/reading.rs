@@ -67,10 +67,10 @@ impl Findings {
             None | Some("TCP") => return Some(Protocol::Tcp),
             Some("UDP") => return Some(Protocol::Udp),
             Some("SCTP") => {
-                self.error(format!("has {field} of protocol SCTP, which is not served yet"))
+                self.error(format!("has {field} of protocol SCTP, which is not served yet"));
             }
             Some(other) => {
-                self.error(format!("has {field} of protocol \"{other}\"; use TCP or UDP"))
+                self.error(format!("has {field} of protocol \"{other}\"; use TCP or UDP"));
             }
         }
         None

@@ -29,11 +29,14 @@ pub struct FakeMaps {
     pub routes4: BTreeMap<[u8; 4], Route<[u8; 4]>>,
     /// Routes of IPv6, by destination; what is not here is left to the stack.
     pub routes6: BTreeMap<[u8; 16], Route<[u8; 16]>>,
-    flows4: RefCell<BTreeMap<FlowKey<[u8; 4]>, FlowEntry<[u8; 4]>>>,
-    flows6: RefCell<BTreeMap<FlowKey<[u8; 16]>, FlowEntry<[u8; 16]>>>,
+    flows4: Flows<[u8; 4]>,
+    flows6: Flows<[u8; 16]>,
     counters: RefCell<BTreeMap<u32, u64>>,
     full_flows: Cell<bool>,
 }
+
+/// Conntrack of one family.
+type Flows<A> = RefCell<BTreeMap<FlowKey<A>, FlowEntry<A>>>;
 
 /// What an array element is before it is written.
 const EMPTY_SLOT: Slot =
@@ -156,13 +159,13 @@ impl LbMaps for FakeMaps {
 /// What differs between the families: which collections they live in.
 pub trait FakeFamily: Address {
     /// The family's conntrack.
-    fn flows(maps: &FakeMaps) -> &RefCell<BTreeMap<FlowKey<Self>, FlowEntry<Self>>>;
+    fn flows(maps: &FakeMaps) -> &Flows<Self>;
     /// The family's routes.
     fn routes(maps: &FakeMaps) -> &BTreeMap<Self, Route<Self>>;
 }
 
 impl FakeFamily for [u8; 4] {
-    fn flows(maps: &FakeMaps) -> &RefCell<BTreeMap<FlowKey<Self>, FlowEntry<Self>>> {
+    fn flows(maps: &FakeMaps) -> &Flows<Self> {
         &maps.flows4
     }
 
@@ -172,7 +175,7 @@ impl FakeFamily for [u8; 4] {
 }
 
 impl FakeFamily for [u8; 16] {
-    fn flows(maps: &FakeMaps) -> &RefCell<BTreeMap<FlowKey<Self>, FlowEntry<Self>>> {
+    fn flows(maps: &FakeMaps) -> &Flows<Self> {
         &maps.flows6
     }
 

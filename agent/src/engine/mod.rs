@@ -1,0 +1,245 @@
+//! The whole pipeline from changed objects to written maps, as one value without threads or clock.
+
+mod report;
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+pub use report::Report;
+pub use rows::{BackendRow, ServiceRow};
+
+use crate::k8s::{Change, Kind, Object, ObjectRef};
+use crate::maps::{LbMaps, Result};
+use crate::model::{Name, NodeSpec};
+use crate::problem::{Location, Problem};
+use crate::reconcile::Realized;
+use crate::state::{Desired, FamilyPort, Store};
+
+/// How long after a failure the next try is made.
+pub const RETRY: Duration = Duration::from_secs(1);
+
+/// Keeps the maps as the objects want them.
+#[derive(Debug)]
+pub struct Engine {
+    node: String,
+    store: Store,
+    realized: Realized,
+    desired: BTreeMap<FamilyPort, Desired>,
+    /// Ports whose maps may differ from what is desired.
+    pending: BTreeSet<FamilyPort>,
+    failures: BTreeMap<FamilyPort, String>,
+    prune_failure: Option<String>,
+    objects: BTreeMap<ObjectRef, Read>,
+    source_problems: Vec<Problem>,
+    listing: Listing,
+}
+
+/// What is remembered of an object besides its spec.
+#[derive(Debug)]
+struct Read {
+    location: Option<Location>,
+    problems: Vec<Problem>,
+}
+
+/// How much of the first full list has been seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listing {
+    /// Too little to act upon.
+    Awaited,
+    /// All that is readable: it is acted upon, but what is missing may exist.
+    Partial,
+    /// All: what is missing does not exist.
+    Complete,
+    /// What did not exist has been taken out.
+    Pruned,
+}
+
+impl Engine {
+    /// An engine for the node of this name that goes on from what the maps hold. Writes nothing.
+    ///
+    /// # Errors
+    /// When a map cannot be read.
+    pub fn restore(node: &str, maps: &impl LbMaps) -> Result<Self> {
+        Ok(Self {
+            node: node.to_owned(),
+            store: Store::new(node),
+            realized: Realized::restore(maps)?,
+            desired: BTreeMap::new(),
+            pending: BTreeSet::new(),
+            failures: BTreeMap::new(),
+            prune_failure: None,
+            objects: BTreeMap::new(),
+            source_problems: Vec::new(),
+            listing: Listing::Awaited,
+        })
+    }
+
+    /// Takes in changes and does what they, and what failed before, ask for. To be called without
+    /// changes when [`Report::retry_at`] has come.
+    pub fn feed(&mut self, changes: Vec<Change>, maps: &mut impl LbMaps, now: Instant) -> Report {
+        let writes = self.realized.writes();
+        for change in changes {
+            self.take_in(change);
+        }
+        let dirty = self.store.take_dirty();
+        for service in &dirty.services {
+            self.refresh(service);
+        }
+        if self.listing != Listing::Awaited {
+            self.reconcile(maps, now);
+        }
+        let is_failing = !self.failures.is_empty() || self.prune_failure.is_some();
+        Report {
+            problems: self.problems(),
+            writes: self.realized.writes() - writes,
+            pending: self.failures.len(),
+            retry_at: is_failing.then(|| now + RETRY),
+            nodes_changed: dirty.nodes,
+            listed: self.listing != Listing::Awaited,
+            complete: matches!(self.listing, Listing::Complete | Listing::Pruned),
+        }
+    }
+
+    /// Everything that shall be served, in the order of names.
+    #[must_use]
+    pub fn services(&self) -> Vec<ServiceRow> {
+        let rows = self.desired.iter();
+        rows.map(|(port, desired)| ServiceRow::new(port, desired, self.failures.get(port)))
+            .collect()
+    }
+
+    /// This node, if it is known.
+    #[must_use]
+    pub fn own_node(&self) -> Option<&NodeSpec> {
+        self.store.nodes().get(&self.node)
+    }
+
+    /// All nodes, this one among them, in the order of names.
+    pub fn nodes(&self) -> impl Iterator<Item = &NodeSpec> {
+        self.store.nodes().values()
+    }
+
+    fn take_in(&mut self, change: Change) {
+        match change {
+            Change::Apply(object) => self.apply(&object),
+            Change::Delete(object) => {
+                self.store.apply(&object, None);
+                self.objects.remove(&object);
+            }
+            Change::SourceProblems(problems) => self.source_problems = problems,
+            Change::Listed { complete } => self.listed(complete),
+        }
+    }
+
+    fn apply(&mut self, object: &Object) {
+        let (spec, problems) = object.read();
+        let object_ref = object.object_ref();
+        self.store.apply(&object_ref, spec);
+        self.objects.insert(object_ref, Read { location: object.location.clone(), problems });
+    }
+
+    fn listed(&mut self, complete: bool) {
+        self.listing = match (self.listing, complete) {
+            (Listing::Awaited | Listing::Partial, true) => Listing::Complete,
+            (Listing::Awaited, false) => Listing::Partial,
+            (listing @ (Listing::Partial | Listing::Complete | Listing::Pruned), _) => listing,
+        };
+    }
+
+    /// Notes what has changed for the ports of a Service.
+    fn refresh(&mut self, service: &Name) {
+        let desired = self.store.desired(service);
+        let first = FamilyPort::first_of(service);
+        let present = self.desired.range(first..).map(|(port, _)| port);
+        let present: Vec<_> =
+            present.take_while(|port| port.port.service == *service).cloned().collect();
+        for port in present {
+            if !desired.contains_key(&port) {
+                self.desired.remove(&port);
+                self.pending.insert(port);
+            }
+        }
+        for (port, desired) in desired {
+            if self.desired.get(&port) != Some(&desired) {
+                self.pending.insert(port.clone());
+                self.desired.insert(port, desired);
+            }
+        }
+    }
+
+    /// First all that is made, then all that is retired: a frontend that changes its owner is never
+    /// missing.
+    fn reconcile(&mut self, maps: &mut impl LbMaps, now: Instant) {
+        self.failures.clear();
+        let pending = std::mem::take(&mut self.pending);
+        for port in &pending {
+            if let Err(cause) = self.make(port, maps, now) {
+                self.failures.insert(port.clone(), cause);
+            }
+        }
+        for port in &pending {
+            if self.failures.contains_key(port) {
+                continue;
+            }
+            let desired = self.desired.get(port);
+            if let Err(error) = self.realized.retire(port, desired, maps, now) {
+                self.failures.insert(port.clone(), error.to_string());
+            }
+        }
+        self.pending.extend(self.failures.keys().cloned());
+        if self.listing == Listing::Complete {
+            self.prune(maps, now);
+        }
+    }
+
+    fn make(
+        &mut self,
+        port: &FamilyPort,
+        maps: &mut impl LbMaps,
+        now: Instant,
+    ) -> Result<(), String> {
+        let Some(desired) = self.desired.get(port) else {
+            return Ok(());
+        };
+        // An endpoint that cannot be read is no endpoint that left.
+        if self.listing == Listing::Partial
+            && desired.backends.is_empty()
+            && self.realized.is_serving_unclaimed(&desired.frontends)
+        {
+            return Err("has no readable endpoints; those it had are kept until every source is \
+                        readable"
+                .to_owned());
+        }
+        self.realized.make(port, desired, maps, now).map_err(|error| error.to_string())
+    }
+
+    fn prune(&mut self, maps: &mut impl LbMaps, now: Instant) {
+        match self.realized.prune(maps, now) {
+            Ok(()) => (self.listing, self.prune_failure) = (Listing::Pruned, None),
+            Err(error) => self.prune_failure = Some(error.to_string()),
+        }
+    }
+
+    /// Everything that is wrong, in a fixed order.
+    fn problems(&self) -> Vec<Problem> {
+        let contests = self.store.problems().map(|(service, problem)| {
+            let service = ObjectRef { kind: Kind::Service, name: service };
+            problem.at(self.objects.get(&service).and_then(|read| read.location.clone()))
+        });
+        let failures = self.failures.iter().map(|(port, cause)| {
+            let service = ObjectRef { kind: Kind::Service, name: port.port.service.clone() };
+            let location = self.objects.get(&service).and_then(|read| read.location.clone());
+            Problem::error(service.to_string(), format!("is not served right at {port}: {cause}"))
+                .at(location)
+        });
+        let prune = self.prune_failure.iter().map(|cause| {
+            Problem::error("map services", format!("still holds what is gone: {cause}"))
+        });
+        let read = self.objects.values().flat_map(|read| read.problems.iter().cloned());
+        let mut problems: Vec<_> = self.source_problems.iter().cloned().chain(read).collect();
+        problems.extend(contests.chain(failures).chain(prune));
+        problems.sort();
+        problems
+    }
+}

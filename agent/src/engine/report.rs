@@ -1,0 +1,24 @@
+//! What a round of the engine came to.
+
+use std::time::Instant;
+
+use crate::problem::Problem;
+
+/// What a round of the engine came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Everything that is wrong as of now, in a fixed order.
+    pub problems: Vec<Problem>,
+    /// How many map elements were written or deleted.
+    pub writes: usize,
+    /// How many ServicePorts (each family counts) are not served as they shall be.
+    pub pending: usize,
+    /// When to feed again, if nothing changes before.
+    pub retry_at: Option<Instant>,
+    /// Whether any Node changed.
+    pub nodes_changed: bool,
+    /// Whether objects are acted upon.
+    pub listed: bool,
+    /// Whether the sources could be read completely, so that what is missing may be taken out.
+    pub complete: bool,
+}

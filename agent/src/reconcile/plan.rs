@@ -1,0 +1,123 @@
+//! Which writes lead from what the maps hold to what they shall hold, in an order that no packet
+//! suffers from. What is right already is not written.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use dataplane_common::abi::{
+    Addr, Backend as Element, BackendId, BackendState, FrontendKey, Scopes, Service, ServiceId,
+    Slot,
+};
+
+use super::Realized;
+use super::realized::{Known, Record};
+use super::reserve::Target;
+use crate::maps::dump::is_dead;
+use crate::model::Backend;
+use crate::state::Desired;
+
+/// Writes for one port, to be done in this order and no further than the first that fails.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Plan(pub Vec<Step>);
+
+/// One write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Sets the state of the backend at an address.
+    WriteBackend {
+        /// Where it is.
+        at: SocketAddr,
+        /// Its identity.
+        id: BackendId,
+        /// Its state.
+        element: Element,
+    },
+    /// Fills an extent that no frontend leads to.
+    WriteSlots {
+        /// Its begin.
+        base: u32,
+        /// Its contents.
+        slots: Vec<Slot>,
+    },
+    /// Marks an address as one that is served.
+    PutAddress(Addr),
+    /// Switches a frontend.
+    PutFrontend {
+        /// The frontend.
+        key: FrontendKey,
+        /// What it stands for from then on.
+        service: Service,
+    },
+    /// Takes a frontend out.
+    DeleteFrontend(FrontendKey),
+    /// Unmarks an address of which no port is served any longer.
+    DeleteAddress(Addr),
+}
+
+/// What makes the frontends lead to the target: nothing is taken away.
+pub(super) fn make(desired: &Desired, target: &Target, realized: &Realized) -> Plan {
+    let Target { service } = *target;
+    let mut steps = Vec::new();
+    if let Some(record) = realized.records.get(&service.id) {
+        let gains =
+            desired.backends.iter().filter(|backend| backend.state() == BackendState::Active);
+        steps.extend(gains.filter_map(|backend| write_backend(backend, record)));
+        let unwritten = record.extents.get(&service.base).filter(|extent| !extent.is_written);
+        steps.extend(
+            unwritten
+                .map(|extent| Step::WriteSlots { base: service.base, slots: extent.slots.clone() }),
+        );
+    }
+    let addresses: BTreeSet<_> = desired.frontends.iter().map(|key| key.addr).collect();
+    let unmarked = addresses.difference(&realized.addresses);
+    steps.extend(unmarked.map(|addr| Step::PutAddress(*addr)));
+    let stale =
+        desired.frontends.iter().filter(|key| realized.frontends.get(key) != Some(&service));
+    steps.extend(stale.map(|key| Step::PutFrontend { key: *key, service }));
+    Plan(steps)
+}
+
+/// What takes away, after all was made, that which is not desired.
+pub(super) fn retire(id: ServiceId, desired: Option<&Desired>, realized: &Realized) -> Plan {
+    let Some(record) = realized.records.get(&id) else {
+        return Plan::default();
+    };
+    let wanted = |key: &FrontendKey| desired.is_some_and(|desired| desired.frontends.contains(key));
+    let unwanted: Vec<_> = record.frontends.iter().copied().filter(|key| !wanted(key)).collect();
+    let mut steps: Vec<_> = unwanted.iter().copied().map(Step::DeleteFrontend).collect();
+    steps.extend(bare_addresses(&unwanted, realized).map(Step::DeleteAddress));
+    let backends = desired.map_or(&[][..], |desired| &desired.backends);
+    steps.extend(backends.iter().filter_map(|backend| write_backend(backend, record)));
+    let kept: BTreeSet<_> = backends.iter().map(|backend| backend.at).collect();
+    let left = record.backends.iter().filter(|(at, _)| !kept.contains(at));
+    steps.extend(left.filter_map(|(at, known)| kill(*at, known)));
+    Plan(steps)
+}
+
+/// The element of a backend whose flows must choose again.
+pub(super) fn dead(generation: u16) -> Element {
+    Element { generation, state: BackendState::Dead.number(), scopes: Scopes::default() }
+}
+
+/// The write that gives a backend its state, if it has another one.
+fn write_backend(backend: &Backend, record: &Record) -> Option<Step> {
+    let known = record.backends.get(&backend.at)?;
+    let Known { id, generation, written } = *known;
+    let element = Element { generation, state: backend.state().number(), scopes: backend.scopes };
+    (written != Some(element)).then_some(Step::WriteBackend { at: backend.at, id, element })
+}
+
+fn kill(at: SocketAddr, known: &Known) -> Option<Step> {
+    let Known { id, generation, written } = *known;
+    let is_alive = written.is_some_and(|element| !is_dead(&element));
+    is_alive.then(|| Step::WriteBackend { at, id, element: dead(generation) })
+}
+
+/// The addresses of which no port is left once `unwanted` are gone.
+fn bare_addresses(unwanted: &[FrontendKey], realized: &Realized) -> impl Iterator<Item = Addr> {
+    let addresses: BTreeSet<_> = unwanted.iter().map(|key| key.addr).collect();
+    addresses.into_iter().filter(|addr| {
+        realized.addresses.contains(addr)
+            && realized.frontends_at(*addr).all(|key| unwanted.contains(key))
+    })
+}

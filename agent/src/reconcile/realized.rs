@@ -1,0 +1,141 @@
+//! What the maps hold, and which identifiers and slots that takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use dataplane_common::abi::{
+    Addr, Backend, BackendId, FrontendKey, Port, Proto, Service, ServiceId, Slot,
+};
+
+use super::{BackendIds, Extents, IdPool};
+use crate::maps::dump::extent_length;
+use crate::maps::length;
+use crate::state::{Desired, FamilyPort};
+
+/// What the maps hold.
+#[derive(Debug)]
+pub struct Realized {
+    pub(super) records: BTreeMap<ServiceId, Record>,
+    pub(super) names: BTreeMap<FamilyPort, ServiceId>,
+    /// Every frontend; its value says whose it is.
+    pub(super) frontends: BTreeMap<FrontendKey, Service>,
+    /// Addresses of which some port is served, as the map has them.
+    pub(super) addresses: BTreeSet<Addr>,
+    /// Backends that were alive at the start and that no slot leads to.
+    pub(super) orphans: BTreeMap<BackendId, Backend>,
+    pub(super) service_ids: IdPool,
+    pub(super) backend_ids: BackendIds,
+    pub(super) extents: Extents,
+    pub(super) writes: usize,
+}
+
+/// What one [`FamilyPort`] has.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// Whose it is; none while it was only found in the maps.
+    pub(super) name: Option<FamilyPort>,
+    pub(super) frontends: BTreeSet<FrontendKey>,
+    pub(super) backends: BTreeMap<SocketAddr, Known>,
+    /// Extents by their begin. More than one while frontends are being switched.
+    pub(super) extents: BTreeMap<u32, Extent>,
+}
+
+/// A backend's identity, and its element of the map if that is the identity's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) id: BackendId,
+    pub(super) generation: u16,
+    pub(super) written: Option<Backend>,
+}
+
+/// A run of slots.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) slots: Vec<Slot>,
+    /// Whether the map has them.
+    pub(super) is_written: bool,
+}
+
+impl Realized {
+    /// How many map elements have been written or deleted so far.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        self.writes
+    }
+
+    /// Whether a frontend found at the start, and claimed by nobody yet, leads to backends.
+    #[must_use]
+    pub fn is_serving_unclaimed(&self, frontends: &BTreeSet<FrontendKey>) -> bool {
+        frontends.iter().filter_map(|key| self.frontends.get(key)).any(|service| {
+            let is_unclaimed =
+                self.records.get(&service.id).is_some_and(|record| record.name.is_none());
+            is_unclaimed && service.cluster_count > 0
+        })
+    }
+
+    /// The identifier of a port that has something.
+    pub(super) fn id_of(&self, port: &FamilyPort) -> Option<ServiceId> {
+        self.names.get(port).copied()
+    }
+
+    /// Records that nobody has claimed.
+    pub(super) fn unclaimed(&self) -> Vec<ServiceId> {
+        let records = self.records.iter();
+        records.filter(|(_, record)| record.name.is_none()).map(|(id, _)| *id).collect()
+    }
+
+    /// The frontends of an address.
+    pub(super) fn frontends_at(&self, addr: Addr) -> impl Iterator<Item = &FrontendKey> {
+        let first = FrontendKey { addr, port: Port::new(0), proto: Proto(0), kind: 0 };
+        self.frontends.range(first..).map(|(key, _)| key).take_while(move |key| key.addr == addr)
+    }
+
+    /// Remembers that the map has this value for a frontend, whoever had it before.
+    pub(super) fn note_frontend(&mut self, key: FrontendKey, service: Service) {
+        self.forget_frontend(&key);
+        self.frontends.insert(key, service);
+        self.records.entry(service.id).or_default().frontends.insert(key);
+    }
+
+    /// Remembers that the map has nothing for a frontend.
+    pub(super) fn forget_frontend(&mut self, key: &FrontendKey) {
+        let Some(service) = self.frontends.remove(key) else {
+            return;
+        };
+        if let Some(record) = self.records.get_mut(&service.id) {
+            record.frontends.remove(key);
+        }
+    }
+
+    /// Begins of the extents that a record's frontends lead to.
+    pub(super) fn extents_in_use(&self, id: ServiceId) -> BTreeSet<u32> {
+        let keys = self.records.get(&id).into_iter().flat_map(|record| &record.frontends);
+        let services = keys.filter_map(|key| self.frontends.get(key));
+        services.filter(|service| extent_length(service) > 0).map(|service| service.base).collect()
+    }
+
+    /// Gives back what nothing in the maps leads to any longer.
+    pub(super) fn set_aside(&mut self, id: ServiceId, desired: Option<&Desired>, now: Instant) {
+        let wanted: BTreeSet<_> = desired
+            .iter()
+            .flat_map(|desired| &desired.backends)
+            .map(|backend| backend.at)
+            .collect();
+        let in_use = self.extents_in_use(id);
+        let Some(record) = self.records.get_mut(&id) else {
+            return;
+        };
+        for (_, known) in record.backends.extract_if(.., |at, _| !wanted.contains(at)) {
+            self.backend_ids.give_back(known.id, now);
+        }
+        for (base, extent) in record.extents.extract_if(.., |base, _| !in_use.contains(base)) {
+            self.extents.give_back(base, length(&extent.slots), now);
+        }
+        if desired.is_none() {
+            let name = self.records.remove(&id).and_then(|record| record.name);
+            name.map(|name| self.names.remove(&name));
+            self.service_ids.give_back(id.0, now);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Which endpoints of a ServicePort take new flows on this node, under which policy.
+//!
+//! Each set falls back by itself: with nobody ready in it, those serve that are on their way out
+//! and still answer (KEP-1669).
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use dataplane_common::abi::Scopes;
+
+use crate::model::{Backend, Endpoint};
+
+/// The sets a ServicePort needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// The Cluster set alone.
+    Cluster,
+    /// The Cluster set, which also tells whether anybody serves, and the Local one.
+    ClusterAndLocal,
+}
+
+/// Chooses among all endpoints of one ServicePort and family, which may name one more than once.
+///
+/// An endpoint that answers but is in no set keeps the flows it has: it is among the backends with
+/// no scope. Order: as [`super::Desired::backends`] says, within that by address.
+#[must_use]
+pub fn choose(
+    endpoints: impl IntoIterator<Item = Endpoint>,
+    node: &str,
+    needs: Needs,
+) -> Vec<Backend> {
+    let endpoints = distinct(endpoints, node);
+    let cluster = usable(&endpoints, |_| true);
+    let local = match needs {
+        Needs::Cluster => None,
+        Needs::ClusterAndLocal => usable(&endpoints, |endpoint| is_local(endpoint, node)),
+    };
+    let mut backends: Vec<_> = endpoints
+        .values()
+        .filter_map(|endpoint| {
+            let in_local = is_local(endpoint, node) && local.is_some_and(|by| by.admits(endpoint));
+            let in_cluster = cluster.is_some_and(|by| by.admits(endpoint));
+            let scopes = scopes(in_local, in_cluster);
+            let known = endpoint.serving || scopes != Scopes::default();
+            known.then_some(Backend { at: endpoint.at, scopes })
+        })
+        .collect();
+    backends.sort_by_key(|backend| (rank(backend.scopes), backend.at));
+    backends
+}
+
+/// By what an endpoint gets into a set.
+#[derive(Clone, Copy)]
+enum Admission {
+    Ready,
+    Draining,
+}
+
+impl Admission {
+    fn admits(self, endpoint: &Endpoint) -> bool {
+        match self {
+            Self::Ready => endpoint.ready,
+            Self::Draining => endpoint.serving && endpoint.terminating,
+        }
+    }
+}
+
+fn usable(
+    endpoints: &BTreeMap<SocketAddr, Endpoint>,
+    member: impl Fn(&Endpoint) -> bool,
+) -> Option<Admission> {
+    [Admission::Ready, Admission::Draining].into_iter().find(|admission| {
+        endpoints.values().any(|endpoint| member(endpoint) && admission.admits(endpoint))
+    })
+}
+
+/// One endpoint for each address: a local record wins, then the one in better condition. While
+/// slices are rearranged an endpoint is in two.
+fn distinct(
+    endpoints: impl IntoIterator<Item = Endpoint>,
+    node: &str,
+) -> BTreeMap<SocketAddr, Endpoint> {
+    let mut distinct: BTreeMap<SocketAddr, Endpoint> = BTreeMap::new();
+    for endpoint in endpoints {
+        let present = distinct.entry(endpoint.at).or_insert_with(|| endpoint.clone());
+        if standing(&endpoint, node) > standing(present, node) {
+            *present = endpoint;
+        }
+    }
+    distinct
+}
+
+fn standing(endpoint: &Endpoint, node: &str) -> (bool, bool, bool, Reverse<bool>) {
+    let Endpoint { at: _, node: _, ready, serving, terminating } = *endpoint;
+    (is_local(endpoint, node), ready, serving, Reverse(terminating))
+}
+
+fn is_local(endpoint: &Endpoint, node: &str) -> bool {
+    endpoint.node.as_deref() == Some(node)
+}
+
+fn scopes(in_local: bool, in_cluster: bool) -> Scopes {
+    let local = if in_local { Scopes::LOCAL } else { Scopes::default() };
+    let cluster = if in_cluster { Scopes::CLUSTER } else { Scopes::default() };
+    local.union(cluster)
+}
+
+fn rank(scopes: Scopes) -> u8 {
+    match (scopes.has(Scopes::LOCAL), scopes.has(Scopes::CLUSTER)) {
+        (true, false) => 0,
+        (true, true) => 1,
+        (false, true) => 2,
+        (false, false) => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODE: &str = "node-a";
+
+    /// `L1 r`: local, last byte of the address, ready; `R5 st`: remote, serving and terminating;
+    /// `t`: terminating; `-`: neither ready nor serving; `s`: serving and not ready.
+    fn endpoint(text: &str) -> Endpoint {
+        let (place, condition) = text.split_once(' ').unwrap();
+        let (side, number) = place.split_at(1);
+        Endpoint {
+            at: format!("10.1.0.{number}:80").parse().unwrap(),
+            node: Some(if side == "L" { NODE } else { "node-b" }.to_owned()),
+            ready: condition == "r",
+            serving: condition.contains(['r', 's']),
+            terminating: condition.contains('t'),
+        }
+    }
+
+    /// Last bytes of the addresses of each group of backends.
+    fn chosen(endpoints: &[&str], needs: Needs) -> [Vec<u8>; 4] {
+        let mut groups = [const { Vec::new() }; 4];
+        for backend in choose(endpoints.iter().map(|text| endpoint(text)), NODE, needs) {
+            let SocketAddr::V4(at) = backend.at else { unreachable!("all addresses are IPv4") };
+            groups[usize::from(rank(backend.scopes))].push(at.ip().octets()[3]);
+        }
+        groups
+    }
+
+    #[test]
+    fn each_set_has_who_is_ready_else_who_is_draining() {
+        use Needs::{Cluster, ClusterAndLocal as Both};
+        for (name, endpoints, needs, [only_local, both, only_cluster, none]) in [
+            ("nobody", &[][..], Both, [&[][..], &[], &[], &[]]),
+            ("all ready", &["L1 r", "R2 r"], Cluster, [&[], &[], &[1, 2], &[]]),
+            ("all ready, local", &["L1 r", "R2 r"], Both, [&[], &[1], &[2], &[]]),
+            ("none local", &["R1 r", "R2 r"], Both, [&[], &[], &[1, 2], &[]]),
+            ("ready before draining", &["L1 r", "L2 st", "R3 r"], Both, [&[], &[1], &[3], &[2]]),
+            (
+                "local falls back",
+                &["L2 st", "L3 st", "L4 t", "R5 r"],
+                Both,
+                [&[2, 3], &[], &[5], &[]],
+            ),
+            ("both fall back", &["L2 st", "R5 st"], Both, [&[], &[2], &[5], &[]]),
+            (
+                "cluster falls back",
+                &["L2 st", "L3 st", "R4 t", "R5 st"],
+                Cluster,
+                [&[], &[], &[2, 3, 5], &[]],
+            ),
+            ("remote draining", &["R5 st"], Both, [&[], &[], &[5], &[]]),
+            ("nobody answers", &["L5 t", "R5 t", "R6 -"], Both, [&[], &[], &[], &[]]),
+            ("not ready but answering", &["L1 r", "R2 s"], Cluster, [&[], &[], &[1], &[2]]),
+            ("twice, local wins", &["R1 r", "L1 st"], Both, [&[], &[1], &[], &[]]),
+            ("twice, ready wins", &["R1 st", "R1 r", "R1 t"], Cluster, [&[], &[], &[1], &[]]),
+        ] {
+            let expected = [only_local, both, only_cluster, none].map(<[u8]>::to_vec);
+            assert_eq!(chosen(endpoints, needs), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn order_of_arrival_does_not_matter() {
+        let endpoints = ["L1 r", "R3 r", "L2 st", "R1 r", "R9 s"];
+        let mut turned = endpoints;
+        turned.reverse();
+        let needs = Needs::ClusterAndLocal;
+        assert_eq!(chosen(&endpoints, needs), chosen(&turned, needs));
+    }
+
+    #[test]
+    fn an_endpoint_of_an_unknown_node_is_never_local() {
+        let unknown = Endpoint { node: None, ..endpoint("L1 r") };
+        let expected = vec![Backend { at: unknown.at, scopes: Scopes::CLUSTER }];
+        assert_eq!(choose([unknown], NODE, Needs::ClusterAndLocal), expected);
+    }
+}

@@ -1,0 +1,116 @@
+//! Who has a frontend when more than one Service names it: the oldest, on every node alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dataplane_common::abi::{Addr, FrontendKey, FrontendKind, Port};
+
+use crate::model::{Name, PortSpec, ServicePortName, ServiceSpec, frontend_text};
+use crate::problem::Problem;
+
+/// All frontends that Services name.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    by_frontend: BTreeMap<FrontendKey, BTreeSet<Claim>>,
+    contested: BTreeSet<FrontendKey>,
+}
+
+/// Ordered by age, then by name; without a date of creation, as files mostly are, last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Claim {
+    created: i64,
+    port: ServicePortName,
+}
+
+impl Claims {
+    /// Replaces what one Service claims; tells which Services won or lost something by it.
+    pub(super) fn replace(
+        &mut self,
+        old: Option<&ServiceSpec>,
+        new: Option<&ServiceSpec>,
+    ) -> BTreeSet<Name> {
+        let old: Vec<_> = old.map(claims).into_iter().flatten().collect();
+        let new: Vec<_> = new.map(claims).into_iter().flatten().collect();
+        let touched: BTreeSet<_> = old.iter().chain(&new).map(|(key, _)| *key).collect();
+        let before: Vec<_> = touched.iter().map(|key| self.winner(key).cloned()).collect();
+        for (key, claim) in &old {
+            self.withdraw(key, claim);
+        }
+        for (key, claim) in new {
+            self.by_frontend.entry(key).or_default().insert(claim);
+        }
+        let mut moved = BTreeSet::new();
+        for (key, before) in touched.iter().zip(before) {
+            self.note_contest(key);
+            let after = self.winner(key).cloned();
+            if before != after {
+                moved.extend([before, after].into_iter().flatten().map(|port| port.service));
+            }
+        }
+        moved
+    }
+
+    /// Who has a frontend.
+    pub(super) fn winner(&self, key: &FrontendKey) -> Option<&ServicePortName> {
+        self.by_frontend.get(key)?.first().map(|claim| &claim.port)
+    }
+
+    /// One problem for each Service that names a frontend another one has.
+    pub(super) fn problems(&self) -> impl Iterator<Item = (Name, Problem)> {
+        self.contested.iter().flat_map(|key| {
+            let mut claims = self.by_frontend.get(key).into_iter().flatten();
+            let winner = claims.next();
+            claims.filter_map(move |loser| Some((loser, winner?))).map(|(loser, winner)| {
+                let message = format!(
+                    "does not get {} for {}: {} has it, being older; change the cluster IP or the \
+                     port of one of them",
+                    frontend_text(key),
+                    loser.port,
+                    winner.port,
+                );
+                let service = &loser.port.service;
+                (service.clone(), Problem::error(format!("Service {service}"), message))
+            })
+        })
+    }
+
+    fn withdraw(&mut self, key: &FrontendKey, claim: &Claim) {
+        if let Some(claims) = self.by_frontend.get_mut(key) {
+            claims.remove(claim);
+            if claims.is_empty() {
+                self.by_frontend.remove(key);
+            }
+        }
+    }
+
+    fn note_contest(&mut self, key: &FrontendKey) {
+        if self.by_frontend.get(key).is_some_and(|claims| claims.len() > 1) {
+            self.contested.insert(*key);
+        } else {
+            self.contested.remove(key);
+        }
+    }
+}
+
+/// The frontends of a Service, with the ServicePort each leads to.
+pub(super) fn frontends(
+    spec: &ServiceSpec,
+) -> impl Iterator<Item = (FrontendKey, ServicePortName)> {
+    spec.ports.iter().flat_map(move |port| {
+        let PortSpec { name, protocol, port } = port;
+        spec.cluster_ips.iter().map(move |ip| {
+            let key = FrontendKey {
+                addr: Addr::from(*ip),
+                port: Port::new(*port),
+                proto: protocol.proto(),
+                kind: FrontendKind::Exact.number(),
+            };
+            let (service, port) = (spec.name.clone(), name.clone());
+            (key, ServicePortName { service, port, protocol: *protocol })
+        })
+    })
+}
+
+fn claims(spec: &ServiceSpec) -> impl Iterator<Item = (FrontendKey, Claim)> {
+    let created = spec.created.unwrap_or(i64::MAX);
+    frontends(spec).map(move |(key, port)| (key, Claim { created, port }))
+}

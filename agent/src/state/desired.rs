@@ -1,0 +1,49 @@
+//! What shall be served.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use dataplane_common::abi::{Family, FrontendKey, ServiceFlags};
+
+use crate::model::{Backend, Name, Protocol, ServicePortName};
+
+/// A ServicePort in one family: the unit that is served, and the owner of one extent of slots.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FamilyPort {
+    /// The ServicePort.
+    pub port: ServicePortName,
+    /// The family.
+    pub family: Family,
+}
+
+/// How a [`FamilyPort`] shall be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    /// What clients connect to. Never empty.
+    pub frontends: BTreeSet<FrontendKey>,
+    /// Who serves, in the order of slots: those only in the Local set, in both, only in the
+    /// Cluster set, in none.
+    pub backends: Vec<Backend>,
+    /// The Service's switches.
+    pub flags: ServiceFlags,
+}
+
+impl FamilyPort {
+    /// The first in order that a Service can have.
+    #[must_use]
+    pub fn first_of(service: &Name) -> Self {
+        let (service, port) = (service.clone(), String::new());
+        let port = ServicePortName { service, port, protocol: Protocol::Tcp };
+        Self { port, family: Family::V4 }
+    }
+}
+
+impl fmt::Display for FamilyPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let family = match self.family {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        };
+        write!(f, "{} ({family})", self.port)
+    }
+}

@@ -1,0 +1,11 @@
+//! From objects to what shall be served: a store of specs, who wins an address, and the choice of
+//! endpoints. No clock, no maps.
+
+mod choose;
+mod claims;
+mod desired;
+mod store;
+
+pub use choose::{Needs, choose};
+pub use desired::{Desired, FamilyPort};
+pub use store::{Dirty, Store};

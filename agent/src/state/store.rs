@@ -1,0 +1,211 @@
+//! Every spec that is known, and which Services a change concerns. The only place that is written
+//! to when objects change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use dataplane_common::abi::{Family, ServiceFlags};
+
+use super::claims::{Claims, frontends};
+use super::{Desired, FamilyPort, Needs, choose};
+use crate::k8s::{Kind, ObjectRef, Spec};
+use crate::model::{
+    Endpoint, EndpointSet, EndpointsSpec, Name, NodeSpec, ServicePortName, ServiceSpec, SliceSpec,
+};
+use crate::problem::Problem;
+
+/// The specs of a cluster, as one node sees them.
+#[derive(Debug)]
+pub struct Store {
+    node: String,
+    services: BTreeMap<Name, ServiceSpec>,
+    slices: BTreeMap<Name, SliceSpec>,
+    slices_of: BTreeMap<Name, BTreeSet<Name>>,
+    endpoints: BTreeMap<Name, EndpointsSpec>,
+    nodes: BTreeMap<String, NodeSpec>,
+    claims: Claims,
+    dirty: Dirty,
+}
+
+/// What changed since it was last asked.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Dirty {
+    /// Services that may have to be served otherwise.
+    pub services: BTreeSet<Name>,
+    /// Whether any Node changed.
+    pub nodes: bool,
+}
+
+impl Store {
+    /// An empty store of the node of this name.
+    #[must_use]
+    pub fn new(node: &str) -> Self {
+        Self {
+            node: node.to_owned(),
+            services: BTreeMap::new(),
+            slices: BTreeMap::new(),
+            slices_of: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            claims: Claims::default(),
+            dirty: Dirty::default(),
+        }
+    }
+
+    /// Makes an object be as `spec` says, or, with nothing in it that matters, not be.
+    pub fn apply(&mut self, object: &ObjectRef, spec: Option<Spec>) {
+        match spec {
+            Some(Spec::Service(spec)) => self.put_service(&object.name, Some(spec)),
+            Some(Spec::EndpointSlice(spec)) => self.put_slice(&object.name, Some(spec)),
+            Some(Spec::Endpoints(spec)) => self.put_endpoints(&object.name, Some(spec)),
+            Some(Spec::Node(spec)) => self.put_node(&object.name, Some(spec)),
+            None => match object.kind {
+                Kind::Service => self.put_service(&object.name, None),
+                Kind::EndpointSlice => self.put_slice(&object.name, None),
+                Kind::Endpoints => self.put_endpoints(&object.name, None),
+                Kind::Node => self.put_node(&object.name, None),
+            },
+        }
+    }
+
+    /// What changed since the last call.
+    pub fn take_dirty(&mut self) -> Dirty {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// How a Service shall be served: nothing where it does not exist or has lost all frontends.
+    #[must_use]
+    pub fn desired(&self, service: &Name) -> BTreeMap<FamilyPort, Desired> {
+        let Some(spec) = self.services.get(service) else {
+            return BTreeMap::new();
+        };
+        let mut desired: BTreeMap<FamilyPort, Desired> = BTreeMap::new();
+        for (key, port) in frontends(spec) {
+            if self.claims.winner(&key) != Some(&port) {
+                continue;
+            }
+            let (flags, needs) = policy(spec);
+            let port = FamilyPort { port, family: key.addr.family() };
+            let entry = desired.entry(port).or_insert_with_key(|port| Desired {
+                frontends: BTreeSet::new(),
+                backends: choose(self.members(port), &self.node, needs),
+                flags,
+            });
+            entry.frontends.insert(key);
+        }
+        desired
+    }
+
+    /// All nodes, this one among them.
+    #[must_use]
+    pub fn nodes(&self) -> &BTreeMap<String, NodeSpec> {
+        &self.nodes
+    }
+
+    /// Services that do not get what they name, because another one has it.
+    pub fn problems(&self) -> impl Iterator<Item = (Name, Problem)> {
+        self.claims.problems()
+    }
+
+    fn put_service(&mut self, name: &Name, spec: Option<ServiceSpec>) {
+        if self.services.get(name) == spec.as_ref() {
+            return;
+        }
+        let moved = self.claims.replace(self.services.get(name), spec.as_ref());
+        self.dirty.services.extend(moved);
+        self.dirty.services.insert(name.clone());
+        replace(&mut self.services, name, spec);
+    }
+
+    fn put_slice(&mut self, name: &Name, spec: Option<SliceSpec>) {
+        if self.slices.get(name) == spec.as_ref() {
+            return;
+        }
+        if let Some(old) = self.slices.get(name) {
+            let service = Name::new(&name.namespace, &old.service);
+            let slices = self.slices_of.entry(service.clone()).or_default();
+            slices.remove(name);
+            if slices.is_empty() {
+                self.slices_of.remove(&service);
+            }
+            self.dirty.services.insert(service);
+        }
+        if let Some(new) = &spec {
+            let service = Name::new(&name.namespace, &new.service);
+            self.slices_of.entry(service.clone()).or_default().insert(name.clone());
+            self.dirty.services.insert(service);
+        }
+        replace(&mut self.slices, name, spec);
+    }
+
+    fn put_endpoints(&mut self, name: &Name, spec: Option<EndpointsSpec>) {
+        if self.endpoints.get(name) != spec.as_ref() {
+            self.dirty.services.insert(name.clone());
+            replace(&mut self.endpoints, name, spec);
+        }
+    }
+
+    fn put_node(&mut self, name: &Name, spec: Option<NodeSpec>) {
+        if self.nodes.get(&name.name) != spec.as_ref() {
+            self.dirty.nodes = true;
+            replace(&mut self.nodes, &name.name, spec);
+        }
+    }
+
+    /// All endpoints of a ServicePort in its family, as often as they are named.
+    fn members(&self, port: &FamilyPort) -> impl Iterator<Item = Endpoint> {
+        let FamilyPort { port, family } = port;
+        self.sets(&port.service).flat_map(move |set| members_of(set, port, *family))
+    }
+
+    /// Endpoints objects count where no slice does: the API mirrors them into slices.
+    fn sets(&self, service: &Name) -> impl Iterator<Item = &EndpointSet> {
+        let slices = self.slices_of.get(service);
+        let legacy = self.endpoints.get(service).filter(|_| slices.is_none());
+        let slices = slices.into_iter().flatten().filter_map(|name| self.slices.get(name));
+        slices.map(|slice| &slice.set).chain(legacy.into_iter().flat_map(|spec| &spec.sets))
+    }
+}
+
+fn members_of(
+    set: &EndpointSet,
+    port: &ServicePortName,
+    family: Family,
+) -> impl Iterator<Item = Endpoint> {
+    let ports = set
+        .ports
+        .iter()
+        .filter(|(name, protocol, _)| *name == port.port && *protocol == port.protocol);
+    ports.flat_map(move |(_, _, number)| {
+        let endpoints = set.endpoints.iter();
+        endpoints.filter(move |endpoint| family_of(endpoint.at) == family).map(|endpoint| {
+            let Endpoint { at, node, ready, serving, terminating } = endpoint;
+            Endpoint {
+                at: SocketAddr::new(*at, *number),
+                node: node.clone(),
+                ready: *ready,
+                serving: *serving,
+                terminating: *terminating,
+            }
+        })
+    })
+}
+
+fn family_of(ip: IpAddr) -> Family {
+    if ip.is_ipv4() { Family::V4 } else { Family::V6 }
+}
+
+fn policy(spec: &ServiceSpec) -> (ServiceFlags, Needs) {
+    if spec.internal_local {
+        (ServiceFlags::INTERNAL_LOCAL, Needs::ClusterAndLocal)
+    } else {
+        (ServiceFlags::default(), Needs::Cluster)
+    }
+}
+
+fn replace<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, key: &K, value: Option<V>) {
+    match value {
+        Some(value) => map.insert(key.clone(), value),
+        None => map.remove(key),
+    };
+}
