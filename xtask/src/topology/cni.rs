@@ -62,7 +62,7 @@ impl Runtime {
 
     fn call(&self, verb: &str, pod: &Pod<'_>) -> Result<Vec<u8>> {
         let directory = self.plugin.parent().ok_or_else(|| anyhow!("the plugin has no folder"))?;
-        let mut command = pod.node().command(&self.plugin);
+        let mut command = pod.node().command(&self.plugin)?;
         command
             .env("CNI_COMMAND", verb)
             .env("CNI_CONTAINERID", format!("{:0>64}", hex(pod.name())))

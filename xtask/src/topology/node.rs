@@ -10,7 +10,9 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{Lifetime, Netns, Pod, Process, cgroup::Cgroup, init::NODE_INIT, netns::run};
+use super::{
+    Lifetime, Netns, Pod, Process, cgroup::Cgroup, init::NODE_INIT, netns::run, process::join,
+};
 
 /// Addresses of a node and of its pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +64,8 @@ impl Node {
             .args([NODE_INIT, name])
             .stdout(Stdio::piped());
         let log = logs.join(format!("{name}.init.log"));
-        let mut first = Process::start(command, &cgroup, lifetime, &log)?;
+        join(&mut command, &cgroup, lifetime)?;
+        let mut first = Process::start(command, lifetime, &log)?;
         first.wait_ready().with_context(|| format!("starting {name}"))?;
         Ok(Self {
             name: name.to_owned(),
@@ -107,7 +110,7 @@ impl Node {
     }
 
     /// A short-lived command inside the node.
-    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
         self.command_in(&self.netns, program)
     }
 
@@ -118,11 +121,11 @@ impl Node {
         arguments: &[impl AsRef<OsStr>],
         log: &str,
     ) -> Result<Process> {
-        let mut command = self.command(program);
+        let mut command = self.command(program)?;
         let log = self.logs.join(format!("{}.{log}.log", self.name));
         let file = fs::File::options().create(true).append(true).open(&log)?;
         command.args(arguments).stdout(file);
-        Process::start(command, &self.cgroup, self.lifetime, &log)
+        Process::start(command, self.lifetime, &log)
     }
 
     /// Starts our own workload in a network namespace of the node, and waits until it listens.
@@ -132,17 +135,17 @@ impl Node {
         name: &str,
         arguments: &[&str],
     ) -> Result<Process> {
-        let mut command = self.command_in(netns, &self.tool);
+        let mut command = self.command_in(netns, &self.tool)?;
         command.args(arguments).stdout(Stdio::piped());
         let log = self.logs.join(format!("{}.{name}.log", self.name));
-        let mut process = Process::start(command, &self.cgroup, self.lifetime, &log)?;
+        let mut process = Process::start(command, self.lifetime, &log)?;
         process.wait_ready().with_context(|| format!("starting the workload of {name}"))?;
         Ok(process)
     }
 
     /// A network namespace of a pod, known under that name inside the node only.
     pub fn make_pod(&self, name: &str) -> Result<Pod<'_>> {
-        run(self.command("ip").args(["netns", "add", name]))?;
+        run(self.command("ip")?.args(["netns", "add", name]))?;
         let netns = Netns::at(self.path(&format!("/run/netns/{name}")));
         netns.ip(&["link set lo up"])?;
         Ok(Pod::new(self, name, netns))
@@ -154,7 +157,7 @@ impl Node {
         Pod::new(self, &self.name, self.netns.clone())
     }
 
-    fn command_in(&self, netns: &Netns, program: impl AsRef<OsStr>) -> Command {
+    fn command_in(&self, netns: &Netns, program: impl AsRef<OsStr>) -> Result<Command> {
         let mut command = Command::new("nsenter");
         command
             .args(["--target", &self.pid().to_string()])
@@ -162,6 +165,7 @@ impl Node {
             .arg(format!("--net={}", netns.path().display()))
             .arg("--")
             .arg(program);
-        command
+        join(&mut command, &self.cgroup, self.lifetime)?;
+        Ok(command)
     }
 }

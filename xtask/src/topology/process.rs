@@ -34,20 +34,14 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a launcher whose one child is the process; both join `cgroup`, and standard error
-    /// goes to the end of `log`.
-    pub(super) fn start(
-        mut command: Command,
-        cgroup: &Cgroup,
-        lifetime: Lifetime,
-        log: &Path,
-    ) -> Result<Self> {
+    /// Starts a launcher, which has joined a cgroup, and whose one child is the process; standard
+    /// error goes to the end of `log`.
+    pub(super) fn start(mut command: Command, lifetime: Lifetime, log: &Path) -> Result<Self> {
         let file = fs::File::options().create(true).append(true).open(log);
         let file = file.with_context(|| format!("opening the log {}", log.display()))?;
         command.stdin(Stdio::null()).stderr(file);
         // A Ctrl-C at the terminal is the caller's to handle.
         command.process_group(0);
-        join(&mut command, cgroup, lifetime)?;
         let launcher = command.spawn().with_context(|| format!("starting {command:?}"))?;
         let mut process =
             Self { pid: Pid::from_child(&launcher), launcher, log: log.to_owned(), lifetime };
@@ -132,7 +126,7 @@ impl Drop for Process {
 }
 
 /// Makes the child of `command` join `cgroup` and die with its parent if it should.
-fn join(command: &mut Command, cgroup: &Cgroup, lifetime: Lifetime) -> Result<()> {
+pub(super) fn join(command: &mut Command, cgroup: &Cgroup, lifetime: Lifetime) -> Result<()> {
     let procs = cgroup.procs();
     let procs =
         fs::File::options().write(true).open(&procs).context(procs.display().to_string())?;

@@ -1,0 +1,236 @@
+//! Two nodes with agents, three pods and every Service of the suite.
+
+use std::{
+    fs, io,
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixListener},
+    },
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use xtask::{
+    cluster::{Agent, CNI_CONFIG, Endpoint, Manifests, PATIENCE, Ports},
+    topology::{Attachment, Lifetime, Netns, Node, Pod, Process, Runtime, TwoNodes, sweep},
+    workload::{Answer, ask},
+};
+
+use super::services::{self, PORT, Service, Way};
+
+/// Begins the name of everything the suite makes on the machine.
+const PREFIX: &str = "waggle-test";
+
+/// Longest wait for one answer.
+pub(super) const ANSWER: Duration = Duration::from_secs(2);
+
+/// How packets are delivered and programs attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mode {
+    pub(super) delivery: &'static str,
+    pub(super) attach: &'static str,
+}
+
+pub(super) const MODES: [Mode; 4] = [
+    Mode { delivery: "bypass", attach: "auto" },
+    Mode { delivery: "bypass", attach: "clsact" },
+    Mode { delivery: "stack", attach: "auto" },
+    Mode { delivery: "stack", attach: "clsact" },
+];
+
+/// The suite's share of one test: bare nodes and a folder.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) network: TwoNodes,
+    folder: PathBuf,
+}
+
+impl Ground {
+    /// Makes the nodes; `name` is for the folder of logs, which stays.
+    pub(super) fn new(name: &str) -> Result<Self> {
+        alone()?;
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        let network = TwoNodes::start(PREFIX, &tool()?, &folder, Lifetime::Caller)?;
+        Ok(Self { network, folder })
+    }
+}
+
+/// One network at a time, and nothing left from a run that was killed.
+pub(super) fn alone() -> Result<()> {
+    static LOCK: OnceLock<UnixListener> = OnceLock::new();
+    let name = SocketAddr::from_abstract_name(PREFIX)?;
+    while LOCK.get().is_none() {
+        match UnixListener::bind_addr(&name) {
+            Ok(lock) => drop(LOCK.set(lock)),
+            Err(busy) if busy.kind() == io::ErrorKind::AddrInUse => {
+                thread::sleep(Duration::from_millis(100));
+            }
+            Err(other) => return Err(other).context("taking the lock of the suite"),
+        }
+    }
+    sweep(PREFIX).map(drop)
+}
+
+/// The binary whose hidden verbs run inside; `cargo xtask test` has built it to be what it is.
+pub(super) fn tool() -> Result<PathBuf> {
+    built("debug/xtask")
+}
+
+/// Something in the target folder.
+fn built(path: &str) -> Result<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join(path);
+    if !path.exists() {
+        bail!("{} is not there: run this suite by `cargo xtask test netns`", path.display());
+    }
+    Ok(path)
+}
+
+/// The cluster on its ground.
+pub(super) struct Cluster<'a> {
+    pub(super) agents: Vec<Agent<'a>>,
+    manifests: Manifests,
+    runtime: Runtime,
+    members: Vec<Member<'a>>,
+}
+
+/// Somebody who asks and answers.
+struct Member<'a> {
+    pod: Pod<'a>,
+    addresses: Attachment,
+    #[expect(dead_code, reason = "its drop ends the server")]
+    server: Process,
+}
+
+impl<'a> Cluster<'a> {
+    /// Starts agents in a mode, wires pods, writes YAML, and waits until the last Service answers.
+    pub(super) fn start(ground: &'a Ground, mode: Mode) -> Result<Self> {
+        let Ground { network, folder } = ground;
+        let manifests = folder.join("manifests");
+        fs::create_dir(&manifests)?;
+        let config = folder.join("config.yaml");
+        let Mode { delivery, attach } = mode;
+        fs::write(&config, format!("delivery: {delivery}\nattach: {attach}\n"))?;
+        let mut cluster = Self {
+            agents: Vec::new(),
+
+            manifests: Manifests::create(&manifests, &services::yaml())?,
+            runtime: Runtime::new(&built("waggle/waggle-cni")?, CNI_CONFIG),
+            members: Vec::new(),
+        };
+        let waggle = built("waggle/waggle")?;
+        for node in [network.a(), network.b()] {
+            cluster.agents.push(Agent::start(node, &waggle, &manifests, Some(&config))?);
+            cluster.add_node(node)?;
+        }
+        for (node, name) in [(network.a(), "client"), (network.a(), "near"), (network.b(), "far")] {
+            cluster.add_pod(node, name).with_context(|| cluster.logs())?;
+        }
+        for service in services::ALL {
+            cluster.set_endpoints(service, service.endpoints)?;
+        }
+        cluster.settle().with_context(|| cluster.logs())?;
+        Ok(cluster)
+    }
+
+    /// Wires a pod and starts its server.
+    pub(super) fn add_pod(&mut self, node: &'a Node, name: &str) -> Result<()> {
+        let pod = node.make_pod(name)?;
+        let addresses = self.runtime.add(&pod)?;
+        let server = pod.serve(PORT)?;
+        self.members.push(Member { pod, addresses, server });
+        Ok(())
+    }
+
+    fn add_node(&mut self, node: &'a Node) -> Result<()> {
+        let pod = node.as_pod();
+        let (v4, v6) = (node.addresses().v4, node.addresses().v6);
+        let server = pod.serve(PORT)?;
+        self.members.push(Member { pod, addresses: Attachment { v4, v6 }, server });
+        Ok(())
+    }
+
+    /// Edits the YAML: these pods and nodes answer for that Service.
+    pub(super) fn set_endpoints(&self, service: Service, names: &[&str]) -> Result<()> {
+        let endpoints: Vec<Endpoint<'_>> = names
+            .iter()
+            .map(|name| {
+                let Member { pod, addresses: Attachment { v4, v6 }, .. } = self.member(name)?;
+                Ok(Endpoint { pod: pod.name(), node: pod.node().name(), v4: *v4, v6: *v6 })
+            })
+            .collect::<Result<_>>()?;
+        let ports = Ports { http: service.port, echo: service.port };
+        self.manifests.set_endpoints(service.name, ports, &endpoints)
+    }
+
+    /// The network namespace of a pod or node.
+    pub(super) fn netns(&self, name: &str) -> Result<&Netns> {
+        Ok(self.member(name)?.pod.netns())
+    }
+
+    /// The addresses of a pod or node.
+    pub(super) fn addresses(&self, name: &str) -> Result<Attachment> {
+        Ok(self.member(name)?.addresses)
+    }
+
+    /// The network namespace of a pod's node.
+    pub(super) fn netns_of_node(&self, pod: &str) -> Result<&'a Netns> {
+        Ok(self.member(pod)?.pod.node().netns())
+    }
+
+    /// The host side of a pod's link, by a name that `ip` and `tc` take.
+    pub(super) fn host_side(&self, pod: &str) -> Result<String> {
+        let output =
+            self.netns(pod)?.command("ip").args(["-oneline", "link", "show", "eth0"]).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let (_, rest) = text.split_once("eth0@").with_context(|| text.clone())?;
+        let (name, _) = rest.split_once(':').with_context(|| text.clone())?;
+        Ok(name.to_owned())
+    }
+
+    /// The client asks once.
+    pub(super) fn ask(&self, way: Way) -> Result<io::Result<Answer>> {
+        self.netns("client")?.run(|| ask(way.protocol, way.address, ANSWER))
+    }
+
+    /// The ends of both agents' logs.
+    pub(super) fn logs(&self) -> String {
+        self.agents.iter().map(Agent::log_tail).collect::<Vec<_>>().join("\n")
+    }
+
+    fn member(&self, name: &str) -> Result<&Member<'a>> {
+        let found = self.members.iter().find(|member| member.pod.name() == name);
+        found.with_context(|| format!("{name} is no member of the cluster"))
+    }
+
+    /// Waits until what was written last has arrived at both nodes.
+    fn settle(&self) -> Result<()> {
+        let last = services::BOTH;
+        for asker in ["client", "far"] {
+            let netns = self.netns(asker)?;
+            for way in last.ways() {
+                wait_until(|| Ok(netns.run(|| ask(way.protocol, way.address, ANSWER))?.is_ok()))
+                    .with_context(|| format!("{} asks {way:?} of {}", asker, last.name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Waits for something that an agent does in its own time.
+pub(super) fn wait_until(mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+    let start = Instant::now();
+    while !done()? {
+        if start.elapsed() > PATIENCE {
+            bail!("nothing changed for {PATIENCE:?}");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! An uplink narrower than the pods' links: senders hear of it, whatever the delivery.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+};
+
+use anyhow::{Context as _, Result};
+use xtask::workload::Protocol;
+
+use super::{
+    cluster::{ANSWER, Cluster, Ground, MODES, Mode},
+    services::{FAR, PORT, Way, ways},
+    socket::{Connected, DISCOVER, PATH_MTU},
+};
+
+const NARROW: i32 = 1400;
+
+/// Fits the pods' links and not the uplinks.
+const TOO_BIG: usize = 1430;
+
+/// Fits both.
+const FITS: usize = 1300;
+
+/// Bytes of a request that takes many segments.
+const LONG: usize = 300_000;
+
+#[test]
+fn a_sender_learns_of_a_narrow_uplink_and_goes_on() -> Result<()> {
+    let mut wrong = Vec::new();
+    for mode in MODES {
+        let ground = Ground::new(&format!("mtu-{}-{}", mode.delivery, mode.attach))?;
+        for node in [ground.network.a(), ground.network.b()] {
+            node.netns().ip(&[format!("link set eth0 mtu {NARROW}")])?;
+        }
+        let cluster = Cluster::start(&ground, mode)?;
+        for pod in ["client", "far"] {
+            widen(&cluster, pod)?;
+        }
+        wrong.extend(rows(&cluster, mode)?);
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    Ok(())
+}
+
+/// Gives a pod's link the MTU that the uplink does not have.
+fn widen(cluster: &Cluster<'_>, pod: &str) -> Result<()> {
+    let host_side = cluster.host_side(pod)?;
+    cluster.netns_of_node(pod)?.ip(&[format!("link set {host_side} mtu 1500")])?;
+    cluster.netns(pod)?.ip(&["link set eth0 mtu 1500"])
+}
+
+fn rows(cluster: &Cluster<'_>, mode: Mode) -> Result<Vec<String>> {
+    let far = cluster.addresses("far")?;
+    let direct = ways(far.v4.into(), far.v6.into(), |_| PORT);
+    let client = cluster.netns("client")?;
+    let mut wrong = Vec::new();
+    for (name, way) in direct
+        .map(|way| ("far itself", way))
+        .into_iter()
+        .chain(FAR.ways().map(|way| ("Service far", way)))
+    {
+        let Way { protocol, address } = way;
+        let outcome = client.run(|| match protocol {
+            Protocol::Udp => send_datagrams(address),
+            Protocol::Tcp => send_long_request(address),
+        })?;
+        if let Err(error) = outcome {
+            wrong.push(format!("{mode:?} {name} {protocol:?} {address}: {error:#}"));
+        }
+    }
+    Ok(wrong)
+}
+
+/// The first large one is lost with a message, the next is refused, a small one is answered.
+fn send_datagrams(address: SocketAddr) -> Result<()> {
+    let socket = Connected::to(address)?;
+    socket.set(DISCOVER, libc::IP_PMTUDISC_DO)?;
+    for attempt in ["first", "second"] {
+        let error = socket.exchange(TOO_BIG).err().and_then(|error| error.raw_os_error());
+        anyhow::ensure!(error == Some(libc::EMSGSIZE), "{attempt} large datagram: errno {error:?}");
+    }
+    let known = socket.get(PATH_MTU)?;
+    anyhow::ensure!(known == NARROW, "the path's MTU is known to be {known}");
+    socket.exchange(FITS).context("a small datagram")
+}
+
+/// Segments as large as the pod's link takes.
+fn send_long_request(address: SocketAddr) -> Result<()> {
+    let attempt = || -> io::Result<String> {
+        let mut connection = TcpStream::connect_timeout(&address, ANSWER)?;
+        connection.set_read_timeout(Some(ANSWER))?;
+        write!(connection, "GET /{} HTTP/1.1\r\n\r\n", "a".repeat(LONG))?;
+        let mut answer = [0; 12];
+        connection.read_exact(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    let answer = attempt().context("a request of many segments")?;
+    anyhow::ensure!(answer == "HTTP/1.1 200", "a request of many segments: {answer}");
+    Ok(())
+}
