@@ -21,8 +21,10 @@ fn a_filter_behind_ours_sees_the_packets_that_we_pass() -> Result<()> {
         };
         // It is there already where our own programs are filters of it.
         let _ = tc(&["qdisc", "add", "dev", &device, "clsact"]);
-        let behind = ["prio", "40000", "matchall", "action", "pass"];
-        tc(&[&["filter", "add", "dev", &device, "ingress"], &behind[..]].concat())?;
+        // Takes every packet, copies it to where nobody wants it, and counts.
+        let behind = ["prio", "40000", "bpf", "bytecode", "1,6 0 0 4294967295", "action", "mirred"];
+        let copies = ["egress", "mirror", "dev", "lo"];
+        tc(&[&["filter", "add", "dev", &device, "ingress"], &behind[..], &copies].concat())?;
         let near = cluster.addresses("near")?;
         for way in ways(near.v4.into(), near.v6.into(), |_| PORT) {
             cluster.ask(way)??;
