@@ -54,7 +54,6 @@ impl Sum {
     /// The sum as the kernel's helpers take it.
     #[must_use]
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half was folded into the lower")]
     pub fn wsum(self) -> u32 {
         let once = (self.0 & 0xffff_ffff).wrapping_add(self.0 >> 32);
         (once & 0xffff_ffff).wrapping_add(once >> 32) as u32
@@ -83,7 +82,6 @@ impl Sum {
     }
 
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half was folded into the lower")]
     fn folded(self) -> u16 {
         let wsum = self.wsum();
         let once = (wsum & 0xffff).wrapping_add(wsum >> 16);

@@ -16,6 +16,8 @@ mod ipv6;
 mod l4;
 mod parse;
 mod rewrite;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Headers, QUOTE_MAX, Quote, answer, may_answer, quote, quote_length};
 pub use bytes::{Bytes, BytesMut, TooShort};
