@@ -5,13 +5,19 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
     process::{Command, ExitStatus, Stdio},
-    sync::mpsc::{RecvTimeoutError, channel},
+    sync::{
+        LazyLock,
+        mpsc::{RecvTimeoutError, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// Every spinner, since steps run beside each other and beside lines.
+static SPINNERS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// What finishes faster than this is not worth a line.
 const QUIET: Duration = Duration::from_secs(2);
@@ -24,7 +30,7 @@ const TAIL_LINES: usize = 60;
 /// Writes one line for people; stdout stays free for results.
 pub(crate) fn say(line: &str) {
     // A closed stderr must not end a build.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = SPINNERS.suspend(|| writeln!(io::stderr(), "{line}"));
 }
 
 /// Runs a command with its output kept in a log, whose end is shown if it fails.
@@ -82,7 +88,7 @@ struct Meter {
 impl Meter {
     fn new(what: &str) -> Self {
         let spinner = io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new_spinner().with_message(what.to_owned());
+            let bar = SPINNERS.add(ProgressBar::new_spinner().with_message(what.to_owned()));
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
                 bar.set_style(style);
             }

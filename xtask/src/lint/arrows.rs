@@ -26,6 +26,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "agent/src/loader",
             "agent/src/maps",
+            "cni/src/datapath.rs",
             "dataplane-common/src/abi/user.rs",
             "hostnet/src/hook",
             "tests",
@@ -33,7 +34,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     ("aya_ebpf", &["dataplane-ebpf"]),
     ("cni_plugin", &["cni/src/border"]),
-    ("k8s_openapi", &["agent/src/k8s", "agent/tests", "tests"]),
+    ("k8s_openapi", &["agent/src/k8s", "agent/src/manifests", "agent/tests", "tests"]),
     ("rtnetlink", &["hostnet"]),
     ("netlink_packet_route", &["hostnet"]),
 ];

@@ -68,8 +68,8 @@ fn run(tool: &Path, checks: &[&str]) -> Result<Outcome> {
     for manifest in MANIFESTS {
         let mut command = Command::new(tool);
         command.args(["--locked", "--workspace", "--manifest-path"]).arg(root.join(manifest));
-        command.args(["check", "--hide-inclusion-graph", "--config"]).arg(root.join("deny.toml"));
-        command.args(checks).current_dir(&root);
+        command.arg("--config").arg(root.join("deny.toml"));
+        command.args(["check", "--hide-inclusion-graph"]).args(checks).current_dir(&root);
         step(&format!("checking {} of {manifest}", checks.join(" ")), &mut command)?;
     }
     Ok(Outcome::Clean)
