@@ -15,6 +15,7 @@ pub mod engine;
 pub mod k8s;
 pub mod loader;
 pub mod lock;
+pub mod manifests;
 pub mod maps;
 pub mod model;
 pub mod mounts;

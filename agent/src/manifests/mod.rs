@@ -1,0 +1,17 @@
+//! A folder of manifests as the source of objects.
+//!
+//! ```text
+//! inotify --Manifests-> file contents --parse_file--> objects --Library--> changes
+//! ```
+//!
+//! Files named `*.yaml`, `*.yml` and `*.json` directly in the folder count, unless their name
+//! begins with a dot. A file may hold several documents, and documents of kind `List`.
+
+mod document;
+mod library;
+mod parse;
+mod watcher;
+
+pub use library::Library;
+pub use parse::{Parsed, parse_file};
+pub use watcher::{Manifests, WatchError};
