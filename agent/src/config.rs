@@ -29,6 +29,17 @@ pub enum Delivery {
     Stack,
 }
 
+impl Delivery {
+    /// The mode's name, as the file has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bypass => "bypass",
+            Self::Stack => "stack",
+        }
+    }
+}
+
 impl From<Delivery> for abi::Delivery {
     fn from(delivery: Delivery) -> Self {
         match delivery {

@@ -9,12 +9,14 @@
 //! [`run`] ties the parts together, [`loader`] brings the kernel programs and tables that they
 //! write to, and [`status`] and [`cleanup`] work on what is pinned, without an agent.
 
+pub mod cleanup;
 pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod k8s;
 pub mod loader;
 pub mod lock;
+pub mod logging;
 pub mod manifests;
 pub mod maps;
 pub mod model;
@@ -24,6 +26,8 @@ pub mod node_file;
 pub mod peers;
 pub mod problem;
 pub mod reconcile;
+pub mod run;
 pub mod state;
+pub mod status;
 pub mod uplink;
 pub mod whole_file;

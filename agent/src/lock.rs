@@ -49,7 +49,7 @@ impl AgentLock {
     /// # Errors
     /// When another agent holds it, or the file cannot be written.
     pub fn take(run_dir: &Path) -> Result<Self, LockError> {
-        let path = run_dir.join(NAME);
+        let path = Self::path(run_dir);
         let io = |source| LockError::Io { path: path.clone(), source };
         std::fs::create_dir_all(run_dir).map_err(io)?;
         let mut file = open(&path, true).map_err(io)?;
@@ -65,12 +65,26 @@ impl AgentLock {
         Ok(Self(file))
     }
 
+    /// Takes the lock of `run_dir`, if there is a lock file.
+    ///
+    /// # Errors
+    /// When an agent holds it, or the file cannot be written.
+    pub fn take_existing(run_dir: &Path) -> Result<Option<Self>, LockError> {
+        Self::path(run_dir).exists().then(|| Self::take(run_dir)).transpose()
+    }
+
+    /// The lock file of `run_dir`.
+    #[must_use]
+    pub fn path(run_dir: &Path) -> PathBuf {
+        run_dir.join(NAME)
+    }
+
     /// The process that holds the lock of `run_dir`, as it sees itself.
     ///
     /// # Errors
     /// When there is a lock file that cannot be read.
     pub fn holder(run_dir: &Path) -> Result<Option<String>, LockError> {
-        let path = run_dir.join(NAME);
+        let path = Self::path(run_dir);
         let io = |source| LockError::Io { path: path.clone(), source };
         let mut file = match open(&path, false) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use hostnet::hook::Choice;
 use hostnet::{Netlink, Pins, addr, link, sysctl};
 use ipnetwork::IpNetwork;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use crate::loader::hooks::{self, Scan, Uplinks};
@@ -30,8 +30,17 @@ pub struct Network {
     written: Option<NodeFile>,
 }
 
+/// The nodes of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Cluster {
+    /// Those that are known, by their names.
+    pub nodes: BTreeMap<String, NodeSpec>,
+    /// Whether those are all, so that routes to others may go.
+    pub is_complete: bool,
+}
+
 /// A device that holds addresses of the node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uplink {
     /// Its name.
     pub device: String,
@@ -57,46 +66,42 @@ impl Network {
         Self { own, netlink, pins, choice, maps, run_dir, boot_id, written: None }
     }
 
-    /// Makes the network what `nodes` want. Whatever is right is not touched.
+    /// Makes the network what the nodes want. Whatever is right is not touched.
     ///
     /// # Errors
     /// When the host cannot be asked, or refuses a hook or a table entry. The rest is tried again
     /// with the next call.
-    pub async fn ensure(
-        &mut self,
-        nodes: &BTreeMap<String, NodeSpec>,
-        scan: Scan,
-    ) -> anyhow::Result<NetworkState> {
+    pub async fn ensure(&mut self, cluster: &Cluster, scan: Scan) -> anyhow::Result<NetworkState> {
         let pods = self.maps.pods()?;
         let devices = self.devices().await?;
         let present = devices.links.iter().map(|link| link.index).collect();
         for addr in self.maps.prune_pods(&pods, &present)? {
             info!(pod = %addr.to_ip(), "removed a pod whose device is gone");
         }
-        let Some(own) = nodes.get(&self.own) else {
-            self.ensure_hooks(scan, &Uplinks::new()).await?;
+        let Some(own) = cluster.nodes.get(&self.own) else {
+            self.ensure_hooks(scan, None).await?;
             let problems = BTreeSet::from([self.unknown()]);
             return Ok(NetworkState { uplinks: Vec::new(), problems });
         };
-        self.serve(own, nodes, &devices, scan).await
+        self.serve(own, cluster, &devices, scan).await
     }
 
     async fn serve(
         &mut self,
         own: &NodeSpec,
-        nodes: &BTreeMap<String, NodeSpec>,
+        cluster: &Cluster,
         devices: &Devices,
         scan: Scan,
     ) -> anyhow::Result<NetworkState> {
         let (uplinks, mut problems) = devices.uplinks(own);
-        let (routes, unreachable) = peers::wanted(&self.own, nodes, devices);
+        let (routes, unreachable) = peers::wanted(&self.own, &cluster.nodes, devices);
         problems.extend(unreachable);
         problems.extend(forward(&own.pod_cidrs));
         let leaving = routes.iter().map(|route| route.link).chain(uplinks.keys().copied());
         self.ensure_mtus(devices, leaving.collect())?;
         let names = uplinks.values().map(|link| (link.index, link.name.clone())).collect();
-        self.ensure_hooks(scan, &names).await?;
-        let applied = peers::apply(&self.netlink, &routes).await?;
+        self.ensure_hooks(scan, Some(&names)).await?;
+        let applied = peers::apply(&self.netlink, &routes, cluster.is_complete).await?;
         applied.steps.iter().for_each(log_step);
         problems.extend(applied.problems);
         if let Some(mtu) = pod_mtu(&uplinks) {
@@ -120,7 +125,7 @@ impl Network {
         Ok(())
     }
 
-    async fn ensure_hooks(&self, scan: Scan, uplinks: &Uplinks) -> anyhow::Result<()> {
+    async fn ensure_hooks(&self, scan: Scan, uplinks: Option<&Uplinks>) -> anyhow::Result<()> {
         let changes = hooks::ensure(&self.netlink, &self.pins, self.choice, scan, uplinks).await?;
         for hook in changes.attached {
             info!(%hook, "attached");

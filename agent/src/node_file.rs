@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ipnetwork::IpNetwork;
 use serde::Serialize;
@@ -34,8 +34,14 @@ impl NodeFile {
     /// # Errors
     /// When the folder cannot be written.
     pub fn write(&self, run_dir: &Path) -> io::Result<()> {
-        whole_file::replace(&run_dir.join(NAME), &serde_json::to_vec(self)?)
+        whole_file::replace(&path(run_dir), &serde_json::to_vec(self)?)
     }
+}
+
+/// The file in `run_dir`.
+#[must_use]
+pub fn path(run_dir: &Path) -> PathBuf {
+    run_dir.join(NAME)
 }
 
 /// The kernel's identifier of this boot.

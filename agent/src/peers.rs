@@ -44,13 +44,17 @@ pub fn wanted(
     (routes, problems)
 }
 
-/// Makes the kernel's routes the wanted ones: what is missing first, then what is too many.
+/// Makes the kernel's routes the wanted ones: what is missing first, then, if the wanted ones are
+/// all, what is too many.
 ///
 /// # Errors
 /// When routes cannot be listed. Routes that the kernel refuses are among the problems.
-pub async fn apply(netlink: &Netlink, wanted: &BTreeSet<Route>) -> Result<Applied> {
+pub async fn apply(netlink: &Netlink, wanted: &BTreeSet<Route>, are_all: bool) -> Result<Applied> {
     let mut applied = Applied::default();
     for step in diff(wanted, &present(netlink).await?) {
+        if !are_all && matches!(step, Step::Delete(_)) {
+            continue;
+        }
         let outcome = match step {
             Step::Ensure(route) => route::ensure(netlink, &route).await,
             Step::Delete(route) => route::delete(netlink, &route).await.map(drop),

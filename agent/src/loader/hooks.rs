@@ -38,7 +38,8 @@ enum Change {
 }
 
 /// Makes every hook run its pinned program: those that run another in place, uplinks that run none
-/// for the first time. Pins of devices that are gone are removed.
+/// for the first time. Pins of devices that are gone are removed. While the uplinks are not known,
+/// hooks that run an unknown program are left alone.
 ///
 /// # Errors
 /// At the first hook that the kernel refuses; the others follow when this is called again.
@@ -47,12 +48,13 @@ pub async fn ensure(
     pins: &Pins,
     choice: Choice,
     scan: Scan,
-    uplinks: &Uplinks,
+    uplinks: Option<&Uplinks>,
 ) -> Result<Changes, LoadError> {
     let attachments = attachments(netlink, pins, choice, scan).await?;
     let (known, current) = (programs::known(pins)?, programs::current(pins)?);
+    let rules = Rules { known: &known, current: &current, uplinks, choice, scan };
     let mut changes = Changes::default();
-    for change in plan(&attachments, &known, &current, uplinks) {
+    for change in rules.plan(&attachments) {
         apply(pins, choice, change, &mut changes)?;
     }
     Ok(changes)
@@ -84,54 +86,65 @@ async fn attachments(
     Ok(all(netlink, pins).await?)
 }
 
-fn plan(
-    attachments: &[Attachment],
-    known: &BTreeMap<u32, &'static str>,
-    current: &BTreeMap<&'static str, u32>,
-    uplinks: &Uplinks,
-) -> BTreeSet<Change> {
-    let mut changes = BTreeSet::new();
-    for attachment in attachments {
-        let Attachment { device, direction, mechanism: _, index, program } = attachment;
-        let (device, direction) = (device.clone(), *direction);
-        if index.is_none() {
-            changes.insert(Change::Prune { device, direction });
-            continue;
-        }
-        let wanted = wanted(attachment, known, uplinks);
-        if current.get(wanted).is_some_and(|id| id != program) {
-            changes.insert(Change::Attach { device, direction, program: wanted });
-        }
-    }
-    let runs = |uplink: u32| {
-        attachments.iter().any(|Attachment { index, direction, .. }| {
-            *index == Some(uplink) && *direction == Direction::Ingress
-        })
-    };
-    let missing = uplinks.iter().filter(|(index, _)| !runs(**index));
-    changes.extend(missing.map(|(_, device)| Change::Attach {
-        device: device.clone(),
-        direction: Direction::Ingress,
-        program: names::FROM_NETDEV,
-    }));
-    changes
+/// What decides about hooks.
+struct Rules<'a> {
+    known: &'a BTreeMap<u32, &'static str>,
+    current: &'a BTreeMap<&'static str, u32>,
+    uplinks: Option<&'a Uplinks>,
+    choice: Choice,
+    scan: Scan,
 }
 
-/// The program a hook should run: what it runs, if that is known, else what its place says. Hooks
-/// that are no uplink's are pods'.
-fn wanted(
-    attachment: &Attachment,
-    known: &BTreeMap<u32, &'static str>,
-    uplinks: &Uplinks,
-) -> &'static str {
-    let by_place = match attachment.direction {
-        Direction::Egress => names::TO_POD,
-        Direction::Ingress => match attachment.index.and_then(|index| uplinks.get(&index)) {
-            Some(_) => names::FROM_NETDEV,
-            None => names::FROM_POD,
-        },
-    };
-    known.get(&attachment.program).copied().unwrap_or(by_place)
+impl Rules<'_> {
+    fn plan(&self, attachments: &[Attachment]) -> BTreeSet<Change> {
+        let mut changes: BTreeSet<_> =
+            attachments.iter().filter_map(|attachment| self.change(attachment)).collect();
+        let runs = |uplink: u32| {
+            attachments.iter().any(|Attachment { index, direction, .. }| {
+                *index == Some(uplink) && *direction == Direction::Ingress
+            })
+        };
+        let uplinks = self.uplinks.into_iter().flatten();
+        changes.extend(uplinks.filter(|(index, _)| !runs(**index)).map(|(_, device)| {
+            let (device, program) = (device.clone(), names::FROM_NETDEV);
+            Change::Attach { device, direction: Direction::Ingress, program }
+        }));
+        changes
+    }
+
+    fn change(&self, attachment: &Attachment) -> Option<Change> {
+        let (device, direction) = (attachment.device.clone(), attachment.direction);
+        if attachment.index.is_none() {
+            return Some(Change::Prune { device, direction });
+        }
+        let program = self.wanted(attachment)?;
+        let is_replaced = self.current.get(program).is_some_and(|id| *id != attachment.program);
+        let is_wrong = is_replaced || self.is_attached_otherwise(attachment.mechanism);
+        is_wrong.then_some(Change::Attach { device, direction, program })
+    }
+
+    /// The program a hook should run: what it runs, if that is known, else what its place says.
+    /// Hooks at ingress that are no uplink's are pods'.
+    fn wanted(&self, attachment: &Attachment) -> Option<&'static str> {
+        let by_place = || match attachment.direction {
+            Direction::Egress => Some(names::TO_POD),
+            Direction::Ingress if self.uplinks?.contains_key(&attachment.index?) => {
+                Some(names::FROM_NETDEV)
+            }
+            Direction::Ingress => Some(names::FROM_POD),
+        };
+        self.known.get(&attachment.program).copied().or_else(by_place)
+    }
+
+    /// Whether the choice is another one than when the hook was made. That the kernel has TCX only
+    /// a try can tell, so a filter is given one at start alone.
+    fn is_attached_otherwise(&self, mechanism: Mechanism) -> bool {
+        match (mechanism, self.choice) {
+            (Mechanism::Tcx, Choice::Filter) => true,
+            (Mechanism::Filter, Choice::Best) => self.scan == Scan::Everything,
+            (Mechanism::Tcx, Choice::Best) | (Mechanism::Filter, Choice::Filter) => false,
+        }
+    }
 }
 
 fn apply(
@@ -167,6 +180,8 @@ pub const fn mechanism(mechanism: Mechanism) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use Direction::{Egress, Ingress};
+
     use super::*;
 
     const KNOWN: [(u32, &str); 4] = [
@@ -181,53 +196,59 @@ mod tests {
         Attachment { device, direction, mechanism: Mechanism::Tcx, index, program }
     }
 
-    fn planned(attachments: &[Attachment], uplinks: &[&str]) -> Vec<String> {
+    fn planned(
+        attachments: &[Attachment],
+        uplinks: Option<&[&str]>,
+        choice: Choice,
+    ) -> Vec<String> {
         let current = KNOWN.iter().take(3).map(|(id, name)| (*name, *id)).collect();
-        let uplinks = uplinks.iter().map(|&name| (2, name.to_owned())).collect();
-        let changes = plan(attachments, &KNOWN.into(), &current, &uplinks);
+        let uplinks: Option<Uplinks> =
+            uplinks.map(|names| names.iter().map(|&name| (2, name.to_owned())).collect());
+        let (known, scan) = (KNOWN.into(), Scan::Pins);
+        let rules =
+            Rules { known: &known, current: &current, uplinks: uplinks.as_ref(), choice, scan };
         let text = |change| match change {
             Change::Attach { device, direction, program } => {
                 format!("{program} {device}-{}", direction.as_str())
             }
             Change::Prune { device, direction } => format!("prune {device}-{}", direction.as_str()),
         };
-        changes.into_iter().map(text).collect()
+        rules.plan(attachments).into_iter().map(text).collect()
     }
 
     #[test]
     fn hooks_get_the_program_of_their_place() {
-        use Direction::{Egress, Ingress};
-        let rows: [(&str, Vec<Attachment>, &[&str], &[&str]); 7] = [
-            ("all right", vec![at("eth0", Ingress, Some(2), 3)], &["eth0"], &[]),
-            ("new uplink", vec![], &["eth0"], &["from_netdev eth0-in"]),
+        const NONE: Option<&[&str]> = Some(&[]);
+        const ETH0: Option<&[&str]> = Some(&["eth0"]);
+        let strangers = vec![at("p", Ingress, Some(4), 99), at("p", Egress, Some(4), 98)];
+        for (name, attachments, uplinks, expected) in [
+            ("all right", vec![at("eth0", Ingress, Some(2), 3)], ETH0, vec![]),
+            ("new uplink", vec![], ETH0, vec!["from_netdev eth0-in"]),
+            ("replaced", vec![at("eth0", Ingress, Some(2), 13)], ETH0, vec!["from_netdev eth0-in"]),
             (
-                "replaced",
+                "no uplink",
                 vec![at("eth0", Ingress, Some(2), 13)],
-                &["eth0"],
-                &["from_netdev eth0-in"],
+                NONE,
+                vec!["from_netdev eth0-in"],
             ),
+            ("pod", strangers.clone(), NONE, vec!["from_pod p-in", "to_pod p-out"]),
+            ("unknown place", strangers, None, vec!["to_pod p-out"]),
+            ("gone", vec![at("p", Ingress, None, 1)], NONE, vec!["prune p-in"]),
             (
-                "was an uplink",
-                vec![at("eth0", Ingress, Some(2), 13)],
-                &[],
-                &["from_netdev eth0-in"],
-            ),
-            (
-                "pod",
-                vec![at("p", Ingress, Some(4), 99), at("p", Egress, Some(4), 98)],
-                &[],
-                &["from_pod p-in", "to_pod p-out"],
-            ),
-            ("gone", vec![at("p", Ingress, None, 1)], &[], &["prune p-in"]),
-            (
-                "uplink was gone",
+                "made again",
                 vec![at("eth0", Ingress, None, 3)],
-                &["eth0"],
-                &["prune eth0-in", "from_netdev eth0-in"],
+                ETH0,
+                vec!["prune eth0-in", "from_netdev eth0-in"],
             ),
-        ];
-        for (name, attachments, uplinks, expected) in rows {
-            assert_eq!(planned(&attachments, uplinks), expected, "{name}");
+        ] {
+            assert_eq!(planned(&attachments, uplinks, Choice::Best), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn hooks_follow_the_choice_of_how_to_attach() {
+        let right = [at("eth0", Ingress, Some(2), 3)];
+        let planned = planned(&right, Some(&["eth0"]), Choice::Filter);
+        assert_eq!(planned, ["from_netdev eth0-in"]);
     }
 }

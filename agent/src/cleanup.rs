@@ -1,0 +1,143 @@
+//! `waggle cleanup`: removes what agents left in place, and says what it was.
+//!
+//! It goes on past failures, so that one thing that cannot be removed does not keep the others.
+
+use std::fmt::Display;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use hostnet::hook::{self, Hook};
+use hostnet::{Netlink, Pins, route};
+
+use crate::cli::{CleanupArgs, Places};
+use crate::loader::hooks;
+use crate::lock::{AgentLock, LockError};
+use crate::node_file;
+use crate::peers;
+use crate::status::State;
+
+/// What was done.
+#[derive(Debug, Default)]
+struct Outcome {
+    removed: Vec<String>,
+    failed: Vec<String>,
+}
+
+/// Runs `waggle cleanup`.
+///
+/// # Errors
+/// When an agent is running, unless forced.
+pub async fn cleanup(args: &CleanupArgs) -> anyhow::Result<ExitCode> {
+    let places = &args.places;
+    let lock = match AgentLock::take_existing(&places.run_dir) {
+        Err(LockError::Held { .. }) if args.force => None,
+        Err(error @ LockError::Held { .. }) => {
+            return Err(error)
+                .context("refusing to clean up under it; --force does so nevertheless");
+        }
+        other => other?,
+    };
+    let netlink = Netlink::here()?;
+    let mut outcome = Outcome::default();
+    outcome.remove_hooks(&netlink, places).await;
+    outcome.remove_routes(&netlink).await;
+    outcome.remove_pins(&places.bpf_root);
+    outcome.remove_files(places, lock.is_some());
+    outcome.print()
+}
+
+impl Outcome {
+    async fn remove_hooks(&mut self, netlink: &Netlink, places: &Places) {
+        let pins = Pins::new(&places.bpf_root);
+        let Some(attachments) = self.note("hooks", hooks::all(netlink, &pins).await) else {
+            return;
+        };
+        for attachment in attachments {
+            let pin = pins.link(&attachment.device, attachment.direction);
+            let hook =
+                Hook { device: &attachment.device, direction: attachment.direction, pin: &pin };
+            match hook::detach(hook) {
+                Ok(true) => self.removed.push(hook.to_string()),
+                Ok(false) => {}
+                Err(error) => self.failed.push(error.to_string()),
+            }
+        }
+    }
+
+    async fn remove_routes(&mut self, netlink: &Netlink) {
+        let Some(routes) = self.note("routes", peers::present(netlink).await) else { return };
+        for route in routes {
+            match route::delete(netlink, &route).await {
+                Ok(true) => self.removed.push(route.to_string()),
+                Ok(false) => {}
+                Err(error) => self.failed.push(error.to_string()),
+            }
+        }
+    }
+
+    /// Pins of all layouts: links of other layouts end with their pin.
+    fn remove_pins(&mut self, root: &Path) {
+        let Some(folders) = self.note(root.display(), layouts(root)) else { return };
+        for folder in folders {
+            self.remove(&folder, |folder| std::fs::remove_dir_all(folder));
+        }
+        // The root may be a mount, or hold what is not ours.
+        let _may_stay = std::fs::remove_dir(root);
+    }
+
+    fn remove_files(&mut self, places: &Places, holds_lock: bool) {
+        let run_dir = &places.run_dir;
+        if let Some(true) = self.note(run_dir.display(), State::remove(run_dir)) {
+            self.removed.push(format!("the agent's state in {}", run_dir.display()));
+        }
+        self.remove(&node_file::path(run_dir), |file| std::fs::remove_file(file));
+        if holds_lock {
+            self.remove(&AgentLock::path(run_dir), |file| std::fs::remove_file(file));
+        }
+        // The plugin's leases are those of pods, which keep their network.
+        let _may_stay = std::fs::remove_dir(run_dir);
+    }
+
+    fn remove(&mut self, path: &Path, remove: impl FnOnce(&Path) -> io::Result<()>) {
+        match remove(path) {
+            Ok(()) => self.removed.push(path.display().to_string()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => self.failed.push(format!("{}: {error}", path.display())),
+        }
+    }
+
+    fn note<T, E: Display>(&mut self, object: impl Display, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.failed.push(format!("{object}: {error}"))).ok()
+    }
+
+    fn print(&self) -> anyhow::Result<ExitCode> {
+        use std::io::Write as _;
+
+        let removed = self.removed.iter().map(|object| format!("removed {object}\n"));
+        let failed = self.failed.iter().map(|cause| format!("not removed: {cause}\n"));
+        let mut text: String = removed.chain(failed).collect();
+        if text.is_empty() {
+            text.push_str("nothing to remove\n");
+        }
+        io::stdout().write_all(text.as_bytes()).context("writing what was done")?;
+        Ok(if self.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// The folders of pins below `root`.
+fn layouts(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read?,
+    };
+    let mut layouts = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("abi-") {
+            layouts.push(entry.path());
+        }
+    }
+    Ok(layouts)
+}

@@ -1,0 +1,99 @@
+//! `waggle agent`: what must hold, what is brought up, and the loop that follows.
+
+mod agent;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use dataplane_common::abi::NodeConfig;
+use hostnet::hook::Choice;
+use hostnet::{Netlink, Pins};
+use tracing::info;
+
+use crate::cli::{AgentArgs, Places};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::loader::hooks::{self, Scan};
+use crate::loader::{self, Found, LoadError};
+use crate::lock::AgentLock;
+use crate::logging;
+use crate::manifests::Manifests;
+use crate::maps::delivery::DeliveryMaps;
+use crate::maps::kernel::KernelMaps;
+use crate::network::{Network, Parts};
+use crate::node_file;
+
+use agent::Agent;
+
+/// Runs until it is told to stop. Everything stays attached.
+///
+/// # Errors
+/// When something does not hold that must, before anything is changed; or when the kernel refuses
+/// what must be brought up.
+pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
+    let folder = args.source()?;
+    let config = args.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+    logging::begin(args.log_format, config.log_level)?;
+    let AgentArgs { node_name, places, cgroup_root, .. } = args;
+    loader::capable()?;
+    let cgroup_root = loader::cgroup_root(cgroup_root.as_deref())?;
+    loader::on_bpffs(&places.bpf_root)?;
+    loader::one_layout(&places.bpf_root)?;
+    let object = loader::object().ok_or(LoadError::NoObject)?;
+    let _held = AgentLock::take(&places.run_dir)?;
+    loader::has_bpf()?;
+    let (pins, choice) = (Pins::new(&places.bpf_root), config.attach.into());
+    let netlink = Netlink::here()?;
+    bring_up(&netlink, &pins, object, &config, choice).await?;
+    let maps = KernelMaps::open(&pins)?;
+    let engine = Engine::restore(&node_name, &maps).context("reading the tables")?;
+    let manifests = Manifests::open(&folder)?;
+    let network = network(&node_name, netlink, pins, choice, &places)?;
+    let state = agent::first_state(&node_name, &folder, &config, cgroup_root.as_deref());
+    let run_dir = places.run_dir;
+    Agent { engine, maps, manifests, network, state, run_dir }.follow().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes this build's programs run in every hook that there is.
+async fn bring_up(
+    netlink: &Netlink,
+    pins: &Pins,
+    object: &[u8],
+    config: &Config,
+    choice: Choice,
+) -> Result<(), LoadError> {
+    let node_config = NodeConfig::new(config.delivery.into());
+    let build = loader::build(object, &node_config);
+    match loader::load(pins, object, &node_config)? {
+        Found::Same => {
+            info!(build = format!("{build:016x}"), "adopted the pinned programs and tables");
+        }
+        Found::Other => {
+            let changes = hooks::ensure(netlink, pins, choice, Scan::Everything, None).await?;
+            loader::settle(pins, build)?;
+            let replaced = changes.attached.len();
+            info!(build = format!("{build:016x}"), replaced, "loaded programs");
+        }
+    }
+    Ok(())
+}
+
+fn network(
+    node: &str,
+    netlink: Netlink,
+    pins: Pins,
+    choice: Choice,
+    places: &Places,
+) -> anyhow::Result<Network> {
+    let maps = DeliveryMaps::open(&pins)?;
+    let boot_id = node_file::boot_id().context("reading the boot's identifier")?;
+    let run_dir = places.run_dir.clone();
+    Ok(Network::new(node, netlink, Parts { pins, choice, maps, run_dir, boot_id }))
+}
+
+/// The text of a path, for people.
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,201 @@
+//! The loop: what happens, and what is done about it. One task, so that nothing overtakes.
+
+use std::future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hostnet::watch::Watch;
+use jiff::{Timestamp, Unit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, info};
+
+use super::text;
+use crate::config::Config;
+use crate::engine::{Engine, Report};
+use crate::k8s::Change;
+use crate::loader::hooks::Scan;
+use crate::logging::log_transitions;
+use crate::manifests::Manifests;
+use crate::maps::kernel::KernelMaps;
+use crate::network::{Cluster, Network, NetworkState};
+use crate::problem::Problem;
+use crate::status::State;
+
+/// How often the network is looked after when nothing is heard of it.
+const PERIOD: Duration = Duration::from_secs(30);
+/// How long devices may go on changing before they are looked at: a pod's link is several changes.
+const SETTLING: Duration = Duration::from_millis(100);
+/// How long after a failure the network is looked after again; doubled each time up to [`PERIOD`].
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The agent.
+pub(super) struct Agent {
+    pub(super) engine: Engine,
+    pub(super) maps: KernelMaps,
+    pub(super) manifests: Manifests,
+    pub(super) network: Network,
+    pub(super) state: State,
+    pub(super) run_dir: PathBuf,
+}
+
+/// What the agent waits for.
+enum Event {
+    Stop,
+    Changes(Vec<Change>),
+    Devices,
+    Retry,
+    Network,
+}
+
+/// When something is due, if nothing happens before.
+struct Due {
+    retry: Option<Instant>,
+    network: Instant,
+    scan: Scan,
+    pause: Duration,
+}
+
+/// Where the word to stop comes from.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// The state before anything was done.
+pub(super) fn first_state(
+    node: &str,
+    source: &Path,
+    config: &Config,
+    cgroup_root: Option<&Path>,
+) -> State {
+    State {
+        node: node.to_owned(),
+        source: text(source),
+        started: now(),
+        last_sync: None,
+        complete: false,
+        writes: 0,
+        delivery: config.delivery,
+        attach: config.attach,
+        cgroup_root: cgroup_root.map(text),
+        uplinks: Vec::new(),
+        problems: Vec::new(),
+        services: Vec::new(),
+    }
+}
+
+impl Agent {
+    /// Follows the objects and the host until told to stop.
+    pub(super) async fn follow(mut self) -> anyhow::Result<()> {
+        let mut watch = Watch::here()?;
+        let mut stop = Stop {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        };
+        let scan = Scan::Everything;
+        let mut due = Due { retry: None, network: Instant::now() + PERIOD, scan, pause: RETRY };
+        let mut report = None;
+        let mut network = NetworkState::default();
+        info!(node = self.state.node, source = self.state.source, "started");
+        loop {
+            match next(&mut self.manifests, &mut watch, &mut stop, &due).await {
+                Event::Stop => break,
+                Event::Changes(changes) => {
+                    let round = self.sync(changes, &mut due);
+                    if round.listed && (report.is_none() || round.nodes_changed) {
+                        due.network = Instant::now();
+                    }
+                    report = round.listed.then_some(round);
+                }
+                Event::Retry => report = Some(self.sync(Vec::new(), &mut due)),
+                Event::Devices => {
+                    due.network = due.network.min(Instant::now() + SETTLING);
+                    continue;
+                }
+                Event::Network => match &report {
+                    Some(report) => {
+                        let is_complete = report.complete;
+                        network = self.look_after_network(is_complete, network, &mut due).await;
+                    }
+                    None => due.network = Instant::now() + PERIOD,
+                },
+            }
+            self.record(report.as_ref(), &network);
+        }
+        info!("stopped; programs, tables and routes stay in place");
+        Ok(())
+    }
+
+    fn sync(&mut self, changes: Vec<Change>, due: &mut Due) -> Report {
+        let report = self.engine.feed(changes, &mut self.maps, std::time::Instant::now());
+        due.retry = report.retry_at.map(Instant::from_std);
+        self.state.writes += report.writes;
+        if report.writes > 0 {
+            info!(writes = report.writes, pending = report.pending, "wrote the tables");
+        }
+        report
+    }
+
+    async fn look_after_network(
+        &mut self,
+        is_complete: bool,
+        before: NetworkState,
+        due: &mut Due,
+    ) -> NetworkState {
+        let nodes = self.engine.nodes().map(|node| (node.name.clone(), node.clone())).collect();
+        match self.network.ensure(&Cluster { nodes, is_complete }, due.scan).await {
+            Ok(state) => {
+                (due.network, due.scan, due.pause) = (Instant::now() + PERIOD, Scan::Pins, RETRY);
+                state
+            }
+            Err(failure) => {
+                due.network = Instant::now() + due.pause;
+                due.pause = PERIOD.min(due.pause * 2);
+                let problem = Problem::error("network of this node", format!("{failure:#}"));
+                NetworkState { problems: [problem].into(), ..before }
+            }
+        }
+    }
+
+    /// Logs what became wrong or right, and writes down how things are.
+    fn record(&mut self, report: Option<&Report>, network: &NetworkState) {
+        let Some(report) = report else { return };
+        let mut problems = report.problems.clone();
+        problems.extend(network.problems.iter().cloned());
+        log_transitions(&self.state.problems, &problems);
+        self.state.problems = problems;
+        self.state.uplinks.clone_from(&network.uplinks);
+        self.state.services = self.engine.services();
+        self.state.complete = report.complete;
+        if report.pending == 0 {
+            self.state.last_sync = Some(now());
+        }
+        if let Err(failure) = self.state.write(&self.run_dir) {
+            error!(%failure, folder = text(&self.run_dir), "failed to write state.json");
+        }
+    }
+}
+
+async fn next(manifests: &mut Manifests, watch: &mut Watch, stop: &mut Stop, due: &Due) -> Event {
+    let retry = async {
+        match due.retry {
+            Some(at) => sleep_until(at).await,
+            None => future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = stop.terminate.recv() => Event::Stop,
+        _ = stop.interrupt.recv() => Event::Stop,
+        changes = manifests.next() => Event::Changes(changes),
+        () = watch.changed() => Event::Devices,
+        () = retry => Event::Retry,
+        () = sleep_until(due.network) => Event::Network,
+    }
+}
+
+fn now() -> String {
+    let now = Timestamp::now();
+    now.round(Unit::Second).unwrap_or(now).to_string()
+}

@@ -1,0 +1,88 @@
+//! How full the tables are, and what the programs counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aya::Pod;
+use aya::maps::{HashMap, Map, MapData, MapInfo, PerCpuArray};
+use dataplane_common::abi::{
+    Addr, Counter, FlowEntry, FlowKey, FrontendKind, Link, Pod as PodEntry, names,
+};
+use hostnet::Pins;
+use serde::Serialize;
+
+use crate::loader::SHAPES;
+use crate::maps::dump::{extent_length, is_dead};
+use crate::maps::kernel::{KernelMaps, hash, pinned, read};
+use crate::maps::{LbMaps as _, Result};
+
+/// One table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct MapUse {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Its identifier in the kernel.
+    pub(super) id: u32,
+    /// Entries in use.
+    pub(super) used: usize,
+    /// Most entries.
+    pub(super) limit: u32,
+}
+
+/// The fill of every table that can fill.
+pub(super) fn fill(pins: &Pins) -> Result<Vec<MapUse>> {
+    let used = used(pins)?;
+    let mut fill = Vec::new();
+    for shape in SHAPES {
+        let Some(&used) = used.get(shape.name) else { continue };
+        let info = MapInfo::from_pin(pins.map(shape.name)).map_err(read(shape.name))?;
+        fill.push(MapUse { name: shape.name, id: info.id(), used, limit: info.max_entries() });
+    }
+    Ok(fill)
+}
+
+fn used(pins: &Pins) -> Result<BTreeMap<&'static str, usize>> {
+    let maps = KernelMaps::open(pins)?;
+    let services = maps.services()?;
+    let exact = FrontendKind::Exact.number();
+    let frontends = services.iter().filter(|(key, _)| key.kind == exact);
+    let extents: BTreeSet<_> =
+        frontends.map(|(_, service)| (service.base, extent_length(service) as usize)).collect();
+    let alive = maps.backends()?.iter().filter(|(_, backend)| !is_dead(backend)).count();
+    Ok(BTreeMap::from([
+        (names::SERVICES, services.len()),
+        (names::SLOTS, extents.iter().map(|(_, length)| length).sum()),
+        (names::BACKENDS, alive),
+        (names::FLOWS4, flows::<[u8; 4]>(pins, names::FLOWS4)?),
+        (names::FLOWS6, flows::<[u8; 16]>(pins, names::FLOWS6)?),
+        (names::PODS, count(&hash::<Addr, PodEntry>(pins, names::PODS)?, names::PODS)?),
+        (names::LINKS, count(&hash::<u32, Link>(pins, names::LINKS)?, names::LINKS)?),
+    ]))
+}
+
+fn flows<A>(pins: &Pins, name: &'static str) -> Result<usize>
+where
+    FlowKey<A>: Pod,
+    FlowEntry<A>: Pod,
+{
+    let data = pinned(pins, name)?;
+    let flows = HashMap::<_, FlowKey<A>, FlowEntry<A>>::try_from(Map::LruHashMap(data));
+    count(&flows.map_err(read(name))?, name)
+}
+
+fn count<K: Pod, V: Pod>(map: &HashMap<MapData, K, V>, name: &'static str) -> Result<usize> {
+    let keys: std::result::Result<Vec<K>, _> = map.keys().collect();
+    keys.map(|keys| keys.len()).map_err(read(name))
+}
+
+/// Every counter, summed over CPUs, by its name.
+pub(super) fn counters(pins: &Pins) -> Result<BTreeMap<&'static str, u64>> {
+    let failed = read(names::COUNTERS);
+    let data = pinned(pins, names::COUNTERS)?;
+    let counters = PerCpuArray::<_, u64>::try_from(Map::PerCpuArray(data)).map_err(&failed)?;
+    let mut sums = BTreeMap::new();
+    for counter in Counter::ALL {
+        let values = counters.get(&counter.index(), 0).map_err(&failed)?;
+        sums.insert(counter.as_str(), values.iter().sum());
+    }
+    Ok(sums)
+}

@@ -1,0 +1,274 @@
+//! The answer of `waggle status`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dataplane_common::abi::names;
+use hostnet::hook::Direction;
+use hostnet::{Netlink, Pins};
+use serde::Serialize;
+
+use super::maps::{MapUse, counters, fill};
+use super::state::State;
+use crate::cli::Places;
+use crate::loader::{self, hooks};
+use crate::lock::AgentLock;
+use crate::network::Uplink;
+use crate::problem::{Problem, Severity};
+
+/// The answer of `waggle status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    /// Whether nothing is wrong.
+    pub(super) healthy: bool,
+    pub(super) agent: Agent,
+    pub(super) kernel: Kernel,
+    pub(super) hooks: Vec<HookUse>,
+    pub(super) maps: Vec<MapUse>,
+    pub(super) counters: BTreeMap<&'static str, u64>,
+    pub(super) uplinks: Vec<Uplink>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// The agent, and what it last wrote down.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Agent {
+    pub(super) running: bool,
+    pub(super) process: Option<String>,
+    pub(super) node: Option<String>,
+    pub(super) source: Option<String>,
+    pub(super) started: Option<String>,
+    pub(super) last_sync: Option<String>,
+    pub(super) service_ports: usize,
+    pub(super) writes: usize,
+}
+
+/// What is loaded.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Kernel {
+    /// The layout of tables.
+    pub(super) abi: u32,
+    /// The build that every hook runs.
+    pub(super) build: Option<String>,
+    /// How translated flows are delivered.
+    pub(super) delivery: Option<&'static str>,
+    /// How programs are attached: `tcx`, `clsact`, or both where hooks differ.
+    pub(super) attached_by: Vec<&'static str>,
+    /// Pinned programs with their identifiers.
+    pub(super) programs: BTreeMap<&'static str, u32>,
+}
+
+/// A program at a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HookUse {
+    pub(super) device: String,
+    pub(super) direction: &'static str,
+    pub(super) program: Option<&'static str>,
+    pub(super) program_id: u32,
+    pub(super) by: &'static str,
+    pub(super) present: bool,
+}
+
+impl Report {
+    pub(super) async fn collect(places: &Places) -> anyhow::Result<Self> {
+        let pins = Pins::new(&places.bpf_root);
+        let process = AgentLock::holder(&places.run_dir)?;
+        let state = State::read(&places.run_dir)?;
+        let mut problems = agent_problems(&places.run_dir, process.as_deref(), state.as_ref());
+        let mut report = Self {
+            healthy: false,
+            agent: agent(process, state.as_ref()),
+            kernel: Kernel { abi: names::ABI, ..Kernel::default() },
+            hooks: Vec::new(),
+            maps: Vec::new(),
+            counters: BTreeMap::new(),
+            uplinks: state.as_ref().map(|state| state.uplinks.clone()).unwrap_or_default(),
+            problems: Vec::new(),
+        };
+        if pins.root().exists() {
+            report.examine(&pins, state.as_ref(), &mut problems).await?;
+        } else {
+            let message = "does not exist: nothing is loaded; start `waggle agent`";
+            problems.push(Problem::error(pins.root().display().to_string(), message));
+        }
+        problems.extend(state.map(|state| state.problems).unwrap_or_default());
+        report.healthy = problems.iter().all(|problem| problem.severity != Severity::Error);
+        report.problems = problems;
+        Ok(report)
+    }
+
+    async fn examine(
+        &mut self,
+        pins: &Pins,
+        state: Option<&State>,
+        problems: &mut Vec<Problem>,
+    ) -> anyhow::Result<()> {
+        self.kernel.programs = loader::current(pins)?;
+        self.hooks = hook_uses(pins, &self.kernel.programs).await?;
+        self.kernel.attached_by = self.hooks.iter().map(|hook| hook.by).collect();
+        self.kernel.attached_by.sort_unstable();
+        self.kernel.attached_by.dedup();
+        self.kernel.delivery = state.map(|state| state.delivery.as_str());
+        problems.extend(missing_programs(&self.kernel.programs));
+        problems.extend(hook_problems(&self.hooks, &self.uplinks));
+        match tables(pins) {
+            Ok((build, maps, counters)) => {
+                self.kernel.build = (build != 0).then(|| format!("{build:016x}"));
+                (self.maps, self.counters) = (maps, counters);
+                problems.extend(self.maps.iter().filter_map(nearly_full));
+            }
+            Err(error) => problems.push(Problem::error("tables", format!("{error:#}"))),
+        }
+        Ok(())
+    }
+}
+
+type Tables = (u64, Vec<MapUse>, BTreeMap<&'static str, u64>);
+
+fn tables(pins: &Pins) -> anyhow::Result<Tables> {
+    Ok((loader::pinned_build(pins)?, fill(pins)?, counters(pins)?))
+}
+
+fn agent(process: Option<String>, state: Option<&State>) -> Agent {
+    let running = process.is_some();
+    let Some(state) = state else { return Agent { running, process, ..Agent::default() } };
+    Agent {
+        running,
+        process,
+        node: Some(state.node.clone()),
+        source: Some(state.source.clone()),
+        started: Some(state.started.clone()),
+        last_sync: state.last_sync.clone(),
+        service_ports: state.services.len(),
+        writes: state.writes,
+    }
+}
+
+fn agent_problems(run_dir: &Path, process: Option<&str>, state: Option<&State>) -> Vec<Problem> {
+    let problem = |message: &str| {
+        vec![Problem::error(format!("agent of {}", run_dir.display()), message.to_owned())]
+    };
+    match (process, state) {
+        (None, _) => problem(
+            "is not running: Services stay as they were, and changes wait; start `waggle agent`",
+        ),
+        (Some(_), None) => problem("has not written its state yet; ask again"),
+        (Some(_), Some(state)) if state.last_sync.is_none() => {
+            problem("has not brought the tables up to date yet; see its log")
+        }
+        (Some(_), Some(_)) => Vec::new(),
+    }
+}
+
+async fn hook_uses(
+    pins: &Pins,
+    programs: &BTreeMap<&'static str, u32>,
+) -> anyhow::Result<Vec<HookUse>> {
+    let attachments = hooks::all(&Netlink::here()?, pins).await?;
+    let of = |id: u32| programs.iter().find(|(_, known)| **known == id).map(|(name, _)| *name);
+    let hook = attachments.into_iter().map(|attachment| HookUse {
+        device: attachment.device,
+        direction: attachment.direction.as_str(),
+        program: of(attachment.program),
+        program_id: attachment.program,
+        by: hooks::mechanism(attachment.mechanism),
+        present: attachment.index.is_some(),
+    });
+    Ok(hook.collect())
+}
+
+fn missing_programs(programs: &BTreeMap<&'static str, u32>) -> Vec<Problem> {
+    let missing = names::PROGRAMS.into_iter().filter(|name| !programs.contains_key(name));
+    let problem =
+        |name| Problem::error(format!("program {name}"), "is not pinned: start `waggle agent`");
+    missing.map(problem).collect()
+}
+
+fn hook_problems(hooks: &[HookUse], uplinks: &[Uplink]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for hook in hooks {
+        let object = format!("hook {}-{}", hook.device, hook.direction);
+        if !hook.present {
+            let message = "is of a device that is gone; a running agent removes it";
+            problems.push(Problem::note(object, message));
+        } else if hook.program.is_none() {
+            let message = "runs a program of another build; a running agent replaces it";
+            problems.push(Problem::error(object, message));
+        }
+    }
+    let ingress = Direction::Ingress.as_str();
+    let has_hook = |device: &str| {
+        hooks.iter().any(|hook| hook.device == device && hook.direction == ingress && hook.present)
+    };
+    for uplink in uplinks.iter().filter(|uplink| !has_hook(&uplink.device)) {
+        let message =
+            "has no program: packets of other nodes are not handled; start `waggle agent`";
+        problems.push(Problem::error(format!("uplink {}", uplink.device), message));
+    }
+    problems
+}
+
+/// Tables of flows are meant to be full: the least used entry makes room.
+fn nearly_full(map: &MapUse) -> Option<Problem> {
+    let evicts = [names::FLOWS4, names::FLOWS6].contains(&map.name);
+    if evicts || map.used < map.limit as usize / 10 * 9 {
+        return None;
+    }
+    let message = format!("holds {} of at most {} entries", map.used, map.limit);
+    Some(Problem::error(format!("table {}", map.name), message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::tests::state;
+    use super::*;
+
+    fn hook(device: &str, program: Option<&'static str>, present: bool) -> HookUse {
+        let (device, program_id) = (device.to_owned(), 1);
+        HookUse { device, direction: "in", program, program_id, by: "tcx", present }
+    }
+
+    #[test]
+    fn hooks_that_do_not_do_their_work_are_named() {
+        let uplinks = [Uplink { device: "eth0".to_owned(), mtu: 1500 }];
+        for (name, hooks, objects) in [
+            ("well", vec![hook("eth0", Some("from_netdev"), true)], vec![]),
+            ("none", vec![], vec!["uplink eth0"]),
+            ("old", vec![hook("eth0", None, true)], vec!["hook eth0-in"]),
+            ("gone", vec![hook("eth0", None, false)], vec!["hook eth0-in", "uplink eth0"]),
+        ] {
+            let problems = hook_problems(&hooks, &uplinks);
+            let found: Vec<_> = problems.iter().map(|problem| problem.object.as_str()).collect();
+            assert_eq!(found, objects, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_agent_is_well_when_it_runs_and_has_synced() {
+        let fresh = state();
+        let synced = State { last_sync: Some(fresh.started.clone()), ..state() };
+        for (process, state, is_well) in [
+            (None, Some(&synced), false),
+            (Some("7"), None, false),
+            (Some("7"), Some(&fresh), false),
+            (Some("7"), Some(&synced), true),
+        ] {
+            let problems = agent_problems(Path::new("/run/waggle"), process, state);
+            assert_eq!(problems.is_empty(), is_well, "{process:?} {problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_reported_before_it_is_full_unless_it_makes_room_itself() {
+        for (name, used, is_reported) in
+            [("slots", 899, false), ("slots", 900, true), (names::FLOWS4, 1000, false)]
+        {
+            let map = MapUse { name, id: 1, used, limit: 1000 };
+            assert_eq!(nearly_full(&map).is_some(), is_reported, "{name} {used}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `state.json` in the run directory: what the agent last did, for those who ask without it.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Attach, Delivery};
+use crate::engine::ServiceRow;
+use crate::network::Uplink;
+use crate::problem::Problem;
+use crate::whole_file;
+
+const NAME: &str = "state.json";
+
+/// The content of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// The node's name.
+    pub node: String,
+    /// Where objects come from.
+    pub source: String,
+    /// When the agent started, as RFC 3339 has it.
+    pub started: String,
+    /// When the tables were last known to be as objects want them; none before the first time.
+    pub last_sync: Option<String>,
+    /// Whether everything in the source could be read at least once, so that what is not in it is
+    /// gone.
+    pub complete: bool,
+    /// Elements of the Services' tables that were written or deleted since the start.
+    pub writes: usize,
+    /// How translated flows are delivered.
+    pub delivery: Delivery,
+    /// How programs are to be attached.
+    pub attach: Attach,
+    /// The cgroup v2 hierarchy, where there is one.
+    pub cgroup_root: Option<String>,
+    /// The node's uplinks.
+    pub uplinks: Vec<Uplink>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// What is served.
+    pub services: Vec<ServiceRow>,
+}
+
+impl State {
+    /// Puts this in place of the file in `run_dir`.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn write(&self, run_dir: &Path) -> io::Result<()> {
+        whole_file::replace(&run_dir.join(NAME), &serde_json::to_vec(self)?)
+    }
+
+    /// The file in `run_dir`, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read or is of another version.
+    pub fn read(run_dir: &Path) -> io::Result<Option<Self>> {
+        match std::fs::read(run_dir.join(NAME)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => Ok(serde_json::from_slice(&read?)?),
+        }
+    }
+
+    /// Removes the file; says whether there was one.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn remove(run_dir: &Path) -> io::Result<bool> {
+        match std::fs::remove_file(run_dir.join(NAME)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            removed => removed.map(|()| true),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::engine::BackendRow;
+
+    pub(in crate::status) fn state() -> State {
+        State {
+            node: "a".to_owned(),
+            source: "/manifests".to_owned(),
+            started: "2026-01-01T00:00:00Z".to_owned(),
+            last_sync: None,
+            complete: true,
+            writes: 7,
+            delivery: Delivery::Stack,
+            attach: Attach::Auto,
+            cgroup_root: None,
+            uplinks: vec![Uplink { device: "eth0".to_owned(), mtu: 1500 }],
+            problems: vec![Problem::error("Node b", "is far")],
+            services: vec![ServiceRow {
+                namespace: "shop".to_owned(),
+                name: "cart".to_owned(),
+                port: "http".to_owned(),
+                protocol: "TCP".to_owned(),
+                family: "IPv4".to_owned(),
+                frontends: vec!["10.96.0.1:80/TCP".to_owned()],
+                internal_traffic_policy: "Cluster".to_owned(),
+                backends: vec![BackendRow {
+                    address: "10.1.1.2:8080".parse().unwrap(),
+                    state: "active".to_owned(),
+                    scopes: vec!["cluster".to_owned()],
+                }],
+                failure: None,
+            }],
+        }
+    }
+
+    #[test]
+    fn the_file_is_read_as_it_was_written_until_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(State::read(folder.path()).unwrap(), None);
+        state().write(folder.path()).unwrap();
+        assert_eq!(State::read(folder.path()).unwrap(), Some(state()));
+        assert_eq!(State::remove(folder.path()).unwrap(), true);
+        assert_eq!(State::remove(folder.path()).unwrap(), false);
+        assert_eq!(State::read(folder.path()).unwrap(), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! Answers as text for people.
+
+use std::fmt::Write as _;
+
+use super::report::Report;
+use super::services::List;
+use crate::cli::table;
+use crate::engine::ServiceRow;
+
+pub(super) fn report(report: &Report) -> String {
+    let mut text = String::new();
+    section(&mut text, "", &overview(report));
+    let hooks = report.hooks.iter().map(|hook| {
+        let program = hook.program.unwrap_or("(another build's)");
+        let device =
+            if hook.present { hook.device.clone() } else { format!("{} (gone)", hook.device) };
+        [device, hook.direction.into(), program.into(), hook.program_id.to_string(), hook.by.into()]
+    });
+    let head = ["DEVICE", "DIRECTION", "PROGRAM", "ID", "BY"];
+    rows_section(&mut text, "Hooks", head, &hooks.collect::<Vec<_>>());
+    let maps = report.maps.iter().map(|map| {
+        [map.name.to_owned(), map.used.to_string(), map.limit.to_string(), map.id.to_string()]
+    });
+    let head = ["TABLE", "USED", "LIMIT", "ID"];
+    rows_section(&mut text, "Tables", head, &maps.collect::<Vec<_>>());
+    let counted = report.counters.iter().filter(|(_, count)| **count > 0);
+    let counters = counted.map(|(name, count)| [(*name).to_owned(), count.to_string()]);
+    rows_section(&mut text, "Packets", ["COUNTER", "COUNT"], &counters.collect::<Vec<_>>());
+    let problems: Vec<_> = report.problems.iter().map(|problem| format!("{problem}\n")).collect();
+    if !problems.is_empty() {
+        section(&mut text, "Problems", &problems.concat());
+    }
+    text
+}
+
+fn overview(report: &Report) -> String {
+    let Report { healthy, agent, kernel, uplinks, .. } = report;
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let running = agent.process.as_ref().map_or_else(
+        || "not running".to_owned(),
+        |process| format!("running (process {process}, since {})", or_dash(&agent.started)),
+    );
+    let uplinks: Vec<_> =
+        uplinks.iter().map(|uplink| format!("{} (MTU {})", uplink.device, uplink.mtu)).collect();
+    let dash_if_empty = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+    let rows = [
+        ("Status", if *healthy { "OK".to_owned() } else { "PROBLEMS (see below)".to_owned() }),
+        ("Agent", running),
+        ("Node", or_dash(&agent.node)),
+        ("Source", or_dash(&agent.source)),
+        ("Last sync", or_dash(&agent.last_sync)),
+        ("ServicePorts", agent.service_ports.to_string()),
+        ("Build", format!("{} (layout {})", or_dash(&kernel.build), kernel.abi)),
+        ("Delivery", kernel.delivery.unwrap_or("-").to_owned()),
+        ("Attached by", dash_if_empty(kernel.attached_by.join(", "))),
+        ("Uplinks", dash_if_empty(uplinks.join(", "))),
+    ];
+    rows.iter().fold(String::new(), |mut text, (name, value)| {
+        writeln!(text, "{name:<13} {value}").expect("writing to a String cannot fail");
+        text
+    })
+}
+
+fn rows_section<const N: usize>(
+    text: &mut String,
+    title: &str,
+    head: [&str; N],
+    rows: &[[String; N]],
+) {
+    if !rows.is_empty() {
+        section(text, title, &table(head, rows));
+    }
+}
+
+fn section(text: &mut String, title: &str, body: &str) {
+    if !title.is_empty() {
+        writeln!(text, "\n{title}").expect("writing to a String cannot fail");
+    }
+    text.push_str(body);
+}
+
+pub(super) fn services(list: &List) -> String {
+    let rows: Vec<_> = list.services.iter().flat_map(rows).collect();
+    let head = ["NAMESPACE", "NAME", "PORT", "FRONTEND", "POLICY", "BACKEND", "STATE", "SETS"];
+    let mut text = table(head, &rows);
+    for problem in &list.problems {
+        writeln!(text, "problem: {problem}").expect("writing to a String cannot fail");
+    }
+    text
+}
+
+/// As many lines as a ServicePort has frontends or backends, whatever is more. What is the same as
+/// in the line before is left out.
+fn rows(service: &ServiceRow) -> Vec<[String; 8]> {
+    let count = service.frontends.len().max(service.backends.len()).max(1);
+    let row = |line: usize| {
+        let frontend = service.frontends.get(line).cloned().unwrap_or_default();
+        let [at, state, sets] = backend(service, line);
+        let once = |text: &str| if line == 0 { text.to_owned() } else { String::new() };
+        let port = if service.port.is_empty() { "-" } else { &service.port };
+        let [namespace, name, port] = [&service.namespace, &service.name, port].map(once);
+        let policy = once(&service.internal_traffic_policy);
+        [namespace, name, port, frontend, policy, at, state, sets]
+    };
+    (0..count).map(row).collect()
+}
+
+fn backend(service: &ServiceRow, line: usize) -> [String; 3] {
+    match service.backends.get(line) {
+        Some(backend) => {
+            let sets = backend.scopes.join("+");
+            [backend.address.to_string(), backend.state.clone(), sets]
+        }
+        None if service.backends.is_empty() && line == 0 => {
+            ["(none)".to_owned(), String::new(), String::new()]
+        }
+        None => Default::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::tests::state;
+    use super::*;
+
+    #[test]
+    fn a_service_port_is_as_many_lines_as_it_has_ends() {
+        let mut services = state().services;
+        services[0].frontends.push("10.96.0.2:80/TCP".to_owned());
+        let (name, port) = ("idle".to_owned(), String::new());
+        services.push(ServiceRow { name, port, backends: vec![], ..state().services.remove(0) });
+        let problems = vec!["Service shop/idle: why not".to_owned()];
+        let expected = "\
+NAMESPACE   NAME   PORT   FRONTEND           POLICY    BACKEND         STATE    SETS
+shop        cart   http   10.96.0.1:80/TCP   Cluster   10.1.1.2:8080   active   cluster
+                          10.96.0.2:80/TCP
+shop        idle   -      10.96.0.1:80/TCP   Cluster   (none)
+problem: Service shop/idle: why not
+";
+        assert_eq!(super::services(&List { services, problems }), expected);
+    }
+}
