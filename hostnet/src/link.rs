@@ -58,8 +58,8 @@ pub struct VethPair<'a> {
 }
 
 impl VethPair<'_> {
-    /// Makes the pair by one request and returns the host's end, which is up. The pod's end is
-    /// down: the kernel refuses to make it otherwise.
+    /// Makes the pair by one request and returns the host's end. Both ends are down, so that their
+    /// sysctls can be set before they say a word.
     ///
     /// # Errors
     /// [`crate::Error::is_taken`] when either name exists at its place.
@@ -69,7 +69,6 @@ impl VethPair<'_> {
             .address(self.host_mac.0.to_vec())
             .alias(self.alias)
             .mtu(self.mtu)
-            .up()
             .set_info_data(InfoData::Veth(InfoVeth::Peer(self.peer())))
             .build();
         netlink.0.link().add(message).execute().await.during("create", object)?;

@@ -1,0 +1,15 @@
+//! Addresses for pods, from the node's own ranges, without anybody's help.
+//!
+//! ```text
+//! Store ── lock, read ──> Table ── Pool::allocate / release ──> Table ── Store ── write, rename
+//! ```
+//! [`Pool`] and [`Table`] are pure: time is an argument. The kernel is the second witness: when the
+//! file is lost while pods live, the table is rebuilt from their links and routes.
+
+mod pool;
+mod store;
+mod table;
+
+pub(crate) use pool::Pool;
+pub(crate) use store::{LOCK_DEADLINE, Locked, Store, StoreError};
+pub(crate) use table::{Lease, Phase, Table};

@@ -1,0 +1,115 @@
+//! The node as the agent describes it in `node.json`, and the identifier of this boot.
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+
+use ipnetwork::IpNetwork;
+use serde::Deserialize;
+
+use crate::protocol::{Code, Error};
+
+const NAME: &str = "node.json";
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// What the plugin must know of its node.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Node {
+    /// The boot this was written in.
+    pub(crate) boot_id: String,
+    /// Where pods' addresses come from.
+    #[serde(rename = "podCIDRs")]
+    pub(crate) pod_cidrs: Vec<IpNetwork>,
+    /// MTU of pods' links.
+    pub(crate) mtu: u32,
+    /// The node's own addresses.
+    #[serde(rename = "nodeIPs")]
+    pub(crate) node_ips: Vec<IpAddr>,
+}
+
+impl Node {
+    /// Reads the file of this boot.
+    ///
+    /// # Errors
+    /// When the agent has not written it yet, or it cannot be understood.
+    pub(crate) fn read(run_dir: &Path, boot_id: &str) -> Result<Self, Error> {
+        let path = run_dir.join(NAME);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let details =
+                    format!("{} is not there: start the agent (waggle agent)", path.display());
+                return Err(not_yet(details));
+            }
+            other => other.map_err(|error| unreadable(&path, &error.to_string()))?,
+        };
+        let node: Self =
+            serde_json::from_slice(&text).map_err(|error| unreadable(&path, &error.to_string()))?;
+        if node.boot_id != boot_id {
+            let details = format!("{} is of an earlier boot: start the agent", path.display());
+            return Err(not_yet(details));
+        }
+        if node.pod_cidrs.is_empty() {
+            let details =
+                "the cluster has given this node no podCIDR: set spec.podCIDRs of the Node";
+            return Err(not_yet(details.into()));
+        }
+        Ok(node)
+    }
+}
+
+/// The kernel's identifier of this boot.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub(crate) fn boot_id() -> Result<String, Error> {
+    let text = fs::read_to_string(BOOT_ID);
+    let text = text.map_err(|error| unreadable(Path::new(BOOT_ID), &error.to_string()))?;
+    Ok(text.trim().to_owned())
+}
+
+fn not_yet(details: String) -> Error {
+    Error::new(Code::TryAgain, "the node's network is not ready").details(details)
+}
+
+fn unreadable(path: &Path, cause: &str) -> Error {
+    Error::new(Code::Io, format!("failed to read {}", path.display())).details(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content: Option<&str>) -> Result<Node, Code> {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(content) = content {
+            fs::write(folder.path().join(NAME), content).unwrap();
+        }
+        Node::read(folder.path(), "b").map_err(|error| error.code)
+    }
+
+    #[test]
+    fn the_agents_file_is_understood() {
+        let text = r#"{"bootId":"b","podCIDRs":["10.1.1.0/24","fd01:1::/64"],"mtu":1500,"nodeIPs":["192.0.2.1"],"later":1}"#;
+        let expected = Node {
+            boot_id: "b".into(),
+            pod_cidrs: vec!["10.1.1.0/24".parse().unwrap(), "fd01:1::/64".parse().unwrap()],
+            mtu: 1500,
+            node_ips: vec!["192.0.2.1".parse().unwrap()],
+        };
+        assert_eq!(read(Some(text)), Ok(expected));
+    }
+
+    #[test]
+    fn a_node_that_is_not_ready_asks_to_try_again() {
+        for content in [
+            None,
+            Some(r#"{"bootId":"a","podCIDRs":["10.1.1.0/24"],"mtu":1500,"nodeIPs":[]}"#),
+            Some(r#"{"bootId":"b","podCIDRs":[],"mtu":1500,"nodeIPs":[]}"#),
+        ] {
+            assert_eq!(read(content), Err(Code::TryAgain), "{content:?}");
+        }
+        assert_eq!(read(Some("half")), Err(Code::Io));
+    }
+}

@@ -1,0 +1,153 @@
+//! What every verb works with, and the pieces they share.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::Path;
+
+use hostnet::link::{self, Link};
+use hostnet::{NetNs, Netlink, route};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::datapath::Datapath;
+use crate::ipam::{Lease, Locked, Phase, Store, Table};
+use crate::name;
+use crate::protocol::{Attachment, Error, NetConf, PodName};
+
+/// A network on this host.
+#[derive(Debug)]
+pub(crate) struct Plugin<'a> {
+    /// The network.
+    pub(crate) config: &'a NetConf,
+    /// Its leases.
+    pub(crate) store: Store,
+    /// The agent's pins.
+    pub(crate) datapath: Datapath,
+    /// The host's namespace.
+    pub(crate) host: Netlink,
+    /// This boot.
+    pub(crate) boot_id: String,
+}
+
+impl<'a> Plugin<'a> {
+    /// Opens the network.
+    ///
+    /// # Errors
+    /// When the kernel gives no socket.
+    pub(crate) fn new(config: &'a NetConf) -> Result<Self, Error> {
+        Ok(Self {
+            config,
+            store: Store::new(&config.run_dir, &config.name),
+            datapath: Datapath::new(&config.bpf_root),
+            host: Netlink::here()?,
+            boot_id: crate::node::boot_id()?,
+        })
+    }
+
+    /// The table to change under a lock; rebuilt from the kernel's state where the file is lost,
+    /// because an empty table would give away addresses that live pods have.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the kernel not be asked.
+    pub(crate) async fn table(&self, _locked: &Locked<'_>) -> Result<Table, Error> {
+        match self.store.read(&self.boot_id)? {
+            Ok(table) => Ok(table),
+            Err(_lost) => self.rebuild().await,
+        }
+    }
+
+    /// The links of this network's pods, with the attachments they are of.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) async fn pod_links(&self) -> Result<Vec<(Attachment, Link)>, Error> {
+        let links = link::list(&self.host).await?.into_iter();
+        let pods = links.filter_map(|link| {
+            let alias = link.alias.as_deref()?;
+            let attachment = name::attachment_of(&self.config.name, &link.name, alias)?;
+            Some((attachment, link))
+        });
+        Ok(pods.collect())
+    }
+
+    /// Whether a link of the host was made for an attachment.
+    #[must_use]
+    pub(crate) fn is_of(&self, link: &Link, attachment: &Attachment) -> bool {
+        let alias = link.alias.as_deref().unwrap_or_default();
+        name::attachment_of(&self.config.name, &link.name, alias).as_ref() == Some(attachment)
+    }
+
+    /// Releases the leases of pods that are provably gone: their link went with their namespace, or
+    /// they never had one and their namespace went.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) async fn reap(&self, table: &mut Table) -> Result<(), Error> {
+        let links = self.pod_links().await?.into_iter();
+        let linked: BTreeSet<_> = links.map(|(attachment, _)| attachment).collect();
+        let is_dead = |(attachment, lease): &(&Attachment, &Lease)| {
+            !linked.contains(attachment) && (lease.phase == Phase::Ready || !has_namespace(lease))
+        };
+        let dead = table.leases.iter().filter(is_dead).map(|(attachment, _)| attachment.clone());
+        for attachment in dead.collect::<Vec<_>>() {
+            table.release(&attachment, now());
+        }
+        Ok(())
+    }
+
+    /// The addresses behind a link of the host.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) async fn ips_behind(&self, link: &Link) -> Result<Vec<IpAddr>, Error> {
+        let routes = route::list(&self.host).await?.into_iter();
+        let by_link = routes.filter(|route| route.link == link.index);
+        Ok(by_link.map(|route| route.destination.ip()).collect())
+    }
+
+    /// Removes what ADD made beside the lease. What is gone already is well.
+    ///
+    /// # Errors
+    /// The kernel's; then the lease must stay.
+    pub(crate) async fn disconnect(&self, link_name: &str, ips: &[IpAddr]) -> Result<(), Error> {
+        self.datapath.forget(ips)?;
+        self.datapath.detach(link_name)?;
+        link::delete(&self.host, link_name).await?;
+        Ok(())
+    }
+
+    async fn rebuild(&self) -> Result<Table, Error> {
+        let mut table = Table::new(&self.boot_id);
+        let links = self.pod_links().await?;
+        let routes = if links.is_empty() { Vec::new() } else { route::list(&self.host).await? };
+        for (attachment, link) in links {
+            let behind = routes.iter().filter(|route| route.link == link.index);
+            let ips: Vec<_> = behind.map(|route| route.destination.ip()).collect();
+            if !ips.is_empty() {
+                table.leases.insert(attachment, rebuilt(ips));
+            }
+        }
+        Ok(table)
+    }
+}
+
+/// Seconds since boot, those of sleep included.
+#[must_use]
+pub(crate) fn now() -> u64 {
+    u64::try_from(clock_gettime(ClockId::Boottime).tv_sec).unwrap_or_default()
+}
+
+fn has_namespace(lease: &Lease) -> bool {
+    let open = NetNs::open(Path::new(&lease.path));
+    open.is_ok_and(|open| Some(open.identity()) == lease.namespace)
+}
+
+fn rebuilt(ips: Vec<IpAddr>) -> Lease {
+    Lease {
+        ips,
+        phase: Phase::Ready,
+        created: now(),
+        namespace: None,
+        path: String::new(),
+        pod: PodName::default(),
+    }
+}

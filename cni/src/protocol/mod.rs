@@ -1,0 +1,18 @@
+//! The protocol between container runtime and plugin: environment and standard input in, one JSON
+//! object out (CNI specification, 1.1.0).
+
+mod args;
+mod config;
+mod environment;
+mod error;
+mod request;
+mod result;
+mod version;
+
+pub(crate) use args::PodName;
+pub(crate) use config::NetConf;
+pub use environment::Environment;
+pub(crate) use error::{Code, Error};
+pub(crate) use request::{Attachment, Request};
+pub(crate) use result::{PodAddress, PodNetwork};
+pub(crate) use version::Version;
