@@ -30,8 +30,7 @@ pub(super) struct Row {
     pub(super) what: String,
     /// Answers by server.
     pub(super) answers: BTreeMap<String, u32>,
-    /// Requests without one, with the last reason.
-    pub(super) failures: Option<(u32, String)>,
+    failed: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,25 +43,9 @@ enum Mode {
 }
 
 impl Row {
-    /// Adds one request's outcome.
-    pub(super) fn count(&mut self, outcome: io::Result<String>) {
-        match outcome {
-            Ok(server) => *self.answers.entry(server).or_default() += 1,
-            Err(error) => {
-                let count = self.failures.take().map_or(0, |(count, _)| count);
-                self.failures = Some((count + 1, error.to_string()));
-            }
-        }
-    }
-
     /// Requests that were answered.
     pub(super) fn answered(&self) -> u32 {
         self.answers.values().sum()
-    }
-
-    /// Requests that were not.
-    pub(super) fn failed(&self) -> u32 {
-        self.failures.as_ref().map_or(0, |(count, _)| *count)
     }
 }
 
@@ -86,10 +69,12 @@ impl Board {
         }
     }
 
-    /// Adds an outcome to a row.
-    pub(super) fn count(&mut self, row: usize, outcome: io::Result<String>) {
-        if let Some(row) = self.rows.get_mut(row) {
-            row.count(outcome);
+    /// Counts a request in a row: who answered, if anybody did.
+    pub(super) fn count(&mut self, row: usize, server: Option<&String>) {
+        match (self.rows.get_mut(row), server) {
+            (Some(row), Some(server)) => *row.answers.entry(server.clone()).or_default() += 1,
+            (Some(row), None) => row.failed += 1,
+            (None, _) => {}
         }
         if self.mode == Mode::Terminal && self.last.elapsed() >= FRAME {
             self.draw();
@@ -129,8 +114,8 @@ impl Board {
             let _ = write!(text, "{server:>9}");
         }
         for row in &self.rows {
-            let asked = row.answered() + row.failed();
-            let _ = write!(text, "\n  {:<34}{asked:>7}{:>8}", row.what, row.failed());
+            let asked = row.answered() + row.failed;
+            let _ = write!(text, "\n  {:<34}{asked:>7}{:>8}", row.what, row.failed);
             for server in &self.servers {
                 match row.answers.get(server) {
                     Some(count) => drop(write!(text, "{count:>9}")),

@@ -12,7 +12,7 @@ use xtask::{
     workload::{BLOCK, Protocol, receive_stream},
 };
 
-use super::{ANSWER, BEAT, Board, Stage, WEB, all_answered, wait_until};
+use super::{ANSWER, Board, Stage, WEB, rounds, total, wait_until};
 use crate::demo::stage;
 
 /// Blocks of each stream, some five seconds of them.
@@ -32,7 +32,7 @@ pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
         .filter(|way| way.protocol == Protocol::Tcp)
         .map(|way| (way.address, AtomicU32::new(0)))
         .collect();
-    let total = thread::scope(|scope| {
+    let asked = thread::scope(|scope| {
         let receivers: Vec<_> = streams
             .iter()
             .map(|(address, arrived)| scope.spawn(|| receive(&client, *address, arrived)))
@@ -40,16 +40,16 @@ pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
         let arrived = || streams.iter().map(|(_, count)| count.load(Ordering::Relaxed));
         wait_until(stage, || Ok(arrived().all(|count| count >= BEFORE)))
             .context("waiting for the streams")?;
-        let total = kill_and_restart(stage, board, &client)?;
+        let asked = kill_and_restart(stage, board, &client)?;
         let mid_stream = arrived().all(|count| count < BLOCKS);
         ensure!(mid_stream, "the streams ended before the agent was back");
         for receiver in receivers {
             receiver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         }
-        Ok(total)
+        Ok(asked)
     })?;
     Ok(format!(
-        "killed with -9 and restarted under two streams of {} bytes, which arrived whole; {total} \
+        "killed with -9 and restarted under two streams of {} bytes, which arrived whole; {asked} \
          requests without an agent, none failed; an edit reached the new one",
         BLOCKS as usize * BLOCK
     ))
@@ -63,24 +63,14 @@ fn receive(client: &Netns, address: SocketAddr, arrived: &AtomicU32) -> Result<(
 
 /// Requests without an agent; then a new one, which must follow an edit.
 fn kill_and_restart(stage: &mut Stage<'_>, board: &mut Board, client: &Netns) -> Result<u32> {
-    let (ways, interrupt) = (WEB.ways(), stage.interrupt());
+    let ways = WEB.ways();
     stage.kill_agent()?;
-    board.begin(ways.iter().map(|way| format!("{}, no agent", way.label())));
-    client.run(|| {
-        for _ in 0..ROUNDS {
-            for (row, way) in ways.iter().enumerate() {
-                board.count(row, way.ask());
-            }
-            interrupt.pause(BEAT)?;
-        }
-        anyhow::Ok(())
-    })??;
-    let total = all_answered(&board.end())?;
+    let rows = rounds(stage, board, ", no agent", &ways, ROUNDS)?;
     stage.restart_agent()?;
     let [.., returns] = stage::WEB;
     stage.set_endpoints(WEB.name, &stage::WEB)?;
     client
         .run(|| wait_until(stage, || ways[0].ask().map(|server| server == returns)))?
         .with_context(|| format!("waiting for {returns} to answer again"))?;
-    Ok(total)
+    Ok(total(&rows))
 }

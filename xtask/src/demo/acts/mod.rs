@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use xtask::{
     cluster::PATIENCE,
     workload::{Protocol, ask},
@@ -123,12 +123,38 @@ fn wait_until(stage: &Stage<'_>, mut done: impl FnMut() -> io::Result<bool>) -> 
     }
 }
 
-/// The sum of requests, if every one was answered.
-fn all_answered(rows: &[Row]) -> Result<u32> {
-    for row in rows {
-        if let Some((count, reason)) = &row.failures {
-            bail!("{}: {count} of {} failed, last {reason}", row.what, row.answered() + count);
-        }
+/// Asks once over each way; who answered, or the first failure.
+fn ask_all(ways: &[Way], board: &mut Board) -> Result<Vec<String>> {
+    let mut servers = Vec::new();
+    for (row, way) in ways.iter().enumerate() {
+        let outcome = way.ask();
+        board.count(row, outcome.as_ref().ok());
+        servers.push(outcome.with_context(|| format!("{} failed", way.label()))?);
     }
-    Ok(rows.iter().map(Row::answered).sum())
+    Ok(servers)
+}
+
+/// Asks over each way, round after round, before an audience.
+fn rounds(
+    stage: &Stage<'_>,
+    board: &mut Board,
+    labels: &str,
+    ways: &[Way],
+    count: u32,
+) -> Result<Vec<Row>> {
+    board.begin(ways.iter().map(|way| way.label() + labels));
+    let outcome = stage.client()?.run(|| {
+        for _ in 0..count {
+            ask_all(ways, board)?;
+            stage.interrupt().pause(BEAT)?;
+        }
+        Ok(())
+    })?;
+    let rows = board.end();
+    outcome.map(|()| rows)
+}
+
+/// How many requests were answered.
+fn total(rows: &[Row]) -> u32 {
+    rows.iter().map(Row::answered).sum()
 }

@@ -2,32 +2,22 @@
 
 use anyhow::{Result, ensure};
 
-use super::{BEAT, Board, Stage, WEB, Way, all_answered, wait_until};
+use super::{Board, Stage, WEB, rounds, total, wait_until};
 use crate::demo::stage;
 
 const ROUNDS: u32 = 60;
 
 pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
-    let (client, interrupt, ways) = (stage.client()?, stage.interrupt(), WEB.ways());
-    client.run(|| {
-        for way in &ways {
-            wait_until(stage, || way.ask().map(|_| true))?;
-        }
-        board.begin(ways.iter().map(Way::label));
-        for _ in 0..ROUNDS {
-            for (row, way) in ways.iter().enumerate() {
-                board.count(row, way.ask());
-            }
-            interrupt.pause(BEAT)?;
-        }
-        anyhow::Ok(())
+    let ways = WEB.ways();
+    stage.client()?.run(|| {
+        ways.iter().try_for_each(|way| wait_until(stage, || way.ask().map(|_| true)).map(drop))
     })??;
-    let rows = board.end();
-    let total = all_answered(&rows)?;
+    let rows = rounds(stage, board, "", &ways, ROUNDS)?;
     for row in &rows {
         for pod in stage::WEB {
             ensure!(row.answers.contains_key(pod), "{}: {pod} never answered", row.what);
         }
     }
+    let total = total(&rows);
     Ok(format!("{total} requests from one pod, all answered, by all three pods on both nodes"))
 }
