@@ -4,7 +4,7 @@ use core::fmt::Debug;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An IPv4 or IPv6 address in 16 bytes, IPv4 as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2).
-#[repr(transparent)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Addr(pub [u8; 16]);
 
@@ -22,7 +22,9 @@ pub enum Family {
 /// One family's address as packets carry it: `[u8; 4]` or `[u8; 16]`.
 ///
 /// Code that handles packets is generic over this, so that the families are one piece of code.
-pub trait Address: Copy + Debug + PartialEq + Eq + PartialOrd + Ord + core::hash::Hash {
+pub trait Address:
+    Copy + Debug + Default + PartialEq + Eq + PartialOrd + Ord + core::hash::Hash
+{
     /// The family the address belongs to.
     const FAMILY: Family;
 
@@ -130,7 +132,7 @@ impl Port {
 
 /// A transport protocol by its IANA number.
 #[repr(transparent)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Proto(pub u8);
 
 impl Proto {

@@ -8,8 +8,8 @@
 use super::{Address, BackendId, Port, Proto, ServiceId};
 
 /// Key: the tuple that packets of one direction arrive with.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FlowKey<A> {
     /// Source address.
     pub src: A,
@@ -30,7 +30,7 @@ const _: () = assert!(size_of::<FlowKey<[u8; 16]>>() == 40);
 
 /// Value: the tuple that packets of this direction leave with, and the flow's state.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FlowEntry<A> {
     /// Source address to leave with.
     pub src: A,

@@ -3,7 +3,7 @@
 use super::{Addr, Port, Proto};
 
 /// Key of the hash `services`: one address, port and protocol that clients use.
-#[repr(C)]
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrontendKey {
     /// The virtual address.
@@ -16,7 +16,7 @@ pub struct FrontendKey {
     pub kind: u8,
 }
 
-const _: () = assert!(size_of::<FrontendKey>() == 20 && align_of::<FrontendKey>() == 1);
+const _: () = assert!(size_of::<FrontendKey>() == 20 && align_of::<FrontendKey>() == 4);
 
 /// How a frontend's address is matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,31 +1,40 @@
 //! Entries of flows that exist: whether they still hold, and what packets change in them.
 
-use super::{Env, Tables};
-use crate::abi::{Address, BackendState, FlowEntry, FlowFlags, FlowKey, Proto};
+use super::{Env, Tables, Work};
+use crate::abi::{Address, BackendState, FlowEntry, FlowFlags, Proto};
 use crate::packet::{Packet, TcpFlags, Transport};
 
-/// The entry a packet belongs to, noting the packet in it.
+/// Finds the entry a packet belongs to, and notes the packet in it.
 ///
-/// None where there is no entry, and where its flow has ended; then its entries are gone too.
-#[inline(always)]
+/// False where there is no entry, and where its flow has ended; then its entries are gone too.
+// Not inlined: its stack is needed by what follows it.
+#[inline(never)]
 pub(super) fn find<A: Address>(
-    key: &FlowKey<A>,
     packet: &Packet<A>,
     tables: &impl Tables<A>,
     env: &impl Env,
-) -> Option<FlowEntry<A>> {
-    let entry = tables.flow(key)?;
+    work: &mut Work<A>,
+) -> bool {
+    work.entry = match tables.flow(&work.key) {
+        Some(entry) => entry,
+        None => return false,
+    };
     let now = env.now();
-    if is_expired(&entry, key.proto, now) || is_to_be_chosen_again(&entry, packet, tables) {
-        tables.remove_flow(key);
-        tables.remove_flow(&entry.sibling(key.proto));
-        return None;
+    let FlowEntry { flags, last_seen, .. } = work.entry;
+    if is_expired(&work.entry, work.key.proto, now)
+        || is_to_be_chosen_again(&work.entry, packet, tables)
+    {
+        tables.remove_flow(&work.key);
+        work.derive_sibling();
+        tables.remove_flow(&work.sibling_key);
+        return false;
     }
-    let flags = entry.flags.union(noted(packet, entry.flags));
-    if flags != entry.flags || now != entry.last_seen {
-        touch(key, &FlowEntry { flags, last_seen: now, ..entry }, tables);
+    work.entry.flags = flags.union(noted(packet, flags));
+    work.entry.last_seen = now;
+    if work.entry.flags != flags || now != last_seen {
+        touch(tables, work);
     }
-    Some(entry)
+    true
 }
 
 /// Whether a flow has been silent too long. Seconds as Linux conntrack's defaults, but for
@@ -108,23 +117,21 @@ fn noted<A>(packet: &Packet<A>, flags: FlowFlags) -> FlowFlags {
 
 /// Writes an entry and brings its sibling along, so that a flow with traffic in one direction only
 /// keeps both, and a half that the LRU took comes back.
-#[inline(always)]
-fn touch<A: Address>(key: &FlowKey<A>, entry: &FlowEntry<A>, tables: &impl Tables<A>) {
-    tables.update_flow(key, entry);
-    let sibling_key = entry.sibling(key.proto);
-    let sibling = entry.sibling_entry(key);
-    match tables.flow(&sibling_key) {
-        Some(there) if there.sibling(key.proto) == *key => {
-            let flags = there.flags.union(sibling.flags);
-            tables.update_flow(
-                &sibling_key,
-                &FlowEntry { flags, last_seen: entry.last_seen, ..there },
-            );
+// Not inlined: once a second for each flow, and its stack is needed elsewhere.
+#[inline(never)]
+fn touch<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) {
+    tables.update_flow(&work.key, &work.entry);
+    work.derive_sibling();
+    match tables.flow(&work.sibling_key) {
+        Some(there) if there.sibling(work.key.proto) == work.key => {
+            let flags = there.flags.union(work.sibling.flags);
+            work.sibling = FlowEntry { flags, last_seen: work.entry.last_seen, ..there };
+            tables.update_flow(&work.sibling_key, &work.sibling);
         }
         // Another flow's: it has taken the tuple while ours had lost it.
-        Some(_) => tables.remove_flow(key),
+        Some(_) => tables.remove_flow(&work.key),
         None => {
-            tables.insert_flow(&sibling_key, &sibling);
+            tables.insert_flow(&work.sibling_key, &work.sibling);
         }
     }
 }

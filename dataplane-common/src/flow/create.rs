@@ -9,7 +9,7 @@
 
 use super::conntrack::is_expired;
 use super::select::scale;
-use super::{Env, FlowTable, Inserted, Tables};
+use super::{Env, FlowTable, Inserted, Tables, Work};
 use crate::abi::{
     Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, Port, Service, Slot,
 };
@@ -22,9 +22,9 @@ const PORTS: u32 = 4_536;
 const TRIES: u32 = 4;
 
 /// What came of trying one source port.
-enum Claim<A> {
+enum Claim {
     /// The flow exists, by this packet or another.
-    Settled(FlowEntry<A>),
+    Settled,
     /// Another flow's answers would look the same.
     Taken,
     /// The table refuses.
@@ -34,19 +34,20 @@ enum Claim<A> {
 /// Makes the flow of a packet, or finds it made by another CPU meanwhile.
 #[inline(always)]
 pub(super) fn create<A: Address>(
-    key: &FlowKey<A>,
     service: &Service,
     slot: &Slot,
     delivery: Delivery,
     tables: &impl Tables<A>,
     env: &impl Env,
-) -> Result<FlowEntry<A>, DropReason> {
-    let mut forward = forward_entry(key, service, slot, delivery, tables, env.now());
+    work: &mut Work<A>,
+) -> Result<(), DropReason> {
+    let now = env.now();
+    work.entry = forward_entry(&work.key, service, slot, delivery, tables, now);
     for _ in 0..TRIES {
-        match claim(key, &forward, tables, env.now()) {
-            Claim::Settled(entry) => return Ok(entry),
+        match claim(tables, now, work) {
+            Claim::Settled => return Ok(()),
             Claim::Full => return Err(DropReason::FlowTableFull),
-            Claim::Taken => forward.sport = other_port(env.random()),
+            Claim::Taken => work.entry.sport = other_port(env.random()),
         }
     }
     Err(DropReason::NoSourcePort)
@@ -85,25 +86,21 @@ fn other_port(random: u32) -> Port {
     Port::new(FIRST_PORT.wrapping_add(scale(random, PORTS) as u16))
 }
 
-#[inline(always)]
-fn claim<A: Address>(
-    key: &FlowKey<A>,
-    forward: &FlowEntry<A>,
-    tables: &impl Tables<A>,
-    now: u32,
-) -> Claim<A> {
-    let reverse_key = forward.sibling(key.proto);
-    let reverse = forward.sibling_entry(key);
-    match tables.insert_flow(&reverse_key, &reverse) {
-        Inserted::Yes => decide(key, forward, tables),
+/// Tries the source port that stands in the entry at hand. Settled, that entry is the flow's.
+// Not inlined: the loop around it would be unrolled.
+#[inline(never)]
+fn claim<A: Address>(tables: &impl Tables<A>, now: u32, work: &mut Work<A>) -> Claim {
+    work.derive_sibling();
+    match tables.insert_flow(&work.sibling_key, &work.sibling) {
+        Inserted::Yes => decide(tables, work),
         Inserted::Full => Claim::Full,
-        Inserted::Exists => match tables.flow(&reverse_key) {
-            Some(there) if there.sibling(key.proto) == *key => decide(key, forward, tables),
-            Some(there) if is_expired(&there, key.proto, now) => {
-                tables.remove_flow(&there.sibling(key.proto));
-                tables.remove_flow(&reverse_key);
-                match tables.insert_flow(&reverse_key, &reverse) {
-                    Inserted::Yes => decide(key, forward, tables),
+        Inserted::Exists => match tables.flow(&work.sibling_key) {
+            Some(there) if there.sibling(work.key.proto) == work.key => decide(tables, work),
+            Some(there) if is_expired(&there, work.key.proto, now) => {
+                tables.remove_flow(&there.sibling(work.key.proto));
+                tables.remove_flow(&work.sibling_key);
+                match tables.insert_flow(&work.sibling_key, &work.sibling) {
+                    Inserted::Yes => decide(tables, work),
                     Inserted::Exists => Claim::Taken,
                     Inserted::Full => Claim::Full,
                 }
@@ -113,46 +110,38 @@ fn claim<A: Address>(
     }
 }
 
-/// The second step; the reverse entry at `forward`'s sibling is in and of this flow.
+/// The second step; the reverse entry is in and of this flow.
 #[inline(always)]
-fn decide<A: Address>(
-    key: &FlowKey<A>,
-    forward: &FlowEntry<A>,
-    tables: &impl Tables<A>,
-) -> Claim<A> {
-    match tables.insert_flow(key, forward) {
+fn decide<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Claim {
+    match tables.insert_flow(&work.key, &work.entry) {
         Inserted::Yes => {
             tables.count(Counter::NewFlow);
-            Claim::Settled(*forward)
+            Claim::Settled
         }
         Inserted::Exists => {
             tables.count(Counter::FlowRaceLost);
-            follow(key, forward, tables)
+            follow(tables, work)
         }
         Inserted::Full => {
-            tables.remove_flow(&forward.sibling(key.proto));
+            tables.remove_flow(&work.sibling_key);
             Claim::Full
         }
     }
 }
 
 #[inline(always)]
-fn follow<A: Address>(
-    key: &FlowKey<A>,
-    forward: &FlowEntry<A>,
-    tables: &impl FlowTable<A>,
-) -> Claim<A> {
-    let own = forward.sibling(key.proto);
-    match tables.flow(key) {
+fn follow<A: Address>(tables: &impl FlowTable<A>, work: &mut Work<A>) -> Claim {
+    match tables.flow(&work.key) {
         Some(winner) => {
-            if winner.sibling(key.proto) != own {
-                tables.remove_flow(&own);
+            if winner.sibling(work.key.proto) != work.sibling_key {
+                tables.remove_flow(&work.sibling_key);
             }
-            Claim::Settled(winner)
+            work.entry = winner;
+            Claim::Settled
         }
         // The LRU took the winner's entry between two instructions: the table is too small.
         None => {
-            tables.remove_flow(&own);
+            tables.remove_flow(&work.sibling_key);
             Claim::Full
         }
     }

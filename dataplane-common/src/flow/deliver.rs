@@ -1,30 +1,29 @@
 //! Where a packet of a flow of ours goes, and in which shape.
 
-use super::{Answer, Arrival, Rewrite, Route, Tables, Verdict, hairpin};
-use crate::abi::{Address, FlowEntry, FlowFlags, FlowKey, PodFlags};
+use super::{Answer, Arrival, Rewrite, Route, Tables, Verdict, Work, hairpin};
+use crate::abi::{Address, FlowFlags, FlowKey, Pod, PodFlags};
 use crate::packet::Packet;
 
-/// Delivers a packet at its first hook. `key` is the packet's tuple with the hairpin undone.
-#[inline(always)]
+/// Delivers a packet of the flow at hand at its first hook.
+// Not inlined: its stack is needed by what comes before it.
+#[inline(never)]
 pub(super) fn deliver<A: Address>(
     packet: &Packet<A>,
-    key: &FlowKey<A>,
-    entry: &FlowEntry<A>,
     arrival: &Arrival,
     tables: &impl Tables<A>,
+    work: &Work<A>,
 ) -> Verdict<A> {
-    let reverse = entry.flags.has(FlowFlags::REVERSE);
+    let Work { key, entry, .. } = work;
     let translated = entry.translated(key.proto);
-    let to_stack = stack(packet, if reverse { *key } else { translated });
-    // With a TTL of 1 it is for the stack to answer, as on any routed path.
-    if !entry.flags.has(FlowFlags::BYPASS) || packet.ttl <= 1 {
-        return to_stack;
-    }
     let rewrite = Rewrite { from: packet.key, to: hairpin::apply(translated), routed: true };
-    if entry.flags.has(FlowFlags::REMOTE) {
-        to_neighbour(packet, &translated, rewrite, arrival, tables).unwrap_or(to_stack)
-    } else {
-        to_pod(packet, translated.dst, rewrite, arrival, tables).unwrap_or(to_stack)
+    match way(packet, &translated, arrival, tables, entry.flags) {
+        Way::Pod(Pod { ifindex, pod_mac, host_mac, .. }) => {
+            Verdict::Peer { rewrite, ifindex, pod_mac, host_mac }
+        }
+        Way::Neighbour { ifindex, next_hop } => Verdict::Neighbour { rewrite, ifindex, next_hop },
+        Way::TooNarrow { mtu } => Verdict::Answer(Answer::TooBig { mtu }),
+        Way::Stack if entry.flags.has(FlowFlags::REVERSE) => stack(packet, *key),
+        Way::Stack => stack(packet, translated),
     }
 }
 
@@ -37,68 +36,61 @@ pub(super) fn stack<A: Address>(packet: &Packet<A>, to: FlowKey<A>) -> Verdict<A
     Verdict::Stack(Rewrite { from: packet.key, to, routed: false })
 }
 
-/// Into a pod of this node; none where only the stack can.
-#[inline(always)]
-fn to_pod<A: Address>(
-    packet: &Packet<A>,
-    dst: A,
-    rewrite: Rewrite<A>,
-    arrival: &Arrival,
-    tables: &impl Tables<A>,
-) -> Option<Verdict<A>> {
-    let pod = tables.pod(dst)?;
-    if pod.flags.has(PodFlags::NO_PEER) {
-        return None;
-    }
-    match fit(packet, arrival, pod.mtu) {
-        Fit::Fits => Some(Verdict::Peer {
-            rewrite,
-            ifindex: pod.ifindex,
-            pod_mac: pod.pod_mac,
-            host_mac: pod.host_mac,
-        }),
-        Fit::ToFragment => None,
-        Fit::TooBig => Some(Verdict::Answer(Answer::TooBig { mtu: pod.mtu })),
-    }
+/// Where a packet goes.
+enum Way<A> {
+    /// Into a pod of this node.
+    Pod(Pod),
+    /// Out of this node.
+    Neighbour { ifindex: u32, next_hop: A },
+    /// Nowhere: it does not fit, and its sender must hear so.
+    TooNarrow { mtu: u32 },
+    /// Where the stack takes it.
+    Stack,
 }
 
-/// Out of this node; none where only the stack can.
 #[inline(always)]
-fn to_neighbour<A: Address>(
+fn way<A: Address>(
     packet: &Packet<A>,
     translated: &FlowKey<A>,
-    rewrite: Rewrite<A>,
     arrival: &Arrival,
     tables: &impl Tables<A>,
-) -> Option<Verdict<A>> {
-    let (ifindex, next_hop) = match tables.route(translated) {
-        Route::Via { ifindex, next_hop } => (ifindex, next_hop),
-        Route::Stack => return None,
+    flags: FlowFlags,
+) -> Way<A> {
+    // With a TTL of 1 it is for the stack to answer, as on any routed path.
+    if !flags.has(FlowFlags::BYPASS) || packet.ttl <= 1 {
+        return Way::Stack;
+    }
+    let (way, mtu) = if flags.has(FlowFlags::REMOTE) {
+        to_neighbour(translated, tables)
+    } else {
+        to_pod(translated.dst, tables)
     };
-    let link = tables.link(ifindex)?;
-    match fit(packet, arrival, link.mtu) {
-        Fit::Fits => Some(Verdict::Neighbour { rewrite, ifindex, next_hop }),
-        Fit::ToFragment => None,
-        Fit::TooBig => Some(Verdict::Answer(Answer::TooBig { mtu: link.mtu })),
+    if arrival.segment <= mtu {
+        way
+    } else if packet.may_fragment {
+        Way::Stack
+    } else {
+        Way::TooNarrow { mtu }
     }
 }
 
-/// A packet against an MTU.
-enum Fit {
-    Fits,
-    /// It does not, and whoever routes it may cut it up.
-    ToFragment,
-    /// It does not, and its sender must hear so.
-    TooBig,
+/// Into a pod of this node, and what that takes.
+#[inline(always)]
+fn to_pod<A: Address>(dst: A, tables: &impl Tables<A>) -> (Way<A>, u32) {
+    match tables.pod(dst) {
+        Some(pod) if !pod.flags.has(PodFlags::NO_PEER) => (Way::Pod(pod), pod.mtu),
+        Some(_) | None => (Way::Stack, u32::MAX),
+    }
 }
 
+/// Out of this node, and what that takes.
 #[inline(always)]
-fn fit<A>(packet: &Packet<A>, arrival: &Arrival, mtu: u32) -> Fit {
-    if arrival.segment <= mtu {
-        Fit::Fits
-    } else if packet.may_fragment {
-        Fit::ToFragment
-    } else {
-        Fit::TooBig
+fn to_neighbour<A: Address>(translated: &FlowKey<A>, tables: &impl Tables<A>) -> (Way<A>, u32) {
+    let Route::Via { ifindex, next_hop } = tables.route(translated) else {
+        return (Way::Stack, u32::MAX);
+    };
+    match tables.link(ifindex) {
+        Some(link) => (Way::Neighbour { ifindex, next_hop }, link.mtu),
+        None => (Way::Stack, u32::MAX),
     }
 }

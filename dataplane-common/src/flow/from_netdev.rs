@@ -1,6 +1,6 @@
 //! First hook of what reaches this node from outside.
 
-use super::{Arrival, Env, Tables, Verdict, conntrack, deliver::deliver};
+use super::{Arrival, Env, Tables, Verdict, Work, conntrack, deliver::deliver};
 use crate::abi::{Address, FlowFlags};
 use crate::packet::Packet;
 
@@ -12,14 +12,15 @@ pub fn from_netdev<A: Address>(
     arrival: &Arrival,
     tables: &impl Tables<A>,
     env: &impl Env,
+    work: &mut Work<A>,
 ) -> Verdict<A> {
     if !packet.has_ports() {
         return Verdict::Pass;
     }
-    match conntrack::find(&packet.key, packet, tables, env) {
-        Some(entry) if entry.flags.has(FlowFlags::REVERSE) => {
-            deliver(packet, &packet.key, &entry, arrival, tables)
-        }
-        Some(_) | None => Verdict::Pass,
+    work.key = packet.key;
+    if conntrack::find(packet, tables, env, work) && work.entry.flags.has(FlowFlags::REVERSE) {
+        deliver(packet, arrival, tables, work)
+    } else {
+        Verdict::Pass
     }
 }

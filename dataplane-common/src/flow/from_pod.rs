@@ -2,10 +2,10 @@
 
 use super::select::{Selection, is_frontend_address, select};
 use super::{
-    Answer, Arrival, Env, Tables, Verdict, conntrack, create::create, deliver::deliver, hairpin,
-    related,
+    Answer, Arrival, Env, Tables, Verdict, Work, conntrack, create::create, deliver::deliver,
+    hairpin, related,
 };
-use crate::abi::{Address, DropReason, FlowKey};
+use crate::abi::{Address, Delivery, DropReason};
 use crate::packet::{Bytes, IpAddress, Packet, TcpFlags, Transport};
 
 /// Decides about a packet that a pod sends.
@@ -16,6 +16,7 @@ pub fn from_pod<A: IpAddress>(
     arrival: &Arrival,
     tables: &impl Tables<A>,
     env: &impl Env,
+    work: &mut Work<A>,
 ) -> Verdict<A> {
     match packet.transport {
         Transport::Tcp(_) | Transport::Udp { .. } => {}
@@ -26,35 +27,53 @@ pub fn from_pod<A: IpAddress>(
         }
         Transport::LaterFragment | Transport::Other => return Verdict::Pass,
     }
-    let key = hairpin::undo(packet.key);
-    match conntrack::find(&key, packet, tables, env) {
-        Some(entry) => deliver(packet, &key, &entry, arrival, tables),
-        None => begin(packet, &key, arrival, tables, env),
+    work.key = hairpin::undo(packet.key);
+    if !conntrack::find(packet, tables, env, work) {
+        match begin(packet, arrival.delivery, tables, env, work) {
+            Begun::Flow => {}
+            Begun::NotOurs => return Verdict::Pass,
+            Begun::Rejected => return Verdict::Answer(Answer::PortUnreachable),
+            Begun::Refused(reason) => return Verdict::Drop(reason),
+        }
     }
+    deliver(packet, arrival, tables, work)
+}
+
+/// What a packet without a flow came to.
+enum Begun {
+    /// It has one.
+    Flow,
+    /// It needs none.
+    NotOurs,
+    /// Nobody serves its frontend.
+    Rejected,
+    /// It must not have one.
+    Refused(DropReason),
 }
 
 /// A packet without a flow.
-#[inline(always)]
+// Not inlined: established flows need neither its code nor its stack.
+#[inline(never)]
 fn begin<A: Address>(
     packet: &Packet<A>,
-    key: &FlowKey<A>,
-    arrival: &Arrival,
+    delivery: Delivery,
     tables: &impl Tables<A>,
     env: &impl Env,
-) -> Verdict<A> {
-    let (service, slot) = match select(key, tables, env) {
-        Selection::NotFrontend => return Verdict::Pass,
-        Selection::NoBackend => return Verdict::Answer(Answer::PortUnreachable),
-        Selection::Refused(reason) => return Verdict::Drop(reason),
+    work: &mut Work<A>,
+) -> Begun {
+    let (service, slot) = match select(&work.key, tables, env) {
+        Selection::NotFrontend => return Begun::NotOurs,
+        Selection::NoBackend => return Begun::Rejected,
+        Selection::Refused(reason) => return Begun::Refused(reason),
         Selection::Backend(service, slot) => (service, slot),
     };
-    // Any other segment begins a flow, as nf_conntrack's loose pick-up has it: a backend that does
-    // not know the connection resets it, and the client learns in one round trip.
+    // Any other segment begins a flow, as Linux conntrack's loose pick-up has it: a backend that
+    // does not know the connection resets it, and the client learns in one round trip.
     if matches!(packet.transport, Transport::Tcp(flags) if flags.has(TcpFlags::RST)) {
-        return Verdict::Drop(DropReason::ResetWithoutFlow);
+        return Begun::Refused(DropReason::ResetWithoutFlow);
     }
-    match create(key, &service, &slot, arrival.delivery, tables, env) {
-        Ok(entry) => deliver(packet, key, &entry, arrival, tables),
-        Err(reason) => Verdict::Drop(reason),
+    match create(&service, &slot, delivery, tables, env, work) {
+        Ok(()) => Begun::Flow,
+        Err(reason) => Begun::Refused(reason),
     }
 }

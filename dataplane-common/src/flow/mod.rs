@@ -31,6 +31,7 @@ mod to_pod;
 mod verdict;
 #[cfg(test)]
 mod walks;
+mod work;
 
 pub use arrival::Arrival;
 pub use from_netdev::from_netdev;
@@ -38,3 +39,4 @@ pub use from_pod::from_pod;
 pub use tables::{Env, FlowTable, Inserted, Route, Tables};
 pub use to_pod::to_pod;
 pub use verdict::{Answer, Related, Rewrite, Verdict};
+pub use work::Work;

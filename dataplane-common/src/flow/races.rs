@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex};
 
 use super::create::create;
 use super::fake::{Fake, FixedEnv, backend_slot, orphans};
-use super::{Env as _, FlowTable, Inserted, Route, Tables};
+use super::{Env as _, FlowTable, Inserted, Route, Tables, Work};
 use crate::abi::{
     Backend, BackendId, Counter, Delivery, DropReason, FlowEntry, FlowKey, FrontendKey, Link, Pod,
     Port, Proto, Service, ServiceId, Slot,
@@ -152,7 +152,9 @@ fn send(packet: Packet, tables: &impl Tables<V4>) -> Result<Flow, DropReason> {
     }
     assert_eq!(env.now(), 100);
     let service = Service { id: ServiceId(1), ..Service::default() };
-    create(&key(packet.vip), &service, &slot, Delivery::Bypass, tables, &env)
+    let mut work = Work { key: key(packet.vip), ..Work::default() };
+    create(&service, &slot, Delivery::Bypass, tables, &env, &mut work)?;
+    Ok(work.entry)
 }
 
 /// Runs both packets under one schedule.

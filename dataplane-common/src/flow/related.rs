@@ -3,12 +3,13 @@
 //! An error travels against the packet it quotes, so the quoted tuple turned round is the key of the
 //! direction the error belongs to. Errors always go by the stack: rare, and not worth a redirect.
 
-use super::{Related, Rewrite, Tables, Verdict, hairpin};
+use super::{Related, Tables, Verdict, hairpin};
 use crate::abi::{FlowFlags, FlowKey};
 use crate::packet::{Bytes, IpAddress, Packet, Quoted, quoted};
 
 /// An error that a pod sends: for the frontend it talks to, so for that flow's backend.
-#[inline(always)]
+// Not inlined: rare, and its stack is needed elsewhere.
+#[inline(never)]
 pub(super) fn from_pod<A: IpAddress>(
     packet: &Packet<A>,
     bytes: &impl Bytes,
@@ -22,11 +23,12 @@ pub(super) fn from_pod<A: IpAddress>(
         Some(entry) if !entry.flags.has(FlowFlags::REVERSE) => entry.translated(direction.proto),
         Some(_) | None => direction,
     };
-    related(packet, &quote, to)
+    related(packet, quote, to)
 }
 
 /// An error that a pod gets: from a backend, so from the frontend the pod knows it by.
-#[inline(always)]
+// Not inlined: rare, and its stack is needed elsewhere.
+#[inline(never)]
 pub(super) fn to_pod<A: IpAddress>(
     packet: &Packet<A>,
     bytes: &impl Bytes,
@@ -40,25 +42,15 @@ pub(super) fn to_pod<A: IpAddress>(
         Some(entry) if entry.flags.has(FlowFlags::REVERSE) => entry.translated(direction.proto),
         Some(_) | None => hairpin::apply(direction),
     };
-    related(packet, &quote, to)
+    related(packet, quote, to)
 }
 
-/// The error with its direction's tuple replaced by `to`. Routers on the way keep their address.
+/// The error with its direction's tuple replaced by `to`.
 #[inline(always)]
-fn related<A: IpAddress>(packet: &Packet<A>, quote: &Quoted<A>, to: FlowKey<A>) -> Verdict<A> {
+fn related<A: IpAddress>(packet: &Packet<A>, quote: Quoted<A>, to: FlowKey<A>) -> Verdict<A> {
     let from = quote.key.turned();
     if from == to || packet.key.dst != from.dst {
         return Verdict::Pass;
     }
-    let src = if packet.key.src == from.src { to.src } else { packet.key.src };
-    Verdict::Related(Related {
-        outer: Rewrite {
-            from: packet.key,
-            to: FlowKey { src, dst: to.dst, ..packet.key },
-            routed: false,
-        },
-        inner: Rewrite { from: quote.key, to: to.turned(), routed: false },
-        inner_l3: quote.l3,
-        inner_l4: quote.l4,
-    })
+    Verdict::Related(Related { quote, to })
 }

@@ -1,6 +1,6 @@
 //! Last hook of what the host's stack hands to a pod of this node.
 
-use super::{Env, Tables, Verdict, conntrack, deliver::stack, hairpin, related};
+use super::{Env, Tables, Verdict, Work, conntrack, deliver::stack, hairpin, related};
 use crate::abi::FlowFlags;
 use crate::packet::{Bytes, IpAddress, Packet, Transport};
 
@@ -12,16 +12,19 @@ pub fn to_pod<A: IpAddress>(
     bytes: &impl Bytes,
     tables: &impl Tables<A>,
     env: &impl Env,
+    work: &mut Work<A>,
 ) -> Verdict<A> {
     match packet.transport {
         Transport::Tcp(_) | Transport::Udp { .. } => {}
         Transport::Icmp { .. } => return related::to_pod(packet, bytes, tables),
         Transport::LaterFragment | Transport::Other => return Verdict::Pass,
     }
-    match conntrack::find(&packet.key, packet, tables, env) {
-        Some(entry) if entry.flags.has(FlowFlags::REVERSE) => {
-            stack(packet, entry.translated(packet.key.proto))
-        }
-        Some(_) | None => stack(packet, hairpin::apply(packet.key)),
-    }
+    work.key = packet.key;
+    let to =
+        if conntrack::find(packet, tables, env, work) && work.entry.flags.has(FlowFlags::REVERSE) {
+            work.entry.translated(packet.key.proto)
+        } else {
+            hairpin::apply(packet.key)
+        };
+    stack(packet, to)
 }

@@ -1,6 +1,7 @@
 //! What the shell around the decisions is to do with a packet.
 
-use crate::abi::{DropReason, FlowKey};
+use crate::abi::{Address, DropReason, FlowKey};
+use crate::packet::{Packet, Quoted};
 
 /// The fate of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +52,29 @@ pub struct Rewrite<A> {
 /// How an ICMP error about a translated packet changes. Goes to the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Related<A> {
-    /// Source and destination of the error itself: what they are and what they become.
-    pub outer: Rewrite<A>,
+    /// The packet that the error quotes.
+    pub quote: Quoted<A>,
+    /// What the tuple of the error's own direction becomes: the quoted one turned round.
+    pub to: FlowKey<A>,
+}
+
+impl<A: Address> Related<A> {
     /// The quoted packet's tuple.
-    pub inner: Rewrite<A>,
-    /// Where the quoted IP header begins, in bytes from the packet's begin.
-    pub inner_l3: u32,
-    /// Where the quoted transport header begins.
-    pub inner_l4: u32,
+    #[must_use]
+    #[inline(always)]
+    pub fn inner(&self) -> Rewrite<A> {
+        Rewrite { from: self.quote.key, to: self.to.turned(), routed: false }
+    }
+
+    /// Source and destination of the error itself. Routers on the way keep their address.
+    #[must_use]
+    #[inline(always)]
+    pub fn outer(&self, packet: &Packet<A>) -> Rewrite<A> {
+        let from = packet.key;
+        let FlowKey { src, dst, .. } = self.to;
+        let src = if from.src == self.quote.key.dst { src } else { from.src };
+        Rewrite { from, to: FlowKey { src, dst, ..from }, routed: false }
+    }
 }
 
 /// ICMP errors we send ourselves.

@@ -1,7 +1,7 @@
 //! Packets of whole walks, hook by hook, on tables of collections; each row in both families.
 
 use super::fake::{Fake, FixedEnv, backend_slot, orphans};
-use super::{Answer, Arrival, Rewrite, Route, Verdict, from_netdev, from_pod, to_pod};
+use super::{Answer, Arrival, Rewrite, Route, Verdict, Work, from_netdev, from_pod, to_pod};
 use crate::abi::{
     BackendId, BackendState, Delivery, DropReason, FlowKey, Link, Pod, PodFlags, Port, Proto,
     Service, ServiceId,
@@ -83,15 +83,15 @@ impl<A: Host> World<A> {
     }
 
     fn sent(&self, packet: &Packet<A>) -> Verdict<A> {
-        from_pod(packet, &&[][..], &self.arrival, &self.tables, &self.env())
+        from_pod(packet, &&[][..], &self.arrival, &self.tables, &self.env(), &mut Work::default())
     }
 
     fn arrived(&self, packet: &Packet<A>) -> Verdict<A> {
-        from_netdev(packet, &self.arrival, &self.tables, &self.env())
+        from_netdev(packet, &self.arrival, &self.tables, &self.env(), &mut Work::default())
     }
 
     fn handed(&self, packet: &Packet<A>) -> Verdict<A> {
-        to_pod(packet, &&[][..], &self.tables, &self.env())
+        to_pod(packet, &&[][..], &self.tables, &self.env(), &mut Work::default())
     }
 }
 

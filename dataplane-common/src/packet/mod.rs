@@ -26,6 +26,6 @@ pub use icmp::{Quoted, quoted};
 pub use ip::{IcmpError, IpAddress, IpHeader, Payload};
 pub use l4::checksum_offset;
 pub use parse::{
-    Framing, Packet, ParseError, Parsed, TcpFlags, Transport, parse, parse_ip, parse_l3,
+    Framing, Packet, ParseError, Parsed, TcpFlags, Transport, locate, parse, parse_ip, parse_l3,
 };
 pub use rewrite::{address_diff, apply, apply_related, header_diff, port_diff};

@@ -150,11 +150,20 @@ impl From<TooShort> for ParseError {
 /// See [`ParseError`].
 #[inline(always)]
 pub fn parse<B: Bytes + ?Sized>(bytes: &B, framing: Framing) -> Result<Parsed, ParseError> {
-    let (l3, family) = match framing {
-        Framing::Ethernet => eth::find_ip(bytes)?,
-        Framing::Ip => (0, version(bytes)?),
-    };
+    let (l3, family) = locate(bytes, framing)?;
     parse_ip(bytes, l3, family)
+}
+
+/// Finds the IP header: its offset and family.
+///
+/// # Errors
+/// See [`ParseError`].
+#[inline(always)]
+pub fn locate<B: Bytes + ?Sized>(bytes: &B, framing: Framing) -> Result<(u32, Family), ParseError> {
+    match framing {
+        Framing::Ethernet => eth::find_ip(bytes),
+        Framing::Ip => Ok((0, version(bytes)?)),
+    }
 }
 
 /// Parses a packet from its IP header, where place and family of that are known.

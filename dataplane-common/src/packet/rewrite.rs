@@ -4,7 +4,7 @@
 //! complete, so kernel programs hand the same differences to the kernel's own helpers.
 
 use super::{
-    BytesMut, Checksum, IpAddress, Packet, Sum, TooShort, Transport, bytes::read_within,
+    BytesMut, Checksum, IpAddress, Packet, Quoted, Sum, TooShort, Transport, bytes::read_within,
     checksum_offset,
 };
 use crate::{
@@ -70,15 +70,36 @@ pub fn apply_related<A: IpAddress, B: BytesMut + ?Sized>(
     packet: &Packet<A>,
     bytes: &mut B,
 ) -> Result<(), TooShort> {
-    let Related { outer, inner, inner_l3, inner_l4 } = related;
-    let end = packet.end(bytes);
-    // Nothing routes a quote.
-    let inner = Rewrite { routed: false, ..*inner };
-    let header = rewrite_header(bytes, *inner_l3, 0, &inner)?;
-    let l4 = rewrite_l4(bytes, *inner_l4, end, &inner)?;
-    rewrite_header(bytes, packet.l3, packet.ttl, outer)?;
-    let addresses = if A::ICMP_COVERS_ADDRESSES { address_diff(outer) } else { Sum::ZERO };
-    update_l4(bytes, packet.l4, end, A::ICMP, header.plus(l4).plus(addresses))?;
+    let quote = rewrite_quote(related, packet.end(bytes), bytes)?;
+    rewrite_error(related, packet, bytes, quote)
+}
+
+/// Rewrites the quoted packet. Gives what that changes a sum over it by.
+// Not inlined: in IPv6 either half needs most of the stack that kernel programs have.
+#[inline(never)]
+fn rewrite_quote<A: IpAddress, B: BytesMut + ?Sized>(
+    related: &Related<A>,
+    end: u32,
+    bytes: &mut B,
+) -> Result<Sum, TooShort> {
+    let Related { quote: Quoted { l3, l4, .. }, .. } = *related;
+    let inner = related.inner();
+    let header = rewrite_header(bytes, l3, 0, &inner)?;
+    Ok(header.plus(rewrite_l4(bytes, l4, end, &inner)?))
+}
+
+/// Rewrites the error itself, whose quote has changed by `quote`.
+#[inline(never)]
+fn rewrite_error<A: IpAddress, B: BytesMut + ?Sized>(
+    related: &Related<A>,
+    packet: &Packet<A>,
+    bytes: &mut B,
+    quote: Sum,
+) -> Result<(), TooShort> {
+    let outer = related.outer(packet);
+    rewrite_header(bytes, packet.l3, packet.ttl, &outer)?;
+    let addresses = if A::ICMP_COVERS_ADDRESSES { address_diff(&outer) } else { Sum::ZERO };
+    update_l4(bytes, packet.l4, packet.end(bytes), A::ICMP, quote.plus(addresses))?;
     Ok(())
 }
 

@@ -1,0 +1,27 @@
+//! What a decision holds while it is made.
+
+use crate::abi::{Address, FlowEntry, FlowKey};
+
+/// The caller keeps it: these are more than the 512 bytes of stack that kernel programs have.
+///
+/// Its fields are meaningless between two packets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Work<A> {
+    /// The packet's tuple, with the hairpin undone.
+    pub(super) key: FlowKey<A>,
+    /// The entry of that key.
+    pub(super) entry: FlowEntry<A>,
+    /// The key of the flow's other direction.
+    pub(super) sibling_key: FlowKey<A>,
+    /// The entry of that key.
+    pub(super) sibling: FlowEntry<A>,
+}
+
+impl<A: Address> Work<A> {
+    /// Fills in the other direction from this one.
+    #[inline(always)]
+    pub(super) fn derive_sibling(&mut self) {
+        self.sibling_key = self.entry.sibling(self.key.proto);
+        self.sibling = self.entry.sibling_entry(&self.key);
+    }
+}
