@@ -87,12 +87,15 @@ pub fn quoted<A: IpAddress, B: Bytes + ?Sized>(
     if payload.later_fragment || !matches!(payload.proto, Proto::TCP | Proto::UDP) {
         return Err(ParseError::QuoteWithoutPorts);
     }
-    let [s0, s1, d0, d1, ..]: [u8; 8] = read_within(bytes, payload.l4, end)?;
+    let begin: [u8; 8] = read_within(bytes, payload.l4, end)?;
+    let ([sport, dport, ..], []) = begin.as_chunks::<2>() else {
+        return Err(ParseError::TooShort);
+    };
     let key = FlowKey {
         src: header.src,
         dst: header.dst,
-        sport: Port([s0, s1]),
-        dport: Port([d0, d1]),
+        sport: Port(*sport),
+        dport: Port(*dport),
         proto: payload.proto,
         reserved: [0; 3],
     };

@@ -29,41 +29,25 @@ impl IpAddress for [u8; 4] {
     #[inline(always)]
     fn header<B: Bytes + ?Sized>(bytes: &B, l3: u32) -> Result<IpHeader<Self>, ParseError> {
         let fixed: [u8; 20] = bytes.read(l3)?;
-        let [
-            first,
-            _,
-            length @ ..,
-            _,
-            _,
-            frag0,
-            frag1,
-            ttl,
-            proto,
-            _,
-            _,
-            s0,
-            s1,
-            s2,
-            s3,
-            d0,
-            d1,
-            d2,
-            d3,
-        ] = fixed;
+        let ([[first, _, length @ ..], [_, _, fragment @ ..], [ttl, proto, _, _], src, dst], []) =
+            fixed.as_chunks::<4>()
+        else {
+            return Err(ParseError::TooShort);
+        };
         let size = u32::from(first & 0x0f).wrapping_mul(4);
         if first >> 4 != 4 || size < MIN_SIZE {
             return Err(ParseError::BadIpv4Header);
         }
-        let fragment = u16::from_be_bytes([frag0, frag1]);
-        let length = u32::from(u16::from_be_bytes(length));
+        let fragment = u16::from_be_bytes(*fragment);
+        let length = u32::from(u16::from_be_bytes(*length));
         Ok(IpHeader {
-            src: [s0, s1, s2, s3],
-            dst: [d0, d1, d2, d3],
-            proto: Proto(proto),
+            src: *src,
+            dst: *dst,
+            proto: Proto(*proto),
             size,
             length,
             unstated: length == 0,
-            ttl,
+            ttl: *ttl,
             may_fragment: fragment & DONT_FRAGMENT == 0,
             later_fragment: fragment & FRAGMENT_OFFSET != 0,
         })

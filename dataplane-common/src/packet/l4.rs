@@ -21,50 +21,78 @@ pub(super) struct L4 {
     pub(super) transport: Transport,
 }
 
-/// Reads the transport header of a packet that ends at `end`.
+impl L4 {
+    /// What is there before the header is read.
+    ///
+    /// The variant with the most fields, so that every byte has a value whatever replaces it: the
+    /// verifier refuses programs that copy bytes nobody has written, as bytes of a longer variant
+    /// are.
+    pub(super) const UNREAD: Self = Self {
+        sport: Port([0; 2]),
+        dport: Port([0; 2]),
+        transport: Transport::Icmp { kind: 0, code: 0 },
+    };
+}
+
+/// Reads the transport header of a packet that ends at `end` into `found`.
 #[inline(always)]
 pub(super) fn transport<A: IpAddress, B: Bytes + ?Sized>(
     bytes: &B,
     payload: Payload,
     end: u32,
-) -> Result<L4, ParseError> {
+    found: &mut L4,
+) -> Result<(), ParseError> {
     let Payload { proto, l4, later_fragment } = payload;
     if later_fragment {
-        return Ok(without_ports(Transport::LaterFragment));
+        found.transport = Transport::LaterFragment;
+        return Ok(());
     }
     match proto {
-        Proto::TCP => tcp(bytes, l4, end),
-        Proto::UDP => udp(bytes, l4, end),
+        Proto::TCP => tcp(bytes, l4, end, found),
+        Proto::UDP => udp(bytes, l4, end, found),
         icmp if icmp == A::ICMP => {
             let [kind, code, ..]: [u8; 4] = read_within(bytes, l4, end)?;
-            Ok(without_ports(Transport::Icmp { kind, code }))
+            found.transport = Transport::Icmp { kind, code };
+            Ok(())
         }
-        _ => Ok(without_ports(Transport::Other)),
+        _ => {
+            found.transport = Transport::Other;
+            Ok(())
+        }
     }
 }
 
 #[inline(always)]
-fn tcp<B: Bytes + ?Sized>(bytes: &B, l4: u32, end: u32) -> Result<L4, ParseError> {
+fn tcp<B: Bytes + ?Sized>(
+    bytes: &B,
+    l4: u32,
+    end: u32,
+    found: &mut L4,
+) -> Result<(), ParseError> {
     let header: [u8; 20] = read_within(bytes, l4, end)?;
     let [s0, s1, d0, d1, _, _, _, _, _, _, _, _, offset, flags, ..] = header;
     let size = u32::from(offset >> 4).wrapping_mul(4);
     if size < TCP_MIN_SIZE || size > end.wrapping_sub(l4) {
         return Err(ParseError::BadTcpHeader);
     }
-    let transport = Transport::Tcp(TcpFlags(flags));
-    Ok(L4 { sport: Port([s0, s1]), dport: Port([d0, d1]), transport })
+    found.sport = Port([s0, s1]);
+    found.dport = Port([d0, d1]);
+    found.transport = Transport::Tcp(TcpFlags(flags));
+    Ok(())
 }
 
 #[inline(always)]
-fn udp<B: Bytes + ?Sized>(bytes: &B, l4: u32, end: u32) -> Result<L4, ParseError> {
+fn udp<B: Bytes + ?Sized>(
+    bytes: &B,
+    l4: u32,
+    end: u32,
+    found: &mut L4,
+) -> Result<(), ParseError> {
     let [s0, s1, d0, d1, _, _, checksum @ ..]: [u8; 8] = read_within(bytes, l4, end)?;
-    let transport = Transport::Udp { checksum: checksum != [0; 2] };
-    Ok(L4 { sport: Port([s0, s1]), dport: Port([d0, d1]), transport })
-}
-
-#[inline(always)]
-const fn without_ports(transport: Transport) -> L4 {
-    L4 { sport: Port([0; 2]), dport: Port([0; 2]), transport }
+    found.sport = Port([s0, s1]);
+    found.dport = Port([d0, d1]);
+    found.transport = Transport::Udp { checksum: checksum != [0; 2] };
+    Ok(())
 }
 
 /// Where the checksum stands in the transport header of a protocol, as far as it is known here.
