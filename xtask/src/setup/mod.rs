@@ -7,10 +7,12 @@ mod apt;
 mod linker;
 mod machine;
 mod package;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod toolchain;
 mod unpack;
+mod version;
 
 use std::{
     fs::{self, File},
@@ -20,7 +22,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 pub(crate) use self::toolchain::{Kind, Toolchain};
-use self::{machine::Machine, package::Package};
+use self::{machine::Machine, package::Package, refusal::Refusals};
 use crate::progress::say;
 
 /// Setup takes no options: what is needed follows from the machine.
@@ -94,7 +96,7 @@ fn install(machine: &Machine, missing: &[Package]) -> Result<()> {
     apt::install(&packages).with_context(|| package::remedy(missing))
 }
 
-fn install_toolchain(machine: &Machine, refusals: toolchain::Refusals) -> Result<Toolchain> {
+fn install_toolchain(machine: &Machine, refusals: Refusals) -> Result<Toolchain> {
     if let Err(reason) = machine.may_install() {
         return Err(refusals.with(reason).into());
     }

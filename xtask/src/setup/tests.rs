@@ -8,7 +8,8 @@ use super::{
     Scope, install_toolchain, linker, look,
     machine::Machine,
     package,
-    toolchain::{self, Kind, Refusal, Toolchain},
+    refusal::Refusal,
+    toolchain::{self, Kind, Toolchain},
 };
 use crate::pins;
 

@@ -3,12 +3,13 @@
 use std::{
     env, fmt, fs, iter,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use thiserror::Error;
-
-use super::machine::{Immutable, Machine};
+use super::{
+    machine::Machine,
+    refusal::{Refusal, Refusals},
+    version::Version,
+};
 use crate::pins;
 
 /// The Debian packages of the second kind of compiler.
@@ -35,41 +36,6 @@ pub(crate) struct Toolchain {
     pub(crate) libraries: Option<PathBuf>,
 }
 
-/// Why a compiler cannot be taken, with the way out.
-#[derive(Debug, Clone, Error, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    #[error(
-        "no rustup nightly of {} in {}: `rustup toolchain install nightly-{} --component rust-src`",
-        pins::NIGHTLY, .folder.display(), pins::NIGHTLY
-    )]
-    NoNightly { folder: PathBuf },
-    #[error("{name} has no rust-src: `rustup component add rust-src --toolchain {name}`")]
-    NoRustSrc { name: String },
-    #[error(
-        "{} speaks LLVM {found}, bpf-linker {} speaks LLVM {}: pin a matching pair in xtask/src/pins.rs",
-        .rustc.display(), pins::BPF_LINKER, pins::LLVM
-    )]
-    OtherLlvm { rustc: PathBuf, found: u32 },
-    #[error("{} does not exist: `sudo apt-get install {}`", .rustc.display(), PACKAGES.join(" "))]
-    NoRustcWeb { rustc: PathBuf },
-    #[error(
-        "{} is {}.{}, rustc-web {}.{} or newer is needed: `sudo apt-get install {}` with Debian's security archive",
-        .rustc.display(), .found.0, .found.1, pins::RUSTC_WEB.0, pins::RUSTC_WEB.1, PACKAGES.join(" ")
-    )]
-    TooOld { rustc: PathBuf, found: (u32, u32) },
-    #[error("{} is not there: `sudo apt-get install libstd-rust-web-dev-bpf`", .folder.display())]
-    NoBpfCore { folder: PathBuf },
-    #[error("{} does not tell its version ({answer}): reinstall it", .rustc.display())]
-    Silent { rustc: PathBuf, answer: String },
-}
-
-/// All the reasons together: any one mended is enough.
-#[derive(Debug, Error)]
-pub(crate) struct Refusals {
-    reasons: Vec<Refusal>,
-    immutable: Option<Immutable>,
-}
-
 /// The first compiler that can be taken: the nightly, rustc-web in our cache, rustc-web.
 pub(crate) fn find(machine: &Machine) -> Result<Toolchain, Refusals> {
     let webs = unpacked(machine).chain([(machine.root.clone(), None)]);
@@ -82,7 +48,7 @@ pub(crate) fn find(machine: &Machine) -> Result<Toolchain, Refusals> {
             Err(reason) => reasons.push(reason),
         }
     }
-    Err(Refusals { reasons, immutable: None })
+    Err(Refusals::new(reasons))
 }
 
 fn nightly(machine: &Machine) -> Result<Toolchain, Refusal> {
@@ -137,65 +103,6 @@ fn rustc_web(root: &Path, libraries: Option<PathBuf>) -> Result<Toolchain, Refus
         return Err(Refusal::NoBpfCore { folder });
     }
     Ok(Toolchain { kind: Kind::RustcWeb, rustc, libraries })
-}
-
-/// What `rustc -vV` says.
-struct Version {
-    release: (u32, u32),
-    llvm: u32,
-}
-
-impl Version {
-    fn of(rustc: &Path, libraries: Option<&Path>) -> Result<Self, Refusal> {
-        let mut command = Command::new(rustc);
-        command.arg("-vV");
-        if let Some(libraries) = libraries {
-            command.env("LD_LIBRARY_PATH", libraries);
-        }
-        let silent = |answer| Refusal::Silent { rustc: rustc.to_path_buf(), answer };
-        let answer = Machine::ask(&mut command).map_err(|error| silent(format!("{error:#}")))?;
-        Self::parse(&answer).ok_or_else(|| silent(answer))
-    }
-
-    fn parse(answer: &str) -> Option<Self> {
-        let value = |key: &str| answer.lines().find_map(|line| line.strip_prefix(key));
-        let mut release = value("release: ")?.split('.');
-        let release = (release.next()?.parse().ok()?, release.next()?.parse().ok()?);
-        let llvm = value("LLVM version: ")?.split('.').next()?.parse().ok()?;
-        Some(Self { release, llvm })
-    }
-
-    fn check_llvm(&self, rustc: &Path) -> Result<(), Refusal> {
-        if self.llvm == pins::LLVM {
-            return Ok(());
-        }
-        Err(Refusal::OtherLlvm { rustc: rustc.to_path_buf(), found: self.llvm })
-    }
-}
-
-// === impl Refusals ===
-
-impl Refusals {
-    /// Adds why nothing was installed.
-    pub(crate) fn with(self, immutable: Immutable) -> Self {
-        Self { immutable: Some(immutable), ..self }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn reasons(&self) -> &[Refusal] {
-        &self.reasons
-    }
-}
-
-impl fmt::Display for Refusals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reasons, immutable } = self;
-        write!(f, "no compiler for the kernel programs; one of these is enough:")?;
-        for reason in reasons {
-            write!(f, "\n  - {reason}")?;
-        }
-        immutable.as_ref().map_or(Ok(()), |immutable| write!(f, "\n({immutable})"))
-    }
 }
 
 // === impl Toolchain ===

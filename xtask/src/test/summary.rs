@@ -21,18 +21,48 @@ pub(crate) struct Summary {
 pub(crate) fn run(command: &mut Command) -> Result<Summary> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let stdout = child.stdout.take().context("a piped stdout is there")?;
-    let mut summary = Summary::default();
+    let mut counter = Counter::default();
     for line in BufReader::new(stdout).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).into_owned();
         println!("{line}");
-        if let Some(counted) = parse(&line) {
-            summary.add(counted);
-        }
+        counter.read(&line);
     }
+    let Counter { mut summary, .. } = counter;
     if !child.wait()?.success() && summary.failed == 0 {
         summary.failed = 1;
     }
     Ok(summary)
+}
+
+/// Reads what test binaries write.
+///
+/// A test may start its own binary again, as another user or in a namespace of its own, whose
+/// summary then stands among the outer one's lines and must not count twice.
+#[derive(Default)]
+struct Counter {
+    /// How many tests each binary that has started and not ended announced, outermost first.
+    running: Vec<u64>,
+    summary: Summary,
+}
+
+impl Counter {
+    fn read(&mut self, line: &str) {
+        self.running.extend(announced(line));
+        let Some(counted) = parse(line) else { return };
+        let total = counted.passed + counted.failed;
+        // One that died has no summary, so the last is not always the one that ends.
+        let ended = self.running.iter().rposition(|tests| *tests == total).unwrap_or(0);
+        self.running.truncate(ended);
+        if ended == 0 {
+            self.summary.add(counted);
+        }
+    }
+}
+
+/// The number in `running 3 tests`.
+fn announced(line: &str) -> Option<u64> {
+    let (number, unit) = line.strip_prefix("running ")?.split_once(' ')?;
+    ["test", "tests"].contains(&unit).then(|| number.parse().ok())?
 }
 
 /// The counts of `test result: ok. 3 passed; 0 failed; …`; an ignored test counts as failed,
@@ -64,7 +94,7 @@ impl Summary {
 mod tests {
     use std::process::Command;
 
-    use super::{Summary, parse, run};
+    use super::{Counter, Summary, parse, run};
 
     #[test]
     fn summaries_are_counted() {
@@ -83,6 +113,25 @@ mod tests {
         for (line, expected) in rows {
             assert_eq!(parse(line), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn a_binary_within_a_test_does_not_count_twice() {
+        let mut counter = Counter::default();
+        for line in [
+            "running 3 tests",
+            "running 1 test",
+            "running 1 test",
+            "test result: ok. 1 passed; 0 failed; 0 ignored",
+            "test result: FAILED. 2 passed; 1 failed; 0 ignored",
+            "running 0 tests",
+            "test result: ok. 0 passed; 0 failed; 0 ignored",
+            "running 2 tests",
+            "test result: ok. 2 passed; 0 failed; 0 ignored",
+        ] {
+            counter.read(line);
+        }
+        assert_eq!(counter.summary, Summary { passed: 4, failed: 1 });
     }
 
     #[test]
