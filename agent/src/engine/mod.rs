@@ -30,16 +30,11 @@ pub struct Engine {
     pending: BTreeSet<FamilyPort>,
     failures: BTreeMap<FamilyPort, String>,
     prune_failure: Option<String>,
-    objects: BTreeMap<ObjectRef, Read>,
+    /// Where each object stands, if it came from a file.
+    locations: BTreeMap<ObjectRef, Location>,
+    object_problems: BTreeMap<ObjectRef, Vec<Problem>>,
     source_problems: Vec<Problem>,
     listing: Listing,
-}
-
-/// What is remembered of an object besides its spec.
-#[derive(Debug)]
-struct Read {
-    location: Option<Location>,
-    problems: Vec<Problem>,
 }
 
 /// How much of the first full list has been seen.
@@ -69,7 +64,8 @@ impl Engine {
             pending: BTreeSet::new(),
             failures: BTreeMap::new(),
             prune_failure: None,
-            objects: BTreeMap::new(),
+            locations: BTreeMap::new(),
+            object_problems: BTreeMap::new(),
             source_problems: Vec::new(),
             listing: Listing::Awaited,
         })
@@ -125,7 +121,8 @@ impl Engine {
             Change::Apply(object) => self.apply(&object),
             Change::Delete(object) => {
                 self.store.apply(&object, None);
-                self.objects.remove(&object);
+                self.locations.remove(&object);
+                self.object_problems.remove(&object);
             }
             Change::SourceProblems(problems) => self.source_problems = problems,
             Change::Listed { complete } => self.listed(complete),
@@ -136,7 +133,15 @@ impl Engine {
         let (spec, problems) = object.read();
         let object_ref = object.object_ref();
         self.store.apply(&object_ref, spec);
-        self.objects.insert(object_ref, Read { location: object.location.clone(), problems });
+        match &object.location {
+            Some(location) => self.locations.insert(object_ref.clone(), location.clone()),
+            None => self.locations.remove(&object_ref),
+        };
+        if problems.is_empty() {
+            self.object_problems.remove(&object_ref);
+        } else {
+            self.object_problems.insert(object_ref, problems);
+        }
     }
 
     fn listed(&mut self, complete: bool) {
@@ -223,23 +228,25 @@ impl Engine {
 
     /// Everything that is wrong, in a fixed order.
     fn problems(&self) -> Vec<Problem> {
-        let contests = self.store.problems().map(|(service, problem)| {
-            let service = ObjectRef { kind: Kind::Service, name: service };
-            problem.at(self.objects.get(&service).and_then(|read| read.location.clone()))
-        });
+        let contests =
+            self.store.problems().map(|(service, problem)| problem.at(self.location_of(&service)));
         let failures = self.failures.iter().map(|(port, cause)| {
-            let service = ObjectRef { kind: Kind::Service, name: port.port.service.clone() };
-            let location = self.objects.get(&service).and_then(|read| read.location.clone());
-            Problem::error(service.to_string(), format!("is not served right at {port}: {cause}"))
-                .at(location)
+            let service = &port.port.service;
+            let message = format!("is not served right at {port}: {cause}");
+            Problem::error(format!("Service {service}"), message).at(self.location_of(service))
         });
         let prune = self.prune_failure.iter().map(|cause| {
             Problem::error("map services", format!("still holds what is gone: {cause}"))
         });
-        let read = self.objects.values().flat_map(|read| read.problems.iter().cloned());
-        let mut problems: Vec<_> = self.source_problems.iter().cloned().chain(read).collect();
-        problems.extend(contests.chain(failures).chain(prune));
+        let read = self.source_problems.iter().chain(self.object_problems.values().flatten());
+        let mut problems: Vec<_> =
+            read.cloned().chain(contests).chain(failures).chain(prune).collect();
         problems.sort();
         problems
+    }
+
+    fn location_of(&self, service: &Name) -> Option<Location> {
+        let service = ObjectRef { kind: Kind::Service, name: service.clone() };
+        self.locations.get(&service).cloned()
     }
 }

@@ -84,8 +84,9 @@ pub(super) fn retire(id: ServiceId, desired: Option<&Desired>, realized: &Realiz
     };
     let wanted = |key: &FrontendKey| desired.is_some_and(|desired| desired.frontends.contains(key));
     let unwanted: Vec<_> = record.frontends.iter().copied().filter(|key| !wanted(key)).collect();
-    let mut steps: Vec<_> = unwanted.iter().copied().map(Step::DeleteFrontend).collect();
-    steps.extend(bare_addresses(&unwanted, realized).map(Step::DeleteAddress));
+    // The mark first: by the frontends that are left, another try finds it again.
+    let mut steps: Vec<_> = bare_addresses(&unwanted, realized).map(Step::DeleteAddress).collect();
+    steps.extend(unwanted.into_iter().map(Step::DeleteFrontend));
     let backends = desired.map_or(&[][..], |desired| &desired.backends);
     steps.extend(backends.iter().filter_map(|backend| write_backend(backend, record)));
     let kept: BTreeSet<_> = backends.iter().map(|backend| backend.at).collect();

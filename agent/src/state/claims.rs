@@ -60,9 +60,11 @@ impl Claims {
             let mut claims = self.by_frontend.get(key).into_iter().flatten();
             let winner = claims.next();
             claims.filter_map(move |loser| Some((loser, winner?))).map(|(loser, winner)| {
+                let reason =
+                    if winner.created < loser.created { "is older" } else { "is first by name" };
                 let message = format!(
-                    "does not get {} for {}: {} has it, being older; change the cluster IP or the \
-                     port of one of them",
+                    "does not get {} for {}: {} has it, which {reason}; change the cluster IP or \
+                     the port of one of them",
                     frontend_text(key),
                     loser.port,
                     winner.port,

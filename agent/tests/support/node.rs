@@ -1,0 +1,122 @@
+//! A node without a kernel: its engine, its maps, its files and a clock that only tests move.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use waggle_agent::engine::{Engine, Report};
+use waggle_agent::k8s::Change;
+use waggle_agent::manifests::Library;
+use waggle_agent::maps::faulty::FaultyMaps;
+
+use super::watched::WatchedMaps;
+
+pub(crate) const NAME: &str = "node-a";
+
+pub(crate) struct Node {
+    pub(crate) engine: Engine,
+    pub(crate) maps: FaultyMaps<WatchedMaps>,
+    pub(crate) now: Instant,
+    pub(crate) report: Report,
+    library: Library,
+    files: BTreeMap<String, String>,
+}
+
+impl Node {
+    /// A node whose maps never fail.
+    pub(crate) fn new(maps: WatchedMaps) -> Self {
+        let maps = FaultyMaps::new(maps, 0);
+        maps.set_healthy(true);
+        Self::over(maps)
+    }
+
+    /// A node on which one map operation in ten fails.
+    pub(crate) fn faulty(seed: u64) -> Self {
+        Self::over(FaultyMaps::new(WatchedMaps::default(), seed))
+    }
+
+    fn over(maps: FaultyMaps<WatchedMaps>) -> Self {
+        let mut node = Self {
+            engine: restore(&maps),
+            maps,
+            now: Instant::now(),
+            report: Report {
+                problems: Vec::new(),
+                writes: 0,
+                pending: 0,
+                retry_at: None,
+                nodes_changed: false,
+                listed: false,
+                complete: false,
+            },
+            library: Library::default(),
+            files: BTreeMap::new(),
+        };
+        let changes = node.library.changes();
+        node.feed(changes);
+        node
+    }
+
+    /// Feeds changes once; a second passes before.
+    pub(crate) fn feed(&mut self, changes: Vec<Change>) {
+        self.now += Duration::from_secs(1);
+        self.report = self.engine.feed(changes, &mut self.maps, self.now);
+    }
+
+    /// Goes on until nothing is left to be tried again; counts all writes as one report.
+    pub(crate) fn settle(&mut self) {
+        let mut writes = self.report.writes;
+        for _ in 0..500 {
+            let Some(retry_at) = self.report.retry_at else {
+                self.report.writes = writes;
+                return;
+            };
+            self.now = retry_at;
+            self.report = self.engine.feed(Vec::new(), &mut self.maps, self.now);
+            writes += self.report.writes;
+        }
+        panic!("does not settle: {:#?}", self.report.problems);
+    }
+
+    pub(crate) fn write(&mut self, path: &str, text: &str) {
+        self.files.insert(path.to_owned(), text.to_owned());
+        self.library.read(path, text);
+        let changes = self.library.changes();
+        self.feed(changes);
+    }
+
+    pub(crate) fn remove(&mut self, path: &str) {
+        self.files.remove(path);
+        self.library.remove(path);
+        let changes = self.library.changes();
+        self.feed(changes);
+    }
+
+    /// Another agent takes over: only maps and files are still there.
+    pub(crate) fn restart(&mut self) {
+        self.restart_without_source();
+        self.library = Library::default();
+        for (path, text) in &self.files {
+            self.library.read(path, text);
+        }
+        let changes = self.library.changes();
+        self.feed(changes);
+    }
+
+    /// Another agent takes over and has read no object yet.
+    pub(crate) fn restart_without_source(&mut self) {
+        self.engine = restore(&self.maps);
+    }
+
+    /// Whether something is served that the files as they are do not tell.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.problems().contains("cannot be read")
+    }
+
+    pub(crate) fn problems(&self) -> String {
+        self.report.problems.iter().map(|problem| format!("{problem}\n")).collect()
+    }
+}
+
+fn restore(maps: &FaultyMaps<WatchedMaps>) -> Engine {
+    (0..100).find_map(|_| Engine::restore(NAME, maps).ok()).expect("maps can be read now and then")
+}

@@ -1,0 +1,58 @@
+//! What maps and engine say, as text to compare.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use dataplane_common::abi::{BackendState, FrontendKind};
+use waggle_agent::engine::Engine;
+use waggle_agent::maps::{LbMaps, dump};
+use waggle_agent::model::frontend_text;
+
+/// What the maps do, without the identifiers and places that depend on history.
+pub(crate) fn effect(maps: &impl LbMaps) -> String {
+    let mut text = String::new();
+    let backends: BTreeMap<_, _> = maps.backends().unwrap().into_iter().collect();
+    let mut reached = BTreeSet::new();
+    let mut services = maps.services().unwrap();
+    services.sort_unstable();
+    for (key, service) in services {
+        if key.kind == FrontendKind::Address.number() {
+            writeln!(text, "address {}", key.addr.to_ip()).unwrap();
+            continue;
+        }
+        let counts = (service.local_count, service.cluster_offset, service.cluster_count);
+        writeln!(text, "{} {counts:?} {:?}", frontend_text(&key), service.flags).unwrap();
+        let end = service.base + dump::extent_length(&service);
+        for slot in maps.slots(service.base..end).unwrap() {
+            let backend = backends.get(&slot.backend).copied().unwrap_or_default();
+            assert_eq!(backend.generation, slot.generation, "{slot:?}");
+            let at = SocketAddr::new(slot.addr.to_ip(), slot.port.number());
+            let state = dump::state_text(BackendState::from_number(backend.state));
+            writeln!(text, "  {at} {state} {}", dump::scopes_text(backend.scopes)).unwrap();
+            reached.insert(slot.backend);
+        }
+    }
+    let alive: BTreeSet<_> =
+        backends.iter().filter(|(_, backend)| !dump::is_dead(backend)).map(|(id, _)| *id).collect();
+    assert_eq!(alive, reached, "just the backends that a slot names are alive");
+    text
+}
+
+/// What shall be served: a line for each ServicePort and family, then its backends.
+pub(crate) fn table(engine: &Engine) -> String {
+    let mut text = String::new();
+    for row in engine.services() {
+        let colon = if row.port.is_empty() { "" } else { ":" };
+        let frontends = row.frontends.join(" ");
+        let (namespace, name, port) = (&row.namespace, &row.name, &row.port);
+        let policy = &row.internal_traffic_policy;
+        writeln!(text, "{namespace}/{name}{colon}{port} {frontends} {policy}").unwrap();
+        for backend in row.backends {
+            let scopes = backend.scopes.join("+");
+            let scopes = if scopes.is_empty() { "-" } else { &scopes };
+            writeln!(text, "  {} {} {scopes}", backend.address, backend.state).unwrap();
+        }
+    }
+    text
+}

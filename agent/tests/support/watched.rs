@@ -1,0 +1,116 @@
+//! Maps that check, at each write, that no packet could meet a half-made change.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use dataplane_common::abi::{
+    Backend, BackendId, BackendState, FrontendKey, FrontendKind, Service, Slot,
+};
+use waggle_agent::maps::fake::FakeMaps;
+use waggle_agent::maps::{Capacity, LbMaps, Result, dump};
+use waggle_agent::model::frontend_text;
+
+/// Maps over a fake that write down what is done to them.
+#[derive(Debug, Default)]
+pub(crate) struct WatchedMaps {
+    pub(crate) fake: FakeMaps,
+    log: RefCell<Vec<String>>,
+}
+
+impl WatchedMaps {
+    pub(crate) fn with_capacity(capacity: Capacity) -> Self {
+        Self { fake: FakeMaps::with_capacity(capacity), log: RefCell::default() }
+    }
+
+    /// What was done since the last call, a line for each write.
+    pub(crate) fn take_log(&self) -> Vec<String> {
+        self.log.take()
+    }
+
+    fn note(&self, line: String) {
+        self.log.borrow_mut().push(line);
+        self.check();
+    }
+
+    /// Every backend a new flow can be given is alive and has the identity the slot names.
+    fn check(&self) {
+        // On large maps a full check at each write takes too long.
+        let services = self.fake.services().unwrap();
+        if services.len() > 100 {
+            return;
+        }
+        let backends: std::collections::BTreeMap<_, _> =
+            self.fake.backends().unwrap().into_iter().collect();
+        for (key, service) in services {
+            if key.kind != FrontendKind::Exact.number() {
+                continue;
+            }
+            let live = service.cluster_offset + service.cluster_count;
+            assert!(service.local_count <= live, "{service:?}");
+            let slots = self.fake.slots(service.base..service.base + live).unwrap();
+            for slot in slots {
+                let backend = backends.get(&slot.backend).copied().unwrap_or_default();
+                let is_good = backend.generation == slot.generation
+                    && BackendState::from_number(backend.state) == BackendState::Active;
+                assert!(
+                    is_good,
+                    "{} leads to {slot:?} whose backend is {backend:?}, after {:#?}",
+                    frontend_text(&key),
+                    self.log.borrow(),
+                );
+            }
+        }
+    }
+}
+
+impl LbMaps for WatchedMaps {
+    fn capacity(&self) -> Capacity {
+        self.fake.capacity()
+    }
+
+    fn services(&self) -> Result<Vec<(FrontendKey, Service)>> {
+        self.fake.services()
+    }
+
+    fn put_service(&mut self, key: &FrontendKey, value: &Service) -> Result<()> {
+        self.fake.put_service(key, value)?;
+        self.note(if key.kind == FrontendKind::Exact.number() {
+            format!("put {} -> {}+{}", frontend_text(key), value.base, dump::extent_length(value))
+        } else {
+            format!("mark {}", key.addr.to_ip())
+        });
+        Ok(())
+    }
+
+    fn delete_service(&mut self, key: &FrontendKey) -> Result<()> {
+        self.fake.delete_service(key)?;
+        self.note(if key.kind == FrontendKind::Exact.number() {
+            format!("delete {}", frontend_text(key))
+        } else {
+            format!("unmark {}", key.addr.to_ip())
+        });
+        Ok(())
+    }
+
+    fn slots(&self, range: Range<u32>) -> Result<Vec<Slot>> {
+        self.fake.slots(range)
+    }
+
+    fn write_slots(&mut self, base: u32, slots: &[Slot]) -> Result<()> {
+        self.fake.write_slots(base, slots)?;
+        self.note(format!("slots {base}+{}", slots.len()));
+        Ok(())
+    }
+
+    fn backends(&self) -> Result<Vec<(BackendId, Backend)>> {
+        self.fake.backends()
+    }
+
+    fn write_backend(&mut self, id: BackendId, backend: &Backend) -> Result<()> {
+        self.fake.write_backend(id, backend)?;
+        let state = dump::state_text(BackendState::from_number(backend.state));
+        let scopes = dump::scopes_text(backend.scopes);
+        self.note(format!("backend {} {state} {scopes}", id.0));
+        Ok(())
+    }
+}
