@@ -1,0 +1,123 @@
+//! ADD connects a pod, says so in the version that was asked for, and may be repeated.
+
+use anyhow::{Context as _, Result};
+use hostnet::{Netlink, link};
+
+use super::host::{Host, MTU, Pod, Traces, block_on, ips};
+
+const BOTH: [&str; 2] = ["10.1.1.0/24", "fd01:1::/64"];
+const ONE_POD: Traces = Traces { links: 1, routes: 2, hooks: 2, pods: 2 };
+
+#[test]
+fn a_pod_is_connected_in_every_version_and_gone_after_del() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    for version in ["0.3.1", "0.4.0", "1.0.0", "1.1.0"] {
+        let pod = Pod::new(&format!("pod-{version}"))?;
+        let call = host.call("ADD", &pod).input(&host.config(version));
+        let result = host.make(call)?.result()?;
+        let addresses = ips(&result);
+
+        assert_eq!(result["cniVersion"], version);
+        assert_eq!(result["interfaces"][1]["sandbox"], pod.inside.netns().display().to_string());
+        assert_eq!(addresses.len(), 2, "{result}");
+        assert_eq!(host.traces()?, ONE_POD);
+        compare_links(&host, &pod, &result)?;
+        for ip in &addresses {
+            host.reaches(&pod, *ip)?;
+        }
+
+        if version != "0.3.1" {
+            let mut config = host.config(version);
+            config["prevResult"] = result.clone();
+            assert_eq!(host.make(host.call("CHECK", &pod).input(&config))?.code(), 0);
+        }
+        assert_eq!(host.del(&pod)?.code(), 0);
+        assert_eq!(host.traces()?, Traces::default());
+    }
+    assert_eq!(host.leases()?, (0, 8));
+    Ok(())
+}
+
+/// Names, hardware addresses and MTU are as the result says, at both ends.
+fn compare_links(host: &Host, pod: &Pod, result: &serde_json::Value) -> Result<()> {
+    let links = host.links()?;
+    let host_link = links.iter().find(|link| result["interfaces"][0]["name"] == *link.name);
+    let pod_link = pod
+        .inside
+        .run(|| block_on(async { Ok(link::require(&Netlink::here()?, "eth0").await?) }))??;
+    for (index, found) in [(0, host_link.context("no link on the host")?), (1, &pod_link)] {
+        let mac = found.mac.context("no hardware address")?.to_string();
+        assert_eq!(result["interfaces"][index]["mac"], mac);
+        assert_eq!((found.mtu, found.is_up), (MTU, true), "{}", found.name);
+    }
+    Ok(())
+}
+
+#[test]
+fn pods_of_one_node_reach_each_other_and_the_node() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let (one, two) = (Pod::new("one")?, Pod::new("two")?);
+    host.add(&one)?;
+    let addresses = ips(&host.add(&two)?);
+    for ip in addresses {
+        let listener = two.listen(ip)?;
+        one.connect(ip)?;
+        drop(listener);
+    }
+    let listener = host.run(|| Ok(std::net::TcpListener::bind("192.0.2.1:8080")?))?;
+    one.connect([192, 0, 2, 1].into())?;
+    drop(listener);
+    Ok(())
+}
+
+#[test]
+fn add_again_gives_the_same_network() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let pod = Pod::new("again")?;
+    let first = host.add(&pod)?;
+    let second = host.add(&pod)?;
+    assert_eq!(first, second);
+    assert_eq!((host.traces()?, host.leases()?), (ONE_POD, (1, 0)));
+    for ip in ips(&second) {
+        host.reaches(&pod, ip)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_node_of_one_family_gives_addresses_of_that_family() -> Result<()> {
+    for cidr in BOTH {
+        let host = Host::ready(&[cidr])?;
+        let pod = Pod::new("single")?;
+        let addresses = ips(&host.add(&pod)?);
+        assert_eq!(addresses.len(), 1, "{cidr}");
+        host.reaches(&pod, addresses[0])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_damaged_is_found_by_check() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let pod = Pod::new("check")?;
+    let mut config = host.config("1.0.0");
+    config["prevResult"] = host.add(&pod)?;
+    let check =
+        || Ok::<_, anyhow::Error>(host.make(host.call("CHECK", &pod).input(&config))?.code());
+    assert_eq!(check()?, 0);
+    assert_eq!(host.make(host.call("CHECK", &pod))?.code(), 7, "without a previous result");
+
+    std::fs::remove_file(host.table())?;
+    assert_eq!(check()?, 101, "without a lease");
+    host.add(&pod)?;
+    assert_eq!(check()?, 0);
+
+    let pins = host.pins();
+    let link = host.links()?.into_iter().find(|link| link.name.starts_with("wag"));
+    let link = link.context("no link")?.name;
+    host.run(move || {
+        Ok(std::fs::remove_file(pins.link(&link, hostnet::hook::Direction::Egress))?)
+    })?;
+    assert_eq!(check()?, 101, "without a program");
+    Ok(())
+}

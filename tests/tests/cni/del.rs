@@ -1,0 +1,104 @@
+//! DEL succeeds whatever is missing, however often, and leaves nothing.
+
+use std::thread;
+
+use anyhow::Result;
+use rustix::mount::{MountFlags, UnmountFlags, mount_bind, mount_remount, unmount};
+
+use super::{
+    host::{Host, Pod, Traces},
+    plugin::{Call, Said},
+};
+
+const BOTH: [&str; 2] = ["10.1.1.0/24", "fd01:1::/64"];
+const DONE: Said = Said::Done(None);
+
+#[test]
+fn del_may_be_repeated() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let pod = Pod::new("twice")?;
+    assert_eq!(host.del(&pod)?, DONE, "never added");
+    host.add(&pod)?;
+    assert_eq!(host.del(&pod)?, DONE);
+    assert_eq!(host.del(&pod)?, DONE);
+    assert_eq!((host.traces()?, host.leases()?), (Traces::default(), (0, 2)));
+    Ok(())
+}
+
+#[test]
+fn del_needs_no_namespace() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    for netns in [None, Some(""), Some("/run/netns/never-was")] {
+        let pod = Pod::new("gone")?;
+        host.add(&pod)?;
+        let call = host.call("DEL", &pod);
+        let call = match netns {
+            Some(path) => call.with("CNI_NETNS", path),
+            None => call,
+        };
+        drop(pod);
+        assert_eq!(host.make(call)?, DONE, "{netns:?}");
+        assert_eq!((host.traces()?, host.leases()?.0), (Traces::default(), 0));
+    }
+    Ok(())
+}
+
+#[test]
+fn del_needs_no_agent() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let pod = Pod::new("alone")?;
+    host.add(&pod)?;
+    std::fs::remove_file(host.run_dir().join("node.json"))?;
+    let pins = host.pins();
+    host.run(move || {
+        std::fs::remove_dir_all(pins.maps())?;
+        Ok(std::fs::remove_dir_all(pins.programs())?)
+    })?;
+    assert_eq!(host.del(&pod)?, DONE);
+    assert!(host.links()?.iter().all(|link| !link.name.starts_with("wag")));
+    Ok(())
+}
+
+#[test]
+fn dels_of_one_pod_at_once_all_succeed() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let pod = Pod::new("crowd")?;
+    host.add(&pod)?;
+    let call = host.call("DEL", &pod);
+    let all = host.run(move || {
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..20).map(|_| scope.spawn(|| call.clone().make())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Result<Vec<_>>>()
+        })
+    })?;
+    assert_eq!(all, vec![DONE; 20]);
+    assert_eq!(host.traces()?, Traces::default());
+    Ok(())
+}
+
+#[test]
+fn a_disk_without_room_stops_add_and_not_del() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let (pod, late) = (Pod::new("first")?, Pod::new("late")?);
+    host.add(&pod)?;
+    let run_dir = host.run_dir();
+    host.run(move || {
+        // A mount of the folder upon itself, so that it alone can be made read-only.
+        mount_bind(&run_dir, &run_dir)?;
+        Ok(mount_remount(&run_dir, MountFlags::BIND | MountFlags::RDONLY, "")?)
+    })?;
+    assert_eq!(host.make(host.call("ADD", &late))?.code(), 5);
+    assert_eq!(host.del(&pod)?, DONE);
+    assert_eq!((host.traces()?, host.leases()?), (Traces::default(), (1, 0)), "the lease stays");
+
+    let run_dir = host.run_dir();
+    host.run(move || Ok(unmount(&run_dir, UnmountFlags::empty())?))?;
+    host.add(&late)?;
+    assert_eq!(host.make(gc(&host))?, DONE);
+    assert_eq!(host.leases()?, (1, 2), "what was kept is released");
+    Ok(())
+}
+
+fn gc(host: &Host) -> Call {
+    Call::bare("GC").input(&host.config("1.1.0"))
+}
