@@ -40,8 +40,12 @@ pub const TO_POD: &str = "to_pod";
 /// tc program at an uplink or tunnel, ingress.
 pub const FROM_NETDEV: &str = "from_netdev";
 
+/// tc program at an uplink or tunnel without link-layer headers (wireguard, tun, ppp), ingress:
+/// [`FROM_NETDEV`] for packets that begin with their IP header.
+pub const FROM_L3DEV: &str = "from_l3dev";
+
 /// Every program that is pinned.
-pub const PROGRAMS: [&str; 3] = [FROM_POD, TO_POD, FROM_NETDEV];
+pub const PROGRAMS: [&str; 4] = [FROM_POD, TO_POD, FROM_NETDEV, FROM_L3DEV];
 
 /// Read-only global that holds [`super::NodeConfig`].
 pub const CONFIG: &str = "CONFIG";

@@ -1,11 +1,13 @@
 //! Where a packet of a flow of ours goes, and in which shape.
 
 use super::{Answer, Arrival, Rewrite, Route, Tables, Verdict, Work, hairpin};
-use crate::abi::{Address, FlowFlags, FlowKey, Pod, PodFlags};
+use crate::abi::{Address, FlowFlags, FlowKey, Link, Pod, PodFlags};
 use crate::packet::Packet;
 
 /// Delivers a packet of the flow at hand at its first hook.
-// Not inlined: its stack is needed by what comes before it.
+// Not inlined: its stack is needed by what comes before it. And each branch returns its verdict by
+// itself: where branches met, shorter verdicts would bring bytes nobody has written, which the
+// verifier refuses to copy.
 #[inline(never)]
 pub(super) fn deliver<A: Address>(
     packet: &Packet<A>,
@@ -13,18 +15,24 @@ pub(super) fn deliver<A: Address>(
     tables: &impl Tables<A>,
     work: &Work<A>,
 ) -> Verdict<A> {
-    let Work { key, entry, .. } = work;
-    let translated = entry.translated(key.proto);
-    let rewrite = Rewrite { from: packet.key, to: hairpin::apply(translated), routed: true };
-    match way(packet, &translated, arrival, tables, entry.flags) {
-        Way::Pod(Pod { ifindex, pod_mac, host_mac, .. }) => {
-            Verdict::Peer { rewrite, ifindex, pod_mac, host_mac }
-        }
-        Way::Neighbour { ifindex, next_hop } => Verdict::Neighbour { rewrite, ifindex, next_hop },
-        Way::TooNarrow { mtu } => Verdict::Answer(Answer::TooBig { mtu }),
-        Way::Stack if entry.flags.has(FlowFlags::REVERSE) => stack(packet, *key),
-        Way::Stack => stack(packet, translated),
+    let flags = work.entry.flags;
+    // With a TTL of 1 it is for the stack to answer, as on any routed path.
+    if !flags.has(FlowFlags::BYPASS) || packet.ttl <= 1 {
+        return to_stack(packet, work);
     }
+    if flags.has(FlowFlags::REMOTE) {
+        to_neighbour(packet, arrival, tables, work)
+    } else {
+        to_pod(packet, arrival, tables, work)
+    }
+}
+
+/// To where the host's stack takes it: answers not before `to_pod` has translated them.
+#[inline(always)]
+fn to_stack<A: Address>(packet: &Packet<A>, work: &Work<A>) -> Verdict<A> {
+    let Work { key, entry, .. } = work;
+    let answers = entry.flags.has(FlowFlags::REVERSE);
+    stack(packet, if answers { *key } else { entry.translated(key.proto) })
 }
 
 /// A packet with a tuple that the host's stack is to route.
@@ -36,61 +44,73 @@ pub(super) fn stack<A: Address>(packet: &Packet<A>, to: FlowKey<A>) -> Verdict<A
     Verdict::Stack(Rewrite { from: packet.key, to, routed: false })
 }
 
-/// Where a packet goes.
-enum Way<A> {
-    /// Into a pod of this node.
-    Pod(Pod),
-    /// Out of this node.
-    Neighbour { ifindex: u32, next_hop: A },
-    /// Nowhere: it does not fit, and its sender must hear so.
-    TooNarrow { mtu: u32 },
-    /// Where the stack takes it.
-    Stack,
-}
-
+/// Into a pod of this node.
 #[inline(always)]
-fn way<A: Address>(
+fn to_pod<A: Address>(
     packet: &Packet<A>,
-    translated: &FlowKey<A>,
     arrival: &Arrival,
     tables: &impl Tables<A>,
-    flags: FlowFlags,
-) -> Way<A> {
-    // With a TTL of 1 it is for the stack to answer, as on any routed path.
-    if !flags.has(FlowFlags::BYPASS) || packet.ttl <= 1 {
-        return Way::Stack;
-    }
-    let (way, mtu) = if flags.has(FlowFlags::REMOTE) {
-        to_neighbour(translated, tables)
-    } else {
-        to_pod(translated.dst, tables)
+    work: &Work<A>,
+) -> Verdict<A> {
+    let Some(pod) = tables.pod(work.entry.dst) else {
+        return to_stack(packet, work);
     };
+    let Pod { ifindex, mtu, pod_mac, host_mac, flags } = pod;
+    if flags.has(PodFlags::NO_PEER) {
+        return to_stack(packet, work);
+    }
+    match fit(packet, arrival, mtu) {
+        Fit::Fits => Verdict::Peer { rewrite: routed(packet, work), ifindex, pod_mac, host_mac },
+        Fit::ToFragment => to_stack(packet, work),
+        Fit::TooBig => Verdict::Answer(Answer::TooBig { mtu }),
+    }
+}
+
+/// Out of this node.
+#[inline(always)]
+fn to_neighbour<A: Address>(
+    packet: &Packet<A>,
+    arrival: &Arrival,
+    tables: &impl Tables<A>,
+    work: &Work<A>,
+) -> Verdict<A> {
+    let translated = work.entry.translated(work.key.proto);
+    let Route::Via { ifindex, next_hop } = tables.route(&translated) else {
+        return to_stack(packet, work);
+    };
+    let Some(Link { mtu }) = tables.link(ifindex) else {
+        return to_stack(packet, work);
+    };
+    match fit(packet, arrival, mtu) {
+        Fit::Fits => Verdict::Neighbour { rewrite: routed(packet, work), ifindex, next_hop },
+        Fit::ToFragment => to_stack(packet, work),
+        Fit::TooBig => Verdict::Answer(Answer::TooBig { mtu }),
+    }
+}
+
+/// What changes in a packet that is redirected past the stack.
+#[inline(always)]
+fn routed<A: Address>(packet: &Packet<A>, work: &Work<A>) -> Rewrite<A> {
+    let to = hairpin::apply(work.entry.translated(work.key.proto));
+    Rewrite { from: packet.key, to, routed: true }
+}
+
+/// A packet against an MTU.
+enum Fit {
+    Fits,
+    /// It does not, and whoever routes it may cut it up.
+    ToFragment,
+    /// It does not, and its sender must hear so.
+    TooBig,
+}
+
+#[inline(always)]
+fn fit<A>(packet: &Packet<A>, arrival: &Arrival, mtu: u32) -> Fit {
     if arrival.segment <= mtu {
-        way
+        Fit::Fits
     } else if packet.may_fragment {
-        Way::Stack
+        Fit::ToFragment
     } else {
-        Way::TooNarrow { mtu }
-    }
-}
-
-/// Into a pod of this node, and what that takes.
-#[inline(always)]
-fn to_pod<A: Address>(dst: A, tables: &impl Tables<A>) -> (Way<A>, u32) {
-    match tables.pod(dst) {
-        Some(pod) if !pod.flags.has(PodFlags::NO_PEER) => (Way::Pod(pod), pod.mtu),
-        Some(_) | None => (Way::Stack, u32::MAX),
-    }
-}
-
-/// Out of this node, and what that takes.
-#[inline(always)]
-fn to_neighbour<A: Address>(translated: &FlowKey<A>, tables: &impl Tables<A>) -> (Way<A>, u32) {
-    let Route::Via { ifindex, next_hop } = tables.route(translated) else {
-        return (Way::Stack, u32::MAX);
-    };
-    match tables.link(ifindex) {
-        Some(link) => (Way::Neighbour { ifindex, next_hop }, link.mtu),
-        None => (Way::Stack, u32::MAX),
+        Fit::TooBig
     }
 }

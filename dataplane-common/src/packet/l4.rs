@@ -63,12 +63,7 @@ pub(super) fn transport<A: IpAddress, B: Bytes + ?Sized>(
 }
 
 #[inline(always)]
-fn tcp<B: Bytes + ?Sized>(
-    bytes: &B,
-    l4: u32,
-    end: u32,
-    found: &mut L4,
-) -> Result<(), ParseError> {
+fn tcp<B: Bytes + ?Sized>(bytes: &B, l4: u32, end: u32, found: &mut L4) -> Result<(), ParseError> {
     let header: [u8; 20] = read_within(bytes, l4, end)?;
     let [s0, s1, d0, d1, _, _, _, _, _, _, _, _, offset, flags, ..] = header;
     let size = u32::from(offset >> 4).wrapping_mul(4);
@@ -82,12 +77,7 @@ fn tcp<B: Bytes + ?Sized>(
 }
 
 #[inline(always)]
-fn udp<B: Bytes + ?Sized>(
-    bytes: &B,
-    l4: u32,
-    end: u32,
-    found: &mut L4,
-) -> Result<(), ParseError> {
+fn udp<B: Bytes + ?Sized>(bytes: &B, l4: u32, end: u32, found: &mut L4) -> Result<(), ParseError> {
     let [s0, s1, d0, d1, _, _, checksum @ ..]: [u8; 8] = read_within(bytes, l4, end)?;
     found.sport = Port([s0, s1]);
     found.dport = Port([d0, d1]);

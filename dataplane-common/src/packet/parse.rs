@@ -1,6 +1,10 @@
 //! From bytes to what decisions need: the flow's key and where its headers stand.
 
-use super::{Bytes, IpAddress, TooShort, eth, ip::IpHeader, l4};
+use super::{
+    Bytes, IpAddress, TooShort, eth,
+    ip::IpHeader,
+    l4::{self, L4},
+};
 use crate::abi::{Address, Family, FlowKey};
 
 /// How a packet begins.
@@ -194,12 +198,14 @@ pub fn parse_l3<A: IpAddress, B: Bytes + ?Sized>(
     let header = A::header(bytes, l3)?;
     let (length, end) = bounds(&header, l3, bytes.len())?;
     let payload = A::payload(&header, bytes, l3, end)?;
-    let transport = l4::transport::<A, B>(bytes, payload, end)?;
+    let mut found = L4::UNREAD;
+    l4::transport::<A, B>(bytes, payload, end, &mut found)?;
+    let L4 { sport, dport, transport } = found;
     let key = FlowKey {
         src: header.src,
         dst: header.dst,
-        sport: transport.sport,
-        dport: transport.dport,
+        sport,
+        dport,
         proto: payload.proto,
         reserved: [0; 3],
     };
@@ -210,7 +216,7 @@ pub fn parse_l3<A: IpAddress, B: Bytes + ?Sized>(
         length,
         ttl: header.ttl,
         may_fragment: header.may_fragment,
-        transport: transport.transport,
+        transport,
     })
 }
 

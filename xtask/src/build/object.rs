@@ -53,10 +53,13 @@ fn compiler(toolchain: &Toolchain) -> Command {
     command
 }
 
-/// BTF needs both its own flag and debug information; cpu v3 is known since Linux 5.1.
+/// BTF needs both its own flag and debug information; cpu v3 is known since Linux 5.1. Copies
+/// expanded in order would be calls of functions that go byte by byte, and would need more stack than
+/// there is.
 fn flags(ready: &Ready) -> String {
     format!(
-        "--cfg=bpf_target_arch=\"{}\" -Cdebuginfo=2 -Clink-arg=--btf -Clinker={} -Ctarget-cpu=v3",
+        "--cfg=bpf_target_arch=\"{}\" -Cdebuginfo=2 -Clink-arg=--btf \
+         -Clink-arg=--disable-expand-memcpy-in-order -Clinker={} -Ctarget-cpu=v3",
         env::consts::ARCH,
         ready.linker.display()
     )

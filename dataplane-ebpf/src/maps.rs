@@ -1,0 +1,92 @@
+//! The maps, by noun. Names and sizes are those of `dataplane_common::abi::names`.
+
+use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, PerCpuArray};
+use aya_ebpf::macros::btf_map;
+use dataplane_common::abi::{
+    Addr, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey, Link, Meta, Pod, Service,
+    Slot, names,
+};
+
+use crate::skb::Scratch;
+
+/// Conntrack of one family.
+pub(crate) type Flows<A> = LruHashMap<FlowKey<A>, FlowEntry<A>, { names::MAX_FLOWS as usize }>;
+
+#[btf_map(name = "services")]
+static SERVICES: HashMap<
+    FrontendKey,
+    Service,
+    { names::MAX_SERVICES as usize },
+    { BPF_F_NO_PREALLOC as usize },
+> = HashMap::new();
+
+#[btf_map(name = "slots")]
+static SLOTS: Array<Slot, { names::MAX_SLOTS as usize }> = Array::new();
+
+#[btf_map(name = "backends")]
+static BACKENDS: Array<Backend, { names::MAX_BACKENDS as usize }> = Array::new();
+
+#[btf_map(name = "flows4")]
+pub(crate) static FLOWS4: Flows<[u8; 4]> = Flows::new();
+
+#[btf_map(name = "flows6")]
+pub(crate) static FLOWS6: Flows<[u8; 16]> = Flows::new();
+
+#[btf_map(name = "pods")]
+static PODS: HashMap<Addr, Pod, { names::MAX_PODS as usize }> = HashMap::new();
+
+#[btf_map(name = "links")]
+static LINKS: HashMap<u32, Link, { names::MAX_LINKS as usize }> = HashMap::new();
+
+#[btf_map(name = "counters")]
+static COUNTERS: PerCpuArray<u64, { Counter::ALL.len() }> = PerCpuArray::new();
+
+/// Written and read by the agent alone; here so that it is created and pinned with the others.
+#[btf_map(name = "meta")]
+static META: Array<Meta, 1> = Array::new();
+
+/// Not pinned: nothing in them outlives a packet.
+#[btf_map(name = "scratch4")]
+pub(crate) static SCRATCH4: PerCpuArray<Scratch<[u8; 4]>, 1> = PerCpuArray::new();
+
+#[btf_map(name = "scratch6")]
+pub(crate) static SCRATCH6: PerCpuArray<Scratch<[u8; 16]>, 1> = PerCpuArray::new();
+
+#[inline(always)]
+pub(crate) fn service(key: &FrontendKey) -> Option<Service> {
+    // SAFETY: `services` is not preallocated, so that the value behind the reference is freed only
+    // after this program has run; it is copied at once.
+    unsafe { SERVICES.get(key) }.copied()
+}
+
+#[inline(always)]
+pub(crate) fn slot(index: u32) -> Option<Slot> {
+    SLOTS.get(index).copied()
+}
+
+#[inline(always)]
+pub(crate) fn backend(id: BackendId) -> Option<Backend> {
+    BACKENDS.get(id.0).copied()
+}
+
+#[inline(always)]
+pub(crate) fn pod(addr: &Addr) -> Option<Pod> {
+    // SAFETY: copied at once. A pod that is replaced at this very instant may be read half old and
+    // half new: its packet goes to a device that is being taken down anyway.
+    unsafe { PODS.get(addr) }.copied()
+}
+
+#[inline(always)]
+pub(crate) fn link(ifindex: u32) -> Option<Link> {
+    // SAFETY: copied at once; the value is a single word.
+    unsafe { LINKS.get(ifindex) }.copied()
+}
+
+#[inline(always)]
+pub(crate) fn count(counter: Counter) {
+    if let Some(value) = COUNTERS.get_ptr_mut(counter.index()) {
+        // SAFETY: the element is this CPU's own, and programs do not interrupt each other on it.
+        unsafe { *value = (*value).wrapping_add(1) };
+    }
+}

@@ -1,0 +1,29 @@
+//! tc ingress at the host side of a pod's link: what the pod sends.
+//!
+//! First hook of everything a pod sends, so it does the whole forward translation, and in bypass
+//! mode the delivery too. Answers of a pod in stack mode go on untouched, for `to_pod` to translate
+//! when the stack has routed them.
+
+use aya_ebpf::macros::classifier;
+use aya_ebpf::programs::TcContext;
+use dataplane_common::flow::{self, Verdict, Work};
+use dataplane_common::packet::{Framing, Packet};
+
+use crate::env::KernelEnv;
+use crate::family::Stored;
+use crate::skb::{Hook, Skb, arrival, run};
+use crate::tables::BpfTables;
+
+#[classifier]
+fn from_pod(ctx: TcContext) -> i32 {
+    run::<FromPod>(&ctx, Framing::Ethernet)
+}
+
+struct FromPod;
+
+impl Hook for FromPod {
+    #[inline(always)]
+    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict<A> {
+        flow::from_pod(packet, skb, &arrival(skb, packet), &BpfTables(skb), &KernelEnv, work)
+    }
+}

@@ -1,0 +1,6 @@
+//! The programs, one per hook. Their names are those of `dataplane_common::abi::names`.
+
+mod from_l3dev;
+mod from_netdev;
+mod from_pod;
+mod to_pod;

@@ -1,0 +1,15 @@
+//! Socket buffers at tc hooks: reading them, changing them, sending them elsewhere.
+
+mod answer;
+mod arrival;
+mod buffer;
+mod hook;
+mod redirect;
+mod rewrite;
+
+pub(crate) use answer::answer;
+pub(crate) use arrival::arrival;
+pub(crate) use buffer::{HelperFailed, Skb};
+pub(crate) use hook::{Hook, Scratch, run};
+pub(crate) use redirect::{Ethernet, to_neighbour, to_peer};
+pub(crate) use rewrite::{related, rewrite};

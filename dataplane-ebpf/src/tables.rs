@@ -1,0 +1,115 @@
+//! The tables of the decisions: maps, and the host's routing table.
+
+use aya_ebpf::bindings::{BPF_NOEXIST, bpf_fib_lookup as FibLookup};
+use aya_ebpf::helpers::generated::bpf_fib_lookup;
+use dataplane_common::abi::{
+    Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey, Link, Pod, Service, Slot,
+};
+use dataplane_common::flow::{FlowTable, Inserted, Route, Tables};
+
+use crate::family::{Stored, route_lookup};
+use crate::maps;
+use crate::skb::Skb;
+
+/// `EEXIST`, as helpers return it.
+const EXISTS: i32 = -17;
+/// `BPF_FIB_LKUP_RET_SUCCESS`.
+const FOUND: i64 = 0;
+/// `BPF_FIB_LKUP_RET_NO_NEIGH`: a route, and a neighbour the kernel has yet to ask for.
+const NO_NEIGHBOUR: i64 = 7;
+/// `BPF_FIB_LKUP_RET_FRAG_NEEDED`: a route, and a packet bigger than its device takes. Whether that
+/// matters is decided elsewhere, by the same MTU.
+const FRAGMENTATION_NEEDED: i64 = 8;
+
+/// The tables as a packet meets them.
+pub(crate) struct BpfTables<'a>(pub(crate) &'a Skb);
+
+impl<A: Stored> FlowTable<A> for BpfTables<'_> {
+    #[inline(always)]
+    fn flow(&self, key: &FlowKey<A>) -> Option<FlowEntry<A>> {
+        // SAFETY: copied at once. An entry that the LRU takes away and reuses at this very instant
+        // can be read half old and half new; the chance is that of a table far too small.
+        unsafe { A::flows().get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn insert_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> Inserted {
+        match A::flows().insert(key, entry, BPF_NOEXIST.into()) {
+            Ok(()) => Inserted::Yes,
+            Err(EXISTS) => Inserted::Exists,
+            Err(_) => Inserted::Full,
+        }
+    }
+
+    /// Writes the two fields that change in an entry's life, and only where the entry is still the
+    /// one that was read: so a flow that another CPU has made anew under the same key is not undone.
+    #[inline(always)]
+    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) {
+        let Some(there) = A::flows().get_ptr_mut(key) else {
+            return;
+        };
+        // SAFETY: the pointer is to a live element; other CPUs write the same two words, each in
+        // one store, and any of their values will do.
+        unsafe {
+            let changed = FlowEntry { last_seen: entry.last_seen, flags: entry.flags, ..*there };
+            if changed == *entry {
+                (*there).last_seen = entry.last_seen;
+                (*there).flags = entry.flags;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn remove_flow(&self, key: &FlowKey<A>) {
+        // There is nothing to do where it is gone already.
+        let _gone = A::flows().remove(key);
+    }
+}
+
+impl<A: Stored> Tables<A> for BpfTables<'_> {
+    #[inline(always)]
+    fn service(&self, key: &FrontendKey) -> Option<Service> {
+        maps::service(key)
+    }
+
+    #[inline(always)]
+    fn slot(&self, index: u32) -> Option<Slot> {
+        maps::slot(index)
+    }
+
+    #[inline(always)]
+    fn backend(&self, id: BackendId) -> Option<Backend> {
+        maps::backend(id)
+    }
+
+    #[inline(always)]
+    fn pod(&self, addr: A) -> Option<Pod> {
+        maps::pod(&addr.widen())
+    }
+
+    #[inline(always)]
+    fn link(&self, ifindex: u32) -> Option<Link> {
+        maps::link(ifindex)
+    }
+
+    #[inline(always)]
+    fn route(&self, key: &FlowKey<A>) -> Route<A> {
+        let mut lookup = route_lookup(key, self.0.ifindex());
+        let size = size_of::<FibLookup>() as i32;
+        // SAFETY: `lookup` is `size` readable and writable bytes, every one initialised.
+        let answer = unsafe { bpf_fib_lookup(self.0.raw().cast(), &raw mut lookup, size, 0) };
+        match answer {
+            // A route of one family may have a gateway of the other.
+            FOUND | NO_NEIGHBOUR | FRAGMENTATION_NEEDED if lookup.family == A::AF => Route::Via {
+                ifindex: lookup.ifindex,
+                next_hop: A::next_hop(&lookup.__bindgen_anon_4),
+            },
+            _ => Route::Stack,
+        }
+    }
+
+    #[inline(always)]
+    fn count(&self, counter: Counter) {
+        maps::count(counter);
+    }
+}

@@ -1,0 +1,82 @@
+//! From a verdict to a tc action: the one place where packets are counted.
+
+use dataplane_common::abi::{Counter, DropReason, PathTaken};
+use dataplane_common::flow::{Answer, Verdict};
+use dataplane_common::packet::{Framing, Packet};
+
+use crate::family::Stored;
+use crate::maps;
+use crate::skb::{self, Ethernet, HelperFailed, Skb};
+
+/// `TC_ACT_UNSPEC`, which is also `TCX_NEXT`: whoever else is attached has a say.
+const NEXT: i32 = -1;
+/// `TC_ACT_SHOT`.
+const DROP: i32 = 2;
+
+/// Leaves alone what nobody here understands.
+#[inline(always)]
+pub(crate) fn pass() -> i32 {
+    maps::count(Counter::Path(PathTaken::Passed));
+    NEXT
+}
+
+/// Does to a packet what was decided.
+#[inline(never)]
+pub(crate) fn carry_out<A: Stored>(
+    skb: Skb,
+    packet: &Packet<A>,
+    verdict: &Verdict<A>,
+    framing: Framing,
+) -> i32 {
+    let (counter, action) = match outcome(skb, packet, verdict, framing) {
+        Ok((path, action)) => (Counter::Path(path), action),
+        Err(reason) => (Counter::Drop(reason), DROP),
+    };
+    maps::count(counter);
+    action
+}
+
+#[inline(always)]
+fn outcome<A: Stored>(
+    skb: Skb,
+    packet: &Packet<A>,
+    verdict: &Verdict<A>,
+    framing: Framing,
+) -> Result<(PathTaken, i32), DropReason> {
+    let failed = |HelperFailed| DropReason::RewriteFailed;
+    match verdict {
+        Verdict::Pass => Ok((PathTaken::Passed, NEXT)),
+        Verdict::Stack(rewrite) => {
+            skb::rewrite(skb, packet, rewrite).map_err(failed)?;
+            Ok((PathTaken::Stack, NEXT))
+        }
+        Verdict::Peer { rewrite, ifindex, pod_mac, host_mac } => {
+            skb::rewrite(skb, packet, rewrite).map_err(failed)?;
+            let header = Ethernet { dst: *pod_mac, src: *host_mac };
+            let action = skb::to_peer::<A>(skb, framing, packet.l3, *ifindex, &header);
+            Ok((PathTaken::Peer, action.map_err(failed)?))
+        }
+        Verdict::Neighbour { rewrite, ifindex, next_hop } => {
+            skb::rewrite(skb, packet, rewrite).map_err(failed)?;
+            let action = skb::to_neighbour(skb, framing, packet.l3, *ifindex, *next_hop);
+            Ok((PathTaken::Neighbour, action.map_err(failed)?))
+        }
+        Verdict::Related(related) => {
+            skb::related(skb, packet, related).map_err(failed)?;
+            Ok((PathTaken::Stack, NEXT))
+        }
+        Verdict::Answer(answer) => {
+            let action = skb::answer(skb, packet, framing, answer);
+            Ok((path(*answer), action.map_err(|HelperFailed| DropReason::AnswerFailed)?))
+        }
+        Verdict::Drop(reason) => Err(*reason),
+    }
+}
+
+#[inline(always)]
+const fn path(answer: Answer) -> PathTaken {
+    match answer {
+        Answer::TooBig { .. } => PathTaken::AnsweredTooBig,
+        Answer::PortUnreachable => PathTaken::AnsweredUnreachable,
+    }
+}
