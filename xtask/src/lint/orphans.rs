@@ -55,7 +55,7 @@ fn reach(
     for module in modules(source) {
         match module {
             Module::Named(name) => {
-                reach(&below.join(format!("{name}.rs")), false, by_path, reached);
+                reach(&below.join(&name).with_extension("rs"), false, by_path, reached);
                 reach(&below.join(name).join("mod.rs"), false, by_path, reached);
             }
             Module::At(file) => reach(&beside.join(file), false, by_path, reached),
@@ -63,27 +63,34 @@ fn reach(
     }
 }
 
-enum Module<'a> {
-    Named(&'a str),
-    At(&'a str),
+enum Module {
+    /// Below the modules written out in the same file.
+    Named(PathBuf),
+    At(PathBuf),
 }
 
-fn modules(source: &Source) -> Vec<Module<'_>> {
-    let mut path = None;
-    let mut modules = Vec::new();
-    for (_, line) in source.code() {
-        if let Some(file) = line.strip_prefix("#[path = \"") {
-            path = file.strip_suffix("\"]");
-        } else if let Some(name) = declared(line) {
-            modules.push(path.take().map_or(Module::Named(name), Module::At));
+fn modules(source: &Source) -> Vec<Module> {
+    let (mut path, mut within, mut modules) = (None, Vec::new(), Vec::new());
+    for line in source.text.lines() {
+        let (indent, line) = (line.len() - line.trim_start().len(), line.trim());
+        // Formatted code closes a block where it opened it.
+        if line == "}" {
+            within.retain(|(opened, _)| *opened < indent);
+        } else if let Some(name) = line.strip_suffix(" {").and_then(module_name) {
+            within.push((indent, name));
+        } else if let Some(file) = line.strip_prefix("#[path = \"") {
+            path = file.strip_suffix("\"]").map(PathBuf::from);
+        } else if let Some(name) = line.strip_suffix(';').and_then(module_name) {
+            let folder: PathBuf = within.iter().map(|(_, name)| name).collect();
+            modules.push(path.take().map_or(Module::Named(folder.join(name)), Module::At));
         }
     }
     modules
 }
 
-/// `name` of `pub(crate) mod name;`.
-fn declared(line: &str) -> Option<&str> {
-    let (before, name) = line.strip_suffix(';')?.rsplit_once("mod ")?;
+/// `name` of `pub(crate) mod name`.
+fn module_name(line: &str) -> Option<&str> {
+    let (before, name) = line.rsplit_once("mod ")?;
     (before.is_empty() || before.starts_with("pub")).then_some(name)
 }
 
@@ -104,8 +111,9 @@ mod tests {
             ("a/src/main.rs", "mod one;\npub(crate) mod two;\n#[path = \"odd/name.rs\"]\nmod x;"),
             ("a/src/one.rs", "mod inner;\n// mod lost;"),
             ("a/src/one/inner.rs", ""),
-            ("a/src/two/mod.rs", "pub mod deep;"),
-            ("a/src/two/deep.rs", ""),
+            ("a/src/two/mod.rs", "pub mod deep {\n    mod er;\n}\nmod deep_too;"),
+            ("a/src/two/deep/er.rs", ""),
+            ("a/src/two/deep_too.rs", ""),
             ("a/src/odd/name.rs", ""),
             ("a/src/lost.rs", ""),
         ]);

@@ -22,6 +22,12 @@ pub(crate) enum Tier {
 /// The crates that need no privilege, apart from the agent, whose suites are a tier.
 const CRATES: &[&str] = &["dataplane-common", "hostnet", "waggle-cni", "xtask"];
 
+/// The suites in tests/ that load programs and run packets through them one by one.
+const PROGRAMS: &[&str] = &["programs"];
+
+/// The suites in tests/ that make nodes.
+const NETNS: &[&str] = &["agent", "cni", "netns"];
+
 impl Tier {
     /// In the order in which they run.
     pub(crate) const ALL: &[Self] = &[Self::Unit, Self::Scenarios, Self::Programs, Self::Netns];
@@ -54,8 +60,8 @@ impl Tier {
                 cargo_test("waggle-agent", &["--doc"]),
             ],
             Self::Scenarios => vec![cargo_test("waggle-agent", &["--test", "*"])],
-            Self::Programs => vec![privileged("programs")],
-            Self::Netns => vec![privileged("netns")],
+            Self::Programs => PROGRAMS.iter().map(|suite| privileged(suite)).collect(),
+            Self::Netns => NETNS.iter().map(|suite| privileged(suite)).collect(),
         }
     }
 }
@@ -87,4 +93,23 @@ fn privileged(suite: &str) -> Command {
     let mut command = cargo_test("waggle-tests", &["--test", suite]);
     command.args(["--", "--test-threads=1"]);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use cargo_metadata::MetadataCommand;
+
+    use super::{NETNS, PROGRAMS};
+    use crate::workspace::root;
+
+    #[test]
+    fn every_privileged_suite_is_in_a_tier() {
+        let mut command = MetadataCommand::new();
+        let packages = command.manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
+        let tests = packages.packages.iter().find(|package| package.name == "waggle-tests");
+        let suites = tests.unwrap().targets.iter().filter(|target| target.is_test());
+        for suite in suites.map(|target| target.name.as_str()) {
+            assert!(PROGRAMS.contains(&suite) || NETNS.contains(&suite), "{suite}");
+        }
+    }
 }
