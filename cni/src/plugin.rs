@@ -69,11 +69,17 @@ impl<'a> Plugin<'a> {
         Ok(pods.collect())
     }
 
-    /// Whether a link of the host was made for an attachment.
+    /// Whether a link of the host was made for an attachment. One without an alias is known by its
+    /// hardware address: ADD was killed before it could say more.
     #[must_use]
     pub(crate) fn is_of(&self, link: &Link, attachment: &Attachment) -> bool {
-        let alias = link.alias.as_deref().unwrap_or_default();
-        name::attachment_of(&self.config.name, &link.name, alias).as_ref() == Some(attachment)
+        match link.alias.as_deref() {
+            None | Some("") => link.mac == Some(name::host_mac(attachment)),
+            Some(alias) => {
+                let owner = name::attachment_of(&self.config.name, &link.name, alias);
+                owner.as_ref() == Some(attachment)
+            }
+        }
     }
 
     /// Releases the leases of pods that are provably gone: their link went with their namespace, or
@@ -89,7 +95,9 @@ impl<'a> Plugin<'a> {
         };
         let dead = table.leases.iter().filter(is_dead).map(|(attachment, _)| attachment.clone());
         for attachment in dead.collect::<Vec<_>>() {
-            table.release(&attachment, now());
+            let lease = table.release(&attachment, now());
+            let ips = lease.map(|lease| lease.ips).unwrap_or_default();
+            self.disconnect(&name::host_link(&attachment), &ips).await?;
         }
         Ok(())
     }

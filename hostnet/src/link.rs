@@ -59,7 +59,9 @@ pub struct VethPair<'a> {
 
 impl VethPair<'_> {
     /// Makes the pair by one request and returns the host's end. Both ends are down, so that their
-    /// sysctls can be set before they say a word.
+    /// sysctls can be set before they say a word. The alias follows by a second request, because the
+    /// kernel takes none for a device in the making; until then the hardware address tells whose it
+    /// is.
     ///
     /// # Errors
     /// [`crate::Error::is_taken`] when either name exists at its place.
@@ -67,12 +69,14 @@ impl VethPair<'_> {
         let object = format_args!("veth pair {} and {}", self.host_name, self.pod_name);
         let message = LinkMessageBuilder::<LinkVeth>::new(self.host_name, self.pod_name)
             .address(self.host_mac.0.to_vec())
-            .alias(self.alias)
             .mtu(self.mtu)
             .set_info_data(InfoData::Veth(InfoVeth::Peer(self.peer())))
             .build();
         netlink.0.link().add(message).execute().await.during("create", object)?;
-        require(netlink, self.host_name).await
+        let link = require(netlink, self.host_name).await?;
+        let message = LinkUnspec::new_with_index(link.index).alias(self.alias).build();
+        netlink.0.link().set(message).execute().await.during("name", object)?;
+        Ok(Link { alias: Some(self.alias.to_owned()), ..link })
     }
 
     fn peer(&self) -> LinkMessage {

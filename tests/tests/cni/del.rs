@@ -60,6 +60,23 @@ fn del_needs_no_agent() -> Result<()> {
 }
 
 #[test]
+fn a_link_whose_add_was_killed_before_it_got_its_alias_is_ours() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let pod = Pod::new("killed")?;
+    let result = host.add(&pod)?;
+    let [host_side, pod_side] = [0, 1].map(|index| &result["interfaces"][index]);
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let macs = [text(&host_side["mac"]).parse()?, text(&pod_side["mac"]).parse()?];
+    for verb in ["ADD", "DEL"] {
+        assert_eq!(host.del(&pod)?, DONE);
+        host.make_pair(&pod, macs, &text(&host_side["name"]), "")?;
+        assert_eq!(host.make(host.call(verb, &pod))?.code(), 0, "{verb}");
+    }
+    assert_eq!(host.traces()?, Traces::default());
+    Ok(())
+}
+
+#[test]
 fn dels_of_one_pod_at_once_all_succeed() -> Result<()> {
     let host = Host::ready(&BOTH)?;
     let pod = Pod::new("crowd")?;

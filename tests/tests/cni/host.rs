@@ -5,10 +5,11 @@ use std::{
     future::Future,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use aya::{
     EbpfLoader,
     maps::{HashMap, Map, MapData},
@@ -16,10 +17,10 @@ use aya::{
 };
 use dataplane_common::abi::{self, names};
 use hostnet::{
-    Netlink, Pins,
+    Mac, NetNs, Netlink, Pins,
     addr::{self, Address, Scope},
     hook,
-    link::{self, Link},
+    link::{self, Link, VethPair},
     sysctl,
 };
 use rustix::{
@@ -37,7 +38,7 @@ use super::{
 pub(super) const MTU: u32 = 1400;
 const PORT: u16 = 8080;
 const NODE_IPS: [&str; 2] = ["192.0.2.1", "fd00::1"];
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The node.
 #[derive(Debug)]
@@ -153,6 +154,33 @@ impl Host {
     /// The links of the node.
     pub(super) fn links(&self) -> Result<Vec<Link>> {
         self.run(|| block_on(async { Ok(link::list(&Netlink::here()?).await?) }))
+    }
+
+    /// Makes a link to a pod without the plugin.
+    pub(super) fn make_pair(
+        &self,
+        pod: &Pod,
+        [host_mac, pod_mac]: [Mac; 2],
+        host_name: &str,
+        alias: &'static str,
+    ) -> Result<()> {
+        let (netns, host_name) = (pod.inside.netns(), host_name.to_owned());
+        self.run(move || {
+            let namespace = &NetNs::open(&netns)?;
+            let (host_name, pod_name, mtu) = (host_name.as_str(), "eth0", MTU);
+            let pair = VethPair { host_name, host_mac, alias, pod_name, pod_mac, namespace, mtu };
+            block_on(async { Ok(pair.create(&Netlink::here()?).await.map(drop)?) })
+        })
+    }
+
+    /// Waits until the kernel has taken down the links of pods that are gone.
+    pub(super) fn wait_for_links(&self, expected: usize) -> Result<()> {
+        let start = Instant::now();
+        while self.traces()?.links != expected {
+            ensure!(start.elapsed() < PATIENCE, "links of dead pods are still there");
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Everything of ours that the kernel has.

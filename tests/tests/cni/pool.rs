@@ -52,7 +52,9 @@ fn an_exhausted_node_says_so_and_reclaims_what_died_without_del() -> Result<()> 
     }
     assert_eq!(host.leases()?, (1, 0));
     drop(first);
+    host.wait_for_links(0)?;
     assert_eq!(ips(&host.add(&second)?), address);
+    assert_eq!(host.traces()?, Traces { links: 1, routes: 1, hooks: 2, pods: 1 });
     Ok(())
 }
 

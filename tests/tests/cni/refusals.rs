@@ -1,14 +1,16 @@
 //! What ADD refuses, and that it leaves nothing then.
 
 use anyhow::{Context as _, Result};
-use hostnet::{Mac, NetNs, Netlink, link::VethPair};
+use hostnet::Mac;
 
 use super::{
-    host::{Host, Pod, Traces, block_on},
+    host::{Host, Pod, Traces},
     plugin::{Call, Said},
 };
 
 const V4: [&str; 1] = ["10.1.1.0/24"];
+/// Hardware addresses at the node's end and at the pod's.
+const SOMEBODY: [Mac; 2] = [Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2])];
 
 #[test]
 fn a_node_that_is_not_ready_asks_to_try_again() -> Result<()> {
@@ -47,7 +49,7 @@ fn what_is_no_namespace_for_a_pod_is_refused() -> Result<()> {
 fn an_interface_of_somebody_else_is_left_alone() -> Result<()> {
     let host = Host::ready(&V4)?;
     let pod = Pod::new("taken")?;
-    make_pair(&host, &pod, "other0")?;
+    host.make_pair(&pod, SOMEBODY, "other0", "somebody's")?;
     match host.make(host.call("ADD", &pod))? {
         Said::Failed { code: 102, text } => assert!(text.contains("eth0 already exists"), "{text}"),
         other => panic!("{other:?}"),
@@ -65,29 +67,11 @@ fn a_link_of_somebody_else_under_our_name_is_left_alone() -> Result<()> {
     let name = result["interfaces"][0]["name"].as_str().context("no name")?.to_owned();
     assert_eq!(host.del(&pod)?.code(), 0);
 
-    make_pair(&host, &other, &name)?;
+    host.make_pair(&other, SOMEBODY, &name, "somebody's")?;
     let said = host.make(host.call("ADD", &pod))?;
     assert_eq!(said.code(), 102, "{said:?}");
     assert_eq!(host.del(&pod)?, Said::Done(None));
     assert_eq!(host.leases()?.0, 0);
     assert!(host.links()?.iter().any(|link| link.name == name));
     Ok(())
-}
-
-/// A link from the node to a pod that the plugin has not made.
-fn make_pair(host: &Host, pod: &Pod, host_name: &str) -> Result<()> {
-    let (netns, host_name) = (pod.inside.netns(), host_name.to_owned());
-    host.run(move || {
-        let namespace = NetNs::open(&netns)?;
-        let pair = VethPair {
-            host_name: &host_name,
-            host_mac: Mac([2, 0, 0, 0, 0, 1]),
-            alias: "somebody's",
-            pod_name: "eth0",
-            pod_mac: Mac([2, 0, 0, 0, 0, 2]),
-            namespace: &namespace,
-            mtu: 1500,
-        };
-        block_on(async { Ok(pair.create(&Netlink::here()?).await.map(drop)?) })
-    })
 }
