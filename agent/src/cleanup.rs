@@ -35,7 +35,7 @@ pub async fn cleanup(args: &CleanupArgs) -> anyhow::Result<ExitCode> {
         Err(LockError::Held { .. }) if args.force => None,
         Err(error @ LockError::Held { .. }) => {
             return Err(error)
-                .context("refusing to clean up under it; --force does so nevertheless");
+                .context("cleanup is refused (--force does it nevertheless)");
         }
         other => other?,
     };

@@ -10,7 +10,7 @@ use waggle_agent::{cleanup, run, status};
 fn main() -> ExitCode {
     let outcome = perform(Cli::parse().command);
     outcome.unwrap_or_else(|error| {
-        eprintln!("waggle: {error:#}");
+        eprintln!("waggle: {}", sentence(&error));
         ExitCode::FAILURE
     })
 }
@@ -23,6 +23,17 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
             Command::Status(args) => status::status(&args).await,
             Command::Service(ServiceCommand::List(args)) => status::service_list(&args),
             Command::Cleanup(args) => cleanup::cleanup(&args).await,
+        }
+    })
+}
+
+/// An error with its causes, without those that it quotes itself.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        match (text.is_empty(), text.contains(&cause)) {
+            (true, _) => cause,
+            (false, true) => text,
+            (false, false) => format!("{text}: {cause}"),
         }
     })
 }

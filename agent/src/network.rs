@@ -3,20 +3,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use dataplane_common::abi::names;
 use hostnet::hook::Choice;
 use hostnet::{Netlink, Pins, addr, link, sysctl};
 use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use crate::loader::hooks::{self, Scan, Uplinks};
+use crate::loader::hooks::{self, Changes, Scan, Uplinks};
+use crate::loader::{self, LoadError};
 use crate::maps::delivery::DeliveryMaps;
 use crate::model::NodeSpec;
 use crate::node_file::NodeFile;
 use crate::peers::{self, Step};
 use crate::problem::Problem;
 use crate::uplink::{Devices, pod_mtu};
+
+/// How long after the start a plugin may still attach a program that the start replaced.
+const SETTLED: Duration = Duration::from_secs(20);
 
 /// What keeps the node's network as it should be.
 pub struct Network {
@@ -27,6 +33,7 @@ pub struct Network {
     maps: DeliveryMaps,
     run_dir: PathBuf,
     boot_id: String,
+    began: Instant,
     written: Option<NodeFile>,
 }
 
@@ -63,7 +70,14 @@ impl Network {
     pub fn new(own: &str, netlink: Netlink, parts: Parts) -> Self {
         let Parts { pins, choice, maps, run_dir, boot_id } = parts;
         let own = own.to_owned();
-        Self { own, netlink, pins, choice, maps, run_dir, boot_id, written: None }
+        let began = Instant::now();
+        Self { own, netlink, pins, choice, maps, run_dir, boot_id, began, written: None }
+    }
+
+    /// Whether what is written to is still what is pinned.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.pins.map(names::META).exists()
     }
 
     /// Makes the network what the nodes want. Whatever is right is not touched.
@@ -79,8 +93,8 @@ impl Network {
             info!(pod = %addr.to_ip(), "removed a pod whose device is gone");
         }
         let Some(own) = cluster.nodes.get(&self.own) else {
-            self.ensure_hooks(scan, None).await?;
-            let problems = BTreeSet::from([self.unknown()]);
+            let mut problems = self.ensure_hooks(scan, None).await?;
+            problems.insert(self.unknown());
             return Ok(NetworkState { uplinks: Vec::new(), problems });
         };
         self.serve(own, cluster, &devices, scan).await
@@ -98,9 +112,10 @@ impl Network {
         problems.extend(unreachable);
         problems.extend(forward(&own.pod_cidrs));
         let leaving = routes.iter().map(|route| route.link).chain(uplinks.keys().copied());
-        self.ensure_mtus(devices, leaving.collect())?;
-        let names = uplinks.values().map(|link| (link.index, link.name.clone())).collect();
-        self.ensure_hooks(scan, Some(&names)).await?;
+        self.ensure_mtus(devices, &leaving.collect())?;
+        let devices_by_index =
+            uplinks.values().map(|link| (link.index, link.name.clone())).collect();
+        problems.extend(self.ensure_hooks(scan, Some(&devices_by_index)).await?);
         let applied = peers::apply(&self.netlink, &routes, cluster.is_complete).await?;
         applied.steps.iter().for_each(log_step);
         problems.extend(applied.problems);
@@ -116,7 +131,7 @@ impl Network {
         Ok(Devices { links, addresses: addr::list(&self.netlink).await? })
     }
 
-    fn ensure_mtus(&mut self, devices: &Devices, leaving: BTreeSet<u32>) -> anyhow::Result<()> {
+    fn ensure_mtus(&mut self, devices: &Devices, leaving: &BTreeSet<u32>) -> anyhow::Result<()> {
         let links = devices.links.iter().filter(|link| leaving.contains(&link.index));
         let mtus = links.map(|link| (link.index, link.mtu)).collect();
         for index in self.maps.ensure_links(&mtus)? {
@@ -125,15 +140,23 @@ impl Network {
         Ok(())
     }
 
-    async fn ensure_hooks(&self, scan: Scan, uplinks: Option<&Uplinks>) -> anyhow::Result<()> {
+    async fn ensure_hooks(
+        &self,
+        scan: Scan,
+        uplinks: Option<&Uplinks>,
+    ) -> Result<BTreeSet<Problem>, LoadError> {
         let changes = hooks::ensure(&self.netlink, &self.pins, self.choice, scan, uplinks).await?;
-        for hook in changes.attached {
+        if changes == Changes::default() && self.began.elapsed() > SETTLED {
+            loader::forget_last(&self.pins)?;
+        }
+        let Changes { attached, pruned, failed } = changes;
+        for hook in attached {
             info!(%hook, "attached");
         }
-        for hook in changes.pruned {
+        for hook in pruned {
             info!(%hook, "removed the pin of a device that is gone");
         }
-        Ok(())
+        Ok(failed.into_iter().map(|cause| Problem::error("hook", cause)).collect())
     }
 
     fn write_node_file(&mut self, own: &NodeSpec, mtu: u32) -> std::io::Result<()> {

@@ -72,7 +72,10 @@ async fn bring_up(
         }
         Found::Other => {
             let changes = hooks::ensure(netlink, pins, choice, Scan::Everything, None).await?;
-            loader::settle(pins, build)?;
+            // Otherwise the next start tries again.
+            if changes.failed.is_empty() {
+                loader::settle(pins, build)?;
+            }
             let replaced = changes.attached.len();
             info!(build = format!("{build:016x}"), replaced, "loaded programs");
         }

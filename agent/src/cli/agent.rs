@@ -22,16 +22,17 @@ pub struct AgentArgs {
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Settings: a YAML file with the keys delivery (bypass, stack), attach (auto, clsact)
-    /// and logLevel (error, warn, info, debug, trace).
+    /// and `logLevel` (error, warn, info, debug, trace).
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where the agent keeps its things.
     #[command(flatten)]
     pub places: Places,
-    /// Folder of the cgroup v2 hierarchy; without it the mount in /proc/mounts.
+    /// Folder of the cgroup v2 hierarchy; without it the mount in /proc/mounts. No program is
+    /// attached to it in this version.
     #[arg(long, value_name = "DIR")]
     pub cgroup_root: Option<PathBuf>,
-    /// Form of the log on standard error. RUST_LOG chooses what is logged.
+    /// Form of the log on standard error. `RUST_LOG` chooses what is logged.
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     pub log_format: LogFormat,
 }

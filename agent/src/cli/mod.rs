@@ -12,7 +12,7 @@ pub use output::{Output, table};
 
 /// eBPF service proxy and pod network of a Kubernetes node.
 #[derive(Debug, Parser)]
-#[command(name = "waggle", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "waggle", version, propagate_version = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -77,7 +77,7 @@ pub struct CleanupArgs {
     /// Where the agent keeps its things.
     #[command(flatten)]
     pub places: Places,
-    /// Remove even while an agent runs, which would put most of it back.
+    /// Remove even while an agent runs, which ends when it notices.
     #[arg(long)]
     pub force: bool,
 }

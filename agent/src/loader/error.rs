@@ -46,21 +46,21 @@ pub enum LoadError {
         expected: Shape,
     },
     /// A pinned map that cannot be used.
-    #[error("pinned map {}: {}; `waggle cleanup` removes it", .path.display(), causes(.source))]
+    #[error("pinned map {}: {}; `waggle cleanup` removes it", .path.display(), causes(.cause))]
     Map {
         /// The map's pin.
         path: PathBuf,
         /// What the kernel answered.
-        source: MapError,
+        cause: MapError,
     },
     /// The object as a whole was refused.
     #[error(
         "kernel object: {}; the kernel must be Linux 5.10 or later with CONFIG_BPF_SYSCALL and \
-         CONFIG_DEBUG_INFO_BTF", causes(.source)
+         CONFIG_DEBUG_INFO_BTF", causes(.cause)
     )]
     Object {
         /// What the loader or the kernel answered.
-        source: EbpfError,
+        cause: EbpfError,
     },
     /// A program that the object should have.
     #[error("kernel object: it has no program {name}: build it again with `cargo xtask build`")]
@@ -71,13 +71,13 @@ pub enum LoadError {
     /// A program that was refused.
     #[error(
         "kernel program {name}: {}; the kernel must be Linux 5.10 or later and let this process \
-         load programs", refusal(.source)
+         load programs", refusal(.cause)
     )]
     Program {
         /// The program's name.
         name: &'static str,
         /// What the kernel answered.
-        source: ProgramError,
+        cause: ProgramError,
     },
     /// A pin that could not be made or moved.
     #[error("failed to pin {}: {cause}; check the BPF file system of --bpf-root", .path.display())]
@@ -88,12 +88,12 @@ pub enum LoadError {
         cause: String,
     },
     /// A folder that could not be read.
-    #[error("failed to read {}: {source}", .path.display())]
+    #[error("failed to read {}: {cause}", .path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
         /// What the system answered.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Pins' folders or hooks.
     #[error(transparent)]

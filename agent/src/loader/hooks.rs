@@ -18,6 +18,8 @@ pub struct Changes {
     pub attached: Vec<String>,
     /// Devices that are gone, whose pins were removed.
     pub pruned: Vec<String>,
+    /// What could not be done, and why.
+    pub failed: Vec<String>,
 }
 
 /// Which hooks to look at.
@@ -42,7 +44,7 @@ enum Change {
 /// hooks that run an unknown program are left alone.
 ///
 /// # Errors
-/// At the first hook that the kernel refuses; the others follow when this is called again.
+/// When hooks or programs cannot be listed. Hooks that the kernel refuses are among the changes.
 pub async fn ensure(
     netlink: &Netlink,
     pins: &Pins,
@@ -55,7 +57,7 @@ pub async fn ensure(
     let rules = Rules { known: &known, current: &current, uplinks, choice, scan };
     let mut changes = Changes::default();
     for change in rules.plan(&attachments) {
-        apply(pins, choice, change, &mut changes)?;
+        apply(pins, choice, change, &mut changes);
     }
     Ok(changes)
 }
@@ -147,26 +149,31 @@ impl Rules<'_> {
     }
 }
 
-fn apply(
-    pins: &Pins,
-    choice: Choice,
-    change: Change,
-    changes: &mut Changes,
-) -> Result<(), LoadError> {
+fn apply(pins: &Pins, choice: Choice, change: Change, changes: &mut Changes) {
     match change {
         Change::Attach { device, direction, program } => {
-            let pin = pins.link(&device, direction);
-            let hook = Hook { device: &device, direction, pin: &pin };
-            hook::attach_pinned(&pins.program(program), hook, choice)?;
-            changes.attached.push(format!("{program} at {device}-{}", direction.as_str()));
+            let (link, program_pin) = (pins.link(&device, direction), pins.program(program));
+            let hook = Hook { device: &device, direction, pin: &link };
+            match hook::attach_pinned(&program_pin, hook, choice) {
+                Ok(_) => changes.attached.push(format!("{program} at {}", name(hook))),
+                // The device went while it was looked at.
+                Err(error) if error.is_absent() && program_pin.exists() => {}
+                Err(error) => changes.failed.push(error.to_string()),
+            }
         }
         Change::Prune { device, direction } => {
             let pin = pins.link(&device, direction);
-            hook::detach(Hook { device: &device, direction, pin: &pin })?;
-            changes.pruned.push(format!("{device}-{}", direction.as_str()));
+            let hook = Hook { device: &device, direction, pin: &pin };
+            match hook::detach(hook) {
+                Ok(_) => changes.pruned.push(name(hook)),
+                Err(error) => changes.failed.push(error.to_string()),
+            }
         }
     }
-    Ok(())
+}
+
+fn name(hook: Hook<'_>) -> String {
+    format!("{}-{}", hook.device, hook.direction.as_str())
 }
 
 /// The name of a way to attach, in status.

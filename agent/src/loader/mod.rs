@@ -55,7 +55,7 @@ pub fn load(pins: &Pins, object: &[u8], config: &NodeConfig) -> Result<Found, Lo
 /// When the map cannot be written.
 pub fn settle(pins: &Pins, build: u64) -> Result<(), LoadError> {
     let mut meta = meta(pins)?;
-    meta.set(0, Meta { build }, 0).map_err(|source| meta_error(pins, source))
+    meta.set(0, Meta { build }, 0).map_err(|cause| meta_error(pins, cause))
 }
 
 /// The build that every hook runs; 0 while there is none.
@@ -63,16 +63,15 @@ pub fn settle(pins: &Pins, build: u64) -> Result<(), LoadError> {
 /// # Errors
 /// When the map cannot be read.
 pub fn pinned_build(pins: &Pins) -> Result<u64, LoadError> {
-    let meta = meta(pins)?.get(&0, 0).map_err(|source| meta_error(pins, source))?;
+    let meta = meta(pins)?.get(&0, 0).map_err(|cause| meta_error(pins, cause))?;
     Ok(meta.build)
 }
 
 fn meta(pins: &Pins) -> Result<Array<MapData, Meta>, LoadError> {
     let data = MapData::from_pin(pins.map(names::META));
-    data.and_then(|data| Array::try_from(Map::Array(data)))
-        .map_err(|source| meta_error(pins, source))
+    data.and_then(|data| Array::try_from(Map::Array(data))).map_err(|cause| meta_error(pins, cause))
 }
 
-fn meta_error(pins: &Pins, source: MapError) -> LoadError {
-    LoadError::Map { path: pins.map(names::META), source }
+fn meta_error(pins: &Pins, cause: MapError) -> LoadError {
+    LoadError::Map { path: pins.map(names::META), cause }
 }

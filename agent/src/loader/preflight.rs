@@ -56,12 +56,12 @@ pub enum PreflightError {
         kind: String,
     },
     /// The mounts cannot be read.
-    #[error("failed to read the mounts of {}: {source}; /proc must be mounted", .path.display())]
+    #[error("failed to read the mounts of {}: {cause}; /proc must be mounted", .path.display())]
     Mounts {
         /// The folder in question.
         path: PathBuf,
         /// What the system answered.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -70,7 +70,7 @@ pub enum PreflightError {
 /// # Errors
 /// Naming the capabilities that it lacks.
 pub fn capable() -> Result<(), PreflightError> {
-    let held = capabilities(None).map(|sets| sets.effective).unwrap_or(CapabilitySet::empty());
+    let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
     let missing = missing(held);
     if missing.is_empty() {
         return Ok(());
@@ -107,7 +107,7 @@ pub fn on_bpffs(root: &Path) -> Result<(), PreflightError> {
 /// When what was given is something else.
 pub fn cgroup_root(given: Option<&Path>) -> Result<Option<PathBuf>, PreflightError> {
     let Some(folder) = given else {
-        let mounts = Mounts::read().map_err(|source| unreadable(Path::new("/"), source))?;
+        let mounts = Mounts::read().map_err(|cause| unreadable(Path::new("/"), cause))?;
         return Ok(mounts.first(CGROUP_FS).map(|mount| mount.target.clone()));
     };
     let kind = match file_system(folder)? {
@@ -147,7 +147,7 @@ pub fn has_bpf() -> Result<(), PreflightError> {
 /// # Errors
 /// Naming the folder of such pins.
 pub fn one_layout(root: &Path) -> Result<(), LoadError> {
-    let unreadable = |source| LoadError::Folder { path: root.into(), source };
+    let unreadable = |cause| LoadError::Folder { path: root.into(), cause };
     let entries = match std::fs::read_dir(root) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         read => read.map_err(unreadable)?,
@@ -167,15 +167,15 @@ pub fn one_layout(root: &Path) -> Result<(), LoadError> {
 
 /// The part of `path` that exists, and the type of file system it is on.
 fn file_system(path: &Path) -> Result<(PathBuf, String), PreflightError> {
-    let part = existing_part(path).map_err(|source| unreadable(path, source))?;
-    let mounts = Mounts::read().map_err(|source| unreadable(path, source))?;
+    let part = existing_part(path).map_err(|cause| unreadable(path, cause))?;
+    let mounts = Mounts::read().map_err(|cause| unreadable(path, cause))?;
     let kind =
         mounts.around(&part).map_or_else(|| "unknown".to_owned(), |mount| mount.kind.clone());
     Ok((part, kind))
 }
 
-fn unreadable(path: &Path, source: io::Error) -> PreflightError {
-    PreflightError::Mounts { path: path.into(), source }
+fn unreadable(path: &Path, cause: io::Error) -> PreflightError {
+    PreflightError::Mounts { path: path.into(), cause }
 }
 
 #[cfg(test)]

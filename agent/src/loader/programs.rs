@@ -30,10 +30,10 @@ pub(super) fn replace(pins: &Pins, object: &[u8], config: &NodeConfig) -> Result
     for (shape, pin) in &map_pins {
         loader.map_max_entries(shape.name, shape.max_entries).map_pin_path(shape.name, pin);
     }
-    let mut ebpf = loader.load(object).map_err(|source| LoadError::Object { source })?;
+    let mut ebpf = loader.load(object).map_err(|cause| LoadError::Object { cause })?;
     // All are pinned beside the old ones before the first takes its place.
     for name in names::PROGRAMS {
-        let failed = |source| LoadError::Program { name, source };
+        let failed = |cause| LoadError::Program { name, cause };
         let program = ebpf.program_mut(name).ok_or(LoadError::NoProgram { name })?;
         let program: &mut SchedClassifier = program.try_into().map_err(failed)?;
         program.load().map_err(failed)?;
@@ -80,7 +80,7 @@ fn promote(pins: &Pins, name: &'static str) -> Result<(), LoadError> {
     let current = pins.program(name);
     if id(name, &current)?.is_some() {
         let mut program = SchedClassifier::from_pin(&current)
-            .map_err(|source| LoadError::Program { name, source })?;
+            .map_err(|cause| LoadError::Program { name, cause })?;
         pin(&mut program, &last(pins, name))?;
     }
     std::fs::rename(next(pins, name), &current)
@@ -109,7 +109,7 @@ fn id(name: &'static str, path: &Path) -> Result<Option<u32>, LoadError> {
             Ok(None)
         }
         read => {
-            read.map(|info| Some(info.id())).map_err(|source| LoadError::Program { name, source })
+            read.map(|info| Some(info.id())).map_err(|cause| LoadError::Program { name, cause })
         }
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn check(pins: &Pins) -> Result<bool, LoadError> {
 }
 
 fn pinned(name: &'static str, path: &Path) -> Result<Option<Shape>, LoadError> {
-    let unreadable = |source| LoadError::Map { path: PathBuf::from(path), source };
+    let unreadable = |cause| LoadError::Map { path: PathBuf::from(path), cause };
     let info = match MapInfo::from_pin(path) {
         Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => {
             return Ok(None);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hostnet::watch::Watch;
-use jiff::{Timestamp, Unit};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info};
@@ -113,6 +113,9 @@ impl Agent {
                     due.network = due.network.min(Instant::now() + SETTLING);
                     continue;
                 }
+                Event::Network if !self.network.is_pinned() => anyhow::bail!(
+                    "the pinned tables were removed under this agent: start it again to make them anew"
+                ),
                 Event::Network => match &report {
                     Some(report) => {
                         let is_complete = report.complete;
@@ -197,5 +200,6 @@ async fn next(manifests: &mut Manifests, watch: &mut Watch, stop: &mut Stop, due
 
 fn now() -> String {
     let now = Timestamp::now();
-    now.round(Unit::Second).unwrap_or(now).to_string()
+    let seconds = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Trunc);
+    now.round(seconds).unwrap_or(now).to_string()
 }

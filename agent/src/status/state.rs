@@ -118,8 +118,8 @@ pub(super) mod tests {
         assert_eq!(State::read(folder.path()).unwrap(), None);
         state().write(folder.path()).unwrap();
         assert_eq!(State::read(folder.path()).unwrap(), Some(state()));
-        assert_eq!(State::remove(folder.path()).unwrap(), true);
-        assert_eq!(State::remove(folder.path()).unwrap(), false);
+        assert!(State::remove(folder.path()).unwrap());
+        assert!(!State::remove(folder.path()).unwrap());
         assert_eq!(State::read(folder.path()).unwrap(), None);
     }
 }
