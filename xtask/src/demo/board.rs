@@ -109,13 +109,13 @@ impl Board {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("\n  {:<34}{:>7}{:>8}", "", "asked", "failed");
+        let mut text = format!("\n  {:<40}{:>7}{:>8}", "", "asked", "failed");
         for server in &self.servers {
             let _ = write!(text, "{server:>9}");
         }
         for row in &self.rows {
             let asked = row.answered() + row.failed;
-            let _ = write!(text, "\n  {:<34}{asked:>7}{:>8}", row.what, row.failed);
+            let _ = write!(text, "\n  {:<40}{asked:>7}{:>8}", row.what, row.failed);
             for server in &self.servers {
                 match row.answers.get(server) {
                     Some(count) => drop(write!(text, "{count:>9}")),
