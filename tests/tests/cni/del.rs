@@ -85,7 +85,10 @@ fn dels_of_one_pod_at_once_all_succeed() -> Result<()> {
     let all = host.run(move || {
         thread::scope(|scope| {
             let threads: Vec<_> = (0..20).map(|_| scope.spawn(|| call.clone().make())).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Result<Vec<_>>>()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("no call panics"))
+                .collect::<Result<Vec<_>>>()
         })
     })?;
     assert_eq!(all, vec![DONE; 20]);

@@ -16,7 +16,7 @@ fn all_at_once(host: &Host, calls: Vec<Call>) -> Result<Vec<Said>> {
         thread::scope(|scope| {
             let start = |call: Call| scope.spawn(|| call.make());
             let threads: Vec<_> = calls.into_iter().map(start).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            threads.into_iter().map(|thread| thread.join().expect("no call panics")).collect()
         })
     })
 }

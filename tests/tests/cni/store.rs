@@ -8,9 +8,12 @@ use super::host::{Host, Pod, ips};
 
 const BOTH: [&str; 2] = ["10.1.1.0/24", "fd01:1::/64"];
 
+/// What is left of a table's text; none when the whole folder is gone.
+type Damage = fn(&str) -> Option<String>;
+
 #[test]
 fn no_living_pod_loses_its_address_with_the_table() -> Result<()> {
-    let damages: [(&str, fn(&str) -> Option<String>); 4] = [
+    let damages: [(&str, Damage); 4] = [
         ("deleted", |_| None),
         ("empty", |_| Some(String::new())),
         ("torn", |text| Some(text[..text.len() / 2].to_owned())),

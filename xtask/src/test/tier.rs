@@ -26,7 +26,7 @@ const CRATES: &[&str] = &["dataplane-common", "hostnet", "waggle-cni", "xtask"];
 const PROGRAMS: &[&str] = &["programs"];
 
 /// The suites in tests/ that make nodes.
-const NETNS: &[&str] = &["agent", "cni", "netns"];
+const NETNS: &[&str] = &["agent", "cni", "hostnet", "netns"];
 
 impl Tier {
     /// In the order in which they run.

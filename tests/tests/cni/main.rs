@@ -2,13 +2,11 @@
 //! kernel then has. Each test makes a node of its own; namespaces and the BPF file system belong to
 //! threads, so nothing outlives the test.
 
-mod cni {
-    mod add;
-    mod del;
-    mod host;
-    mod inside;
-    mod plugin;
-    mod pool;
-    mod refusals;
-    mod store;
-}
+mod add;
+mod del;
+mod host;
+mod inside;
+mod plugin;
+mod pool;
+mod refusals;
+mod store;

@@ -1,0 +1,5 @@
+//! The host's network: what only a kernel can show, in namespaces of threads.
+
+mod bench;
+mod hook;
+mod route;
