@@ -47,11 +47,11 @@ impl Datapath {
     ///
     /// # Errors
     /// When a pin is missing, or the kernel refuses.
-    pub(crate) fn attach(&self, device: &str) -> Result<(), Error> {
+    pub(crate) fn attach(&self, device: &str, choice: Choice) -> Result<(), Error> {
         for (program, direction) in PROGRAMS {
             let pin = self.pins.link(device, direction);
             let hook = Hook { device, direction, pin: &pin };
-            hook::attach_pinned(&self.pins.program(program), hook, Choice::Best)?;
+            hook::attach_pinned(&self.pins.program(program), hook, choice)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
+use hostnet::hook::Choice;
 use ipnetwork::IpNetwork;
 use serde::Deserialize;
 
@@ -27,6 +28,29 @@ pub(crate) struct Node {
     /// The node's own addresses.
     #[serde(rename = "nodeIPs")]
     pub(crate) node_ips: Vec<IpAddr>,
+    /// How the agent attaches programs.
+    #[serde(default)]
+    pub(crate) attach: Attach,
+}
+
+/// How programs are attached to devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Attach {
+    /// By TCX where the kernel has it, else as filters.
+    #[default]
+    Auto,
+    /// As filters of the device's clsact queueing discipline.
+    Clsact,
+}
+
+impl From<Attach> for Choice {
+    fn from(attach: Attach) -> Self {
+        match attach {
+            Attach::Auto => Self::Best,
+            Attach::Clsact => Self::Filter,
+        }
+    }
 }
 
 impl Node {
@@ -97,8 +121,11 @@ mod tests {
             pod_cidrs: vec!["10.1.1.0/24".parse().unwrap(), "fd01:1::/64".parse().unwrap()],
             mtu: 1500,
             node_ips: vec!["192.0.2.1".parse().unwrap()],
+            attach: Attach::Auto,
         };
-        assert_eq!(read(Some(text)), Ok(expected));
+        assert_eq!(read(Some(text)), Ok(expected.clone()));
+        let text = text.replace(r#""later":1"#, r#""attach":"clsact""#);
+        assert_eq!(read(Some(&text)), Ok(Node { attach: Attach::Clsact, ..expected }));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use hostnet::{Netlink, link};
 use super::host::{Host, MTU, Pod, Traces, block_on, ips};
 
 const BOTH: [&str; 2] = ["10.1.1.0/24", "fd01:1::/64"];
-const ONE_POD: Traces = Traces { links: 1, routes: 2, hooks: 2, pods: 2 };
+const ONE_POD: Traces = Traces { links: 1, routes: 2, hooks: 2, filters: 0, pods: 2 };
 
 #[test]
 fn a_pod_is_connected_in_every_version_and_gone_after_del() -> Result<()> {
@@ -81,6 +81,23 @@ fn add_again_gives_the_same_network() -> Result<()> {
     for ip in ips(&second) {
         host.reaches(&pod, ip)?;
     }
+    Ok(())
+}
+
+#[test]
+fn programs_are_attached_as_the_agent_does_it() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    host.write_node_file(&BOTH, "clsact")?;
+    let pod = Pod::new("filters")?;
+    let mut config = host.config("1.0.0");
+    config["prevResult"] = host.add(&pod)?;
+    assert_eq!(host.traces()?, Traces { hooks: 0, filters: 2, ..ONE_POD });
+    assert_eq!(host.make(host.call("CHECK", &pod).input(&config))?.code(), 0);
+    for ip in ips(&config["prevResult"]) {
+        host.reaches(&pod, ip)?;
+    }
+    assert_eq!(host.del(&pod)?.code(), 0);
+    assert_eq!(host.traces()?, Traces::default());
     Ok(())
 }
 

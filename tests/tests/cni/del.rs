@@ -1,6 +1,6 @@
 //! DEL succeeds whatever is missing, however often, and leaves nothing.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use anyhow::Result;
 use rustix::mount::{MountFlags, UnmountFlags, mount_bind, mount_remount, unmount};
@@ -73,6 +73,25 @@ fn a_link_whose_add_was_killed_before_it_got_its_alias_is_ours() -> Result<()> {
         assert_eq!(host.make(host.call(verb, &pod))?.code(), 0, "{verb}");
     }
     assert_eq!(host.traces()?, Traces::default());
+    Ok(())
+}
+
+#[test]
+fn an_add_that_is_killed_at_any_moment_leaves_nothing_after_del() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    for turn in 0..100 {
+        let pod = Pod::new(&format!("killed-{turn}"))?;
+        let (call, time) = (host.call("ADD", &pod), Duration::from_micros(250 * turn));
+        let was_late = host.run(move || call.kill_after(time))?;
+        if turn % 2 == 0 {
+            host.add(&pod)?;
+        }
+        assert_eq!(host.del(&pod)?, DONE, "after {time:?}");
+        assert_eq!((host.traces()?, host.leases()?.0), (Traces::default(), 0), "after {time:?}");
+        if was_late {
+            return Ok(());
+        }
+    }
     Ok(())
 }
 

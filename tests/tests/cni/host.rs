@@ -60,6 +60,7 @@ pub(super) struct Traces {
     pub(super) links: usize,
     pub(super) routes: usize,
     pub(super) hooks: usize,
+    pub(super) filters: usize,
     pub(super) pods: usize,
 }
 
@@ -67,7 +68,7 @@ impl Host {
     /// A node whose agent has done its work.
     pub(super) fn ready(cidrs: &[&str]) -> Result<Self> {
         let host = Self::bare()?;
-        host.write_node_file(cidrs)?;
+        host.write_node_file(cidrs, "auto")?;
         host.load()?;
         Ok(host)
     }
@@ -90,13 +91,14 @@ impl Host {
     }
 
     /// Writes what the agent tells the plugin.
-    pub(super) fn write_node_file(&self, cidrs: &[&str]) -> Result<()> {
+    pub(super) fn write_node_file(&self, cidrs: &[&str], attach: &str) -> Result<()> {
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
         let file = json!({
             "bootId": boot_id.trim(),
             "podCIDRs": cidrs,
             "mtu": MTU,
             "nodeIPs": NODE_IPS,
+            "attach": attach,
         });
         fs::create_dir_all(self.run_dir())?;
         Ok(fs::write(self.run_dir().join("node.json"), file.to_string())?)
@@ -187,10 +189,14 @@ impl Host {
     pub(super) fn traces(&self) -> Result<Traces> {
         let pins = self.pins();
         self.run(move || {
-            let (links, routes) = block_on(async {
+            let (links, routes, filters) = block_on(async {
                 let netlink = Netlink::here()?;
                 let links = link::list(&netlink).await?;
-                Ok((links, hostnet::route::list(&netlink).await?))
+                let mut filters = Vec::new();
+                for link in &links {
+                    filters.extend(hook::filters(&netlink, link).await?);
+                }
+                Ok((links, hostnet::route::list(&netlink).await?, filters))
             })?;
             let data = MapData::from_pin(pins.map(names::PODS))?;
             let pods = HashMap::<_, abi::Addr, abi::Pod>::try_from(Map::HashMap(data))?;
@@ -198,6 +204,7 @@ impl Host {
                 links: links.iter().filter(|link| link.name.starts_with("wag")).count(),
                 routes: routes.len(),
                 hooks: hook::pinned(&pins)?.len(),
+                filters: filters.len(),
                 pods: pods.keys().count(),
             })
         })

@@ -3,7 +3,9 @@
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -47,6 +49,28 @@ impl Call {
 
     /// Makes the call in the calling thread's namespaces.
     pub(super) fn make(self) -> Result<Said> {
+        let child = self.start()?;
+        let output = child.wait_with_output()?;
+        let said = String::from_utf8(output.stdout)?;
+        let json = if said.is_empty() { None } else { Some(serde_json::from_str(&said)?) };
+        if output.status.success() {
+            return Ok(Said::Done(json));
+        }
+        let json: Value = json.with_context(|| format!("{} without a word", output.status))?;
+        let field = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
+        let text = [field("msg"), field("details")].join(": ");
+        Ok(Said::Failed { code: json["code"].as_u64().context("no code")?, text })
+    }
+
+    /// Starts the call and kills it after a time; says whether it was too late for that.
+    pub(super) fn kill_after(self, time: Duration) -> Result<bool> {
+        let mut child = self.start()?;
+        thread::sleep(time);
+        child.kill()?;
+        Ok(child.wait()?.success())
+    }
+
+    fn start(self) -> Result<Child> {
         let path = folder().join("waggle-cni");
         if !path.exists() {
             bail!("{} is not there: run this suite by `cargo xtask test netns`", path.display());
@@ -62,17 +86,7 @@ impl Call {
         let mut stdin = child.stdin.take().context("stdin is piped")?;
         // VERSION does not read it, and then the pipe breaks.
         drop(stdin.write_all(self.input.as_bytes()));
-        drop(stdin);
-        let output = child.wait_with_output()?;
-        let said = String::from_utf8(output.stdout)?;
-        let json = if said.is_empty() { None } else { Some(serde_json::from_str(&said)?) };
-        if output.status.success() {
-            return Ok(Said::Done(json));
-        }
-        let json: Value = json.with_context(|| format!("{} without a word", output.status))?;
-        let field = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
-        let text = [field("msg"), field("details")].join(": ");
-        Ok(Said::Failed { code: json["code"].as_u64().context("no code")?, text })
+        Ok(child)
     }
 }
 

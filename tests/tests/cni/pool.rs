@@ -31,7 +31,7 @@ fn forty_pods_at_once_get_addresses_of_their_own() -> Result<()> {
         distinct.extend(ips(&said.result()?));
     }
     assert_eq!(distinct.len(), 80);
-    assert_eq!(host.traces()?, Traces { links: 40, routes: 80, hooks: 80, pods: 80 });
+    assert_eq!(host.traces()?, Traces { links: 40, routes: 80, hooks: 80, filters: 0, pods: 80 });
 
     let deleted = all_at_once(&host, pods.iter().map(|pod| host.call("DEL", pod)).collect())?;
     assert_eq!(deleted, vec![Said::Done(None); 40]);
@@ -54,7 +54,7 @@ fn an_exhausted_node_says_so_and_reclaims_what_died_without_del() -> Result<()> 
     drop(first);
     host.wait_for_links(0)?;
     assert_eq!(ips(&host.add(&second)?), address);
-    assert_eq!(host.traces()?, Traces { links: 1, routes: 1, hooks: 2, pods: 1 });
+    assert_eq!(host.traces()?, Traces { links: 1, routes: 1, hooks: 2, filters: 0, pods: 1 });
     Ok(())
 }
 
@@ -64,7 +64,7 @@ fn what_no_runtime_lists_is_collected_and_an_absent_list_is_none() -> Result<()>
     let (kept, stale) = (Pod::new("kept")?, Pod::new("stale")?);
     host.add(&kept)?;
     host.add(&stale)?;
-    let both = Traces { links: 2, routes: 4, hooks: 4, pods: 4 };
+    let both = Traces { links: 2, routes: 4, hooks: 4, filters: 0, pods: 4 };
     let gc = |config| host.make(Call::bare("GC").input(&config));
 
     assert_eq!(gc(host.config("1.1.0"))?, Said::Done(None));
@@ -74,7 +74,7 @@ fn what_no_runtime_lists_is_collected_and_an_absent_list_is_none() -> Result<()>
     config["cni.dev/valid-attachments"] =
         serde_json::json!([{ "containerID": "kept", "ifname": "eth0" }]);
     assert_eq!(gc(config)?, Said::Done(None));
-    let one = Traces { links: 1, routes: 2, hooks: 2, pods: 2 };
+    let one = Traces { links: 1, routes: 2, hooks: 2, filters: 0, pods: 2 };
     assert_eq!((host.traces()?, host.leases()?), (one, (1, 2)));
     Ok(())
 }

@@ -24,7 +24,7 @@ fn a_node_that_is_not_ready_asks_to_try_again() -> Result<()> {
 
     assert!(refusal()?.contains("node.json is not there: start the agent"));
     assert_eq!(status()?.code(), 50);
-    host.write_node_file(&V4)?;
+    host.write_node_file(&V4, "auto")?;
     assert!(refusal()?.contains("is not pinned: start the agent"));
     assert_eq!(status()?.code(), 50);
     assert_eq!(host.leases()?, (0, 0));
