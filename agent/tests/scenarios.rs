@@ -17,6 +17,7 @@
 //! order; with a restart before each expectation; and with maps of which one operation in ten
 //! fails. Expected identifiers hold for the first, expected effects for all.
 //! `BLESS=1 cargo test -p waggle-agent --test scenarios` writes down what comes out.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what is unexpected fails the test")]
 
 mod support;
 

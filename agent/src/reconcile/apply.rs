@@ -47,6 +47,7 @@ impl Realized {
             Step::PutAddress(addr) => {
                 maps.put_service(&address_key(addr), &Service::default())?;
                 self.addresses.insert(addr);
+                self.records.entry(id).or_default().addresses.insert(addr);
             }
             Step::PutFrontend { key, service } => {
                 maps.put_service(&key, &service)?;

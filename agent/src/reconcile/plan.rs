@@ -84,9 +84,9 @@ pub(super) fn retire(id: ServiceId, desired: Option<&Desired>, realized: &Realiz
     };
     let wanted = |key: &FrontendKey| desired.is_some_and(|desired| desired.frontends.contains(key));
     let unwanted: Vec<_> = record.frontends.iter().copied().filter(|key| !wanted(key)).collect();
-    // The mark first: by the frontends that are left, another try finds it again.
-    let mut steps: Vec<_> = bare_addresses(&unwanted, realized).map(Step::DeleteAddress).collect();
-    steps.extend(unwanted.into_iter().map(Step::DeleteFrontend));
+    let bare = bare_addresses(record, desired, &unwanted, realized).map(Step::DeleteAddress);
+    let mut steps: Vec<_> =
+        unwanted.iter().copied().map(Step::DeleteFrontend).chain(bare).collect();
     let backends = desired.map_or(&[][..], |desired| &desired.backends);
     steps.extend(backends.iter().filter_map(|backend| write_backend(backend, record)));
     let kept: BTreeSet<_> = backends.iter().map(|backend| backend.at).collect();
@@ -114,10 +114,17 @@ fn kill(at: SocketAddr, known: &Known) -> Option<Step> {
     is_alive.then(|| Step::WriteBackend { at, id, element: dead(generation) })
 }
 
-/// The addresses of which no port is left once `unwanted` are gone.
-fn bare_addresses(unwanted: &[FrontendKey], realized: &Realized) -> impl Iterator<Item = Addr> {
-    let addresses: BTreeSet<_> = unwanted.iter().map(|key| key.addr).collect();
-    addresses.into_iter().filter(|addr| {
+/// The addresses of a record of which no port is left once `unwanted` are gone.
+fn bare_addresses(
+    record: &Record,
+    desired: Option<&Desired>,
+    unwanted: &[FrontendKey],
+    realized: &Realized,
+) -> impl Iterator<Item = Addr> {
+    let wanted: BTreeSet<_> =
+        desired.iter().flat_map(|desired| &desired.frontends).map(|key| key.addr).collect();
+    let left = record.addresses.iter().copied().filter(move |addr| !wanted.contains(addr));
+    left.filter(|addr| {
         realized.addresses.contains(addr)
             && realized.frontends_at(*addr).all(|key| unwanted.contains(key))
     })

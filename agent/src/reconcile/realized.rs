@@ -36,6 +36,8 @@ pub(super) struct Record {
     /// Whose it is; none while it was only found in the maps.
     pub(super) name: Option<FamilyPort>,
     pub(super) frontends: BTreeSet<FrontendKey>,
+    /// Addresses of frontends it has or was about to get.
+    pub(super) addresses: BTreeSet<Addr>,
     pub(super) backends: BTreeMap<SocketAddr, Known>,
     /// Extents by their begin. More than one while frontends are being switched.
     pub(super) extents: BTreeMap<u32, Extent>,
@@ -95,7 +97,9 @@ impl Realized {
     pub(super) fn note_frontend(&mut self, key: FrontendKey, service: Service) {
         self.forget_frontend(&key);
         self.frontends.insert(key, service);
-        self.records.entry(service.id).or_default().frontends.insert(key);
+        let record = self.records.entry(service.id).or_default();
+        record.frontends.insert(key);
+        record.addresses.insert(key.addr);
     }
 
     /// Remembers that the map has nothing for a frontend.
@@ -132,6 +136,7 @@ impl Realized {
         for (base, extent) in record.extents.extract_if(.., |base, _| !in_use.contains(base)) {
             self.extents.give_back(base, length(&extent.slots), now);
         }
+        record.addresses = record.frontends.iter().map(|key| key.addr).collect();
         if desired.is_none() {
             let name = self.records.remove(&id).and_then(|record| record.name);
             name.map(|name| self.names.remove(&name));

@@ -9,7 +9,7 @@ impl Random {
         Self(seed)
     }
 
-    /// SplitMix64 (Steele, Lea, Flood, 2014).
+    /// The generator of Steele, Lea and Flood: Fast splittable pseudorandom number generators (2014).
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -26,10 +26,15 @@ impl Random {
     }
 }
 
-/// Fixed seeds, and one that differs from run to run, printed so that a failure can be repeated.
-pub(crate) fn seeds(fixed: u64) -> impl Iterator<Item = u64> {
+/// Fixed seeds and one that differs from run to run. Each is printed with the test's output;
+/// `SEED=<n>` repeats one, `SEEDS=<n>` tries more.
+pub(crate) fn seeds() -> Vec<u64> {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    if let Some(seed) = number("SEED") {
+        return vec![seed];
+    }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let fresh = now.as_secs() << 32 | u64::from(now.subsec_nanos());
+    let fresh = (now.as_secs() << 32) | u64::from(now.subsec_nanos());
     println!("fresh seed: {fresh}");
-    (0..fixed).chain([fresh])
+    (0..number("SEEDS").unwrap_or(25)).chain([fresh]).collect()
 }

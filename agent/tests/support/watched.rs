@@ -1,6 +1,6 @@
 //! Maps that check, at each write, that no packet could meet a half-made change.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use dataplane_common::abi::{
@@ -15,16 +15,40 @@ use waggle_agent::model::frontend_text;
 pub(crate) struct WatchedMaps {
     pub(crate) fake: FakeMaps,
     log: RefCell<Vec<String>>,
+    is_unchecked: bool,
+    /// How many more writes are made; the others are lost, as those of a killed agent are.
+    left: Cell<Option<usize>>,
 }
 
 impl WatchedMaps {
     pub(crate) fn with_capacity(capacity: Capacity) -> Self {
-        Self { fake: FakeMaps::with_capacity(capacity), log: RefCell::default() }
+        Self { fake: FakeMaps::with_capacity(capacity), ..Self::default() }
+    }
+
+    /// Maps that are too large to be checked at each write.
+    pub(crate) fn unchecked() -> Self {
+        Self { is_unchecked: true, ..Self::default() }
     }
 
     /// What was done since the last call, a line for each write.
     pub(crate) fn take_log(&self) -> Vec<String> {
         self.log.take()
+    }
+
+    /// Makes this many writes, then none.
+    pub(crate) fn end_after(&self, writes: usize) {
+        self.left.set(Some(writes));
+    }
+
+    /// Makes every write again.
+    pub(crate) fn never_end(&self) {
+        self.left.set(None);
+    }
+
+    fn is_ended(&self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.map(|left| left.saturating_sub(1)));
+        left == Some(0)
     }
 
     fn note(&self, line: String) {
@@ -34,11 +58,10 @@ impl WatchedMaps {
 
     /// Every backend a new flow can be given is alive and has the identity the slot names.
     fn check(&self) {
-        // On large maps a full check at each write takes too long.
-        let services = self.fake.services().unwrap();
-        if services.len() > 100 {
+        if self.is_unchecked {
             return;
         }
+        let services = self.fake.services().unwrap();
         let backends: std::collections::BTreeMap<_, _> =
             self.fake.backends().unwrap().into_iter().collect();
         for (key, service) in services {
@@ -73,6 +96,9 @@ impl LbMaps for WatchedMaps {
     }
 
     fn put_service(&mut self, key: &FrontendKey, value: &Service) -> Result<()> {
+        if self.is_ended() {
+            return Ok(());
+        }
         self.fake.put_service(key, value)?;
         self.note(if key.kind == FrontendKind::Exact.number() {
             format!("put {} -> {}+{}", frontend_text(key), value.base, dump::extent_length(value))
@@ -83,6 +109,9 @@ impl LbMaps for WatchedMaps {
     }
 
     fn delete_service(&mut self, key: &FrontendKey) -> Result<()> {
+        if self.is_ended() {
+            return Ok(());
+        }
         self.fake.delete_service(key)?;
         self.note(if key.kind == FrontendKind::Exact.number() {
             format!("delete {}", frontend_text(key))
@@ -97,6 +126,9 @@ impl LbMaps for WatchedMaps {
     }
 
     fn write_slots(&mut self, base: u32, slots: &[Slot]) -> Result<()> {
+        if self.is_ended() {
+            return Ok(());
+        }
         self.fake.write_slots(base, slots)?;
         self.note(format!("slots {base}+{}", slots.len()));
         Ok(())
@@ -107,6 +139,9 @@ impl LbMaps for WatchedMaps {
     }
 
     fn write_backend(&mut self, id: BackendId, backend: &Backend) -> Result<()> {
+        if self.is_ended() {
+            return Ok(());
+        }
         self.fake.write_backend(id, backend)?;
         let state = dump::state_text(BackendState::from_number(backend.state));
         let scopes = dump::scopes_text(backend.scopes);

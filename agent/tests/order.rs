@@ -1,0 +1,91 @@
+//! The order of writes: no frontend leads to what is not there yet, nothing ends that is still
+//! chosen.
+
+mod support;
+
+use support::node::{NAME, Node};
+use support::objects::{delete, service_with, slice};
+use support::watched::WatchedMaps;
+use waggle_agent::k8s::{Change, Kind};
+
+fn service(name: &str, address: &str, created: &str) -> Change {
+    service_with(name, &[address], "Local", Some(created))
+}
+
+fn endpoints(service: &str, endpoints: &[(u8, &'static str)]) -> Change {
+    let endpoints: Vec<_> = endpoints
+        .iter()
+        .map(|(number, condition)| (format!("10.1.0.{number}"), NAME, *condition))
+        .collect();
+    slice(&format!("{service}-1"), service, &endpoints)
+}
+
+fn log_after(node: &mut Node, changes: Vec<Change>) -> Vec<String> {
+    node.maps.inner().take_log();
+    node.feed(changes);
+    node.maps.inner().take_log()
+}
+
+#[test]
+fn backends_then_slots_then_frontends_then_what_ends() {
+    let mut node = Node::new(WatchedMaps::default());
+    let created = "2026-01-01T00:00:00Z";
+    let log = log_after(
+        &mut node,
+        vec![service("web", "10.96.0.1", created), endpoints("web", &[(1, "ready"), (2, "ready")])],
+    );
+    let expected = [
+        "backend 1 active local+cluster",
+        "backend 2 active local+cluster",
+        "slots 0+2",
+        "mark 10.96.0.1",
+        "put 10.96.0.1:80/TCP -> 0+2",
+    ];
+    assert_eq!(log, expected, "a Service comes");
+    let change = endpoints("web", &[(1, "terminating"), (3, "ready"), (4, "terminating")]);
+    let expected = [
+        "backend 3 active local+cluster",
+        "slots 2+3",
+        "put 10.96.0.1:80/TCP -> 2+3",
+        "backend 1 terminating -",
+        "backend 4 terminating -",
+        "backend 2 dead -",
+    ];
+    assert_eq!(log_after(&mut node, vec![change]), expected, "endpoints change");
+    let expected = [
+        "delete 10.96.0.1:80/TCP",
+        "unmark 10.96.0.1",
+        "backend 1 dead -",
+        "backend 3 dead -",
+        "backend 4 dead -",
+    ];
+    assert_eq!(log_after(&mut node, vec![delete(Kind::Service, "web")]), expected, "it goes");
+}
+
+#[test]
+fn a_frontend_that_changes_its_owner_is_never_missing() {
+    let mut node = Node::new(WatchedMaps::default());
+    node.feed(vec![
+        service("young", "10.96.0.1", "2026-01-02T00:00:00Z"),
+        endpoints("young", &[(1, "ready")]),
+    ]);
+    let older = vec![
+        service("old", "10.96.0.1", "2026-01-01T00:00:00Z"),
+        endpoints("old", &[(2, "ready")]),
+    ];
+    let expected = [
+        "backend 2 active local+cluster",
+        "slots 1+1",
+        "put 10.96.0.1:80/TCP -> 1+1",
+        "backend 1 dead -",
+    ];
+    assert_eq!(log_after(&mut node, older), expected, "the older Service takes it");
+    let expected = [
+        "backend 3 active local+cluster",
+        "slots 2+1",
+        "put 10.96.0.1:80/TCP -> 2+1",
+        "backend 2 dead -",
+    ];
+    let change = vec![delete(Kind::Service, "old")];
+    assert_eq!(log_after(&mut node, change), expected, "the younger one gets it back");
+}
