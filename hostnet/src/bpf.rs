@@ -1,4 +1,4 @@
-//! The one question about a link that aya does not ask: which device it is attached to.
+//! What aya does not do with links: ask which device one is attached to, and detach one at once.
 
 use std::ffi::CString;
 use std::io;
@@ -8,6 +8,7 @@ use std::path::Path;
 
 const BPF_OBJ_GET: libc::c_int = 7;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const BPF_LINK_DETACH: libc::c_int = 34;
 const BPF_LINK_TYPE_TCX: u32 = 11;
 /// Size of [`LinkInfo`].
 const LINK_INFO_SIZE: u32 = 24;
@@ -38,6 +39,12 @@ struct ObjectInfo {
     info: u64,
 }
 
+/// Leading part of `union bpf_attr` for `BPF_LINK_DETACH`.
+#[repr(C)]
+struct LinkDetach {
+    fd: u32,
+}
+
 /// Leading part of `struct bpf_link_info`, with the union's variant for TCX.
 #[repr(C)]
 #[derive(Default)]
@@ -52,16 +59,26 @@ struct LinkInfo {
 
 /// Reads the link that is pinned at a path.
 pub(crate) fn tcx_link(pin: &Path) -> io::Result<TcxLink> {
-    let path = CString::new(pin.as_os_str().as_bytes())?;
-    let request = ObjectGet { path: path.as_ptr() as u64, fd: 0, flags: 0 };
-    let fd = bpf(BPF_OBJ_GET, &request)?;
-    // SAFETY: the kernel has just made this descriptor for us, and nobody else knows of it.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    let LinkInfo { kind, program, ifindex, .. } = info(&fd)?;
+    let LinkInfo { kind, program, ifindex, .. } = info(&open(pin)?)?;
     if kind != BPF_LINK_TYPE_TCX {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
     Ok(TcxLink { program, ifindex })
+}
+
+/// Detaches the link that is pinned at a path. Without, the kernel does it some time after the pin
+/// was removed, and refuses to attach the same program until then.
+pub(crate) fn detach_link(pin: &Path) -> io::Result<()> {
+    let fd = open(pin)?;
+    bpf(BPF_LINK_DETACH, &LinkDetach { fd: fd.as_raw_fd().cast_unsigned() }).map(drop)
+}
+
+fn open(pin: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(pin.as_os_str().as_bytes())?;
+    let request = ObjectGet { path: path.as_ptr() as u64, fd: 0, flags: 0 };
+    let fd = bpf(BPF_OBJ_GET, &request)?;
+    // SAFETY: the kernel has just made this descriptor for us, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn info(fd: &OwnedFd) -> io::Result<LinkInfo> {

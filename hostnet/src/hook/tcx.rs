@@ -25,6 +25,8 @@ pub(super) fn attach(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<bo
 
 /// Removes the link with its pin; says whether there was one.
 pub(super) fn detach(hook: Hook<'_>) -> Result<bool> {
+    // A link that cannot be detached goes with its pin.
+    let _: io::Result<()> = bpf::detach_link(hook.pin);
     match fs::remove_file(hook.pin) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
