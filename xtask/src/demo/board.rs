@@ -15,12 +15,20 @@ const FRAME: Duration = Duration::from_millis(80);
 /// Rows of counts with one column for each server.
 #[derive(Debug)]
 pub(super) struct Board {
-    servers: Vec<String>,
+    servers: Vec<Server>,
+    title: &'static str,
     rows: Vec<Row>,
     mode: Mode,
     /// Lines below the cursor's place that the last drawing took.
     drawn: usize,
     last: Instant,
+}
+
+/// A column: a pod and where it is.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    pub(super) pod: String,
+    pub(super) node: String,
 }
 
 /// One kind of request.
@@ -50,18 +58,19 @@ impl Row {
 }
 
 impl Board {
-    pub(super) fn new(servers: &[String], for_people: bool) -> Self {
+    pub(super) fn new(servers: &[Server], for_people: bool) -> Self {
         let mode = match (for_people, io::stdout().is_terminal()) {
             (true, true) => Mode::Terminal,
             (true, false) => Mode::Plain,
             (false, _) => Mode::Silent,
         };
-        let servers = servers.to_vec();
-        Self { servers, rows: Vec::new(), mode, drawn: 0, last: Instant::now() }
+        let (servers, title, rows) = (servers.to_vec(), "", Vec::new());
+        Self { servers, title, rows, mode, drawn: 0, last: Instant::now() }
     }
 
     /// Begins a table of these rows.
-    pub(super) fn begin(&mut self, whats: impl IntoIterator<Item = String>) {
+    pub(super) fn begin(&mut self, title: &'static str, whats: impl IntoIterator<Item = String>) {
+        self.title = title;
         self.rows = whats.into_iter().map(|what| Row { what, ..Row::default() }).collect();
         self.drawn = 0;
         if self.mode == Mode::Terminal {
@@ -109,18 +118,17 @@ impl Board {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("\n  {:<40}{:>7}{:>8}", "", "asked", "failed");
-        for server in &self.servers {
-            let _ = write!(text, "{server:>9}");
-        }
-        for row in &self.rows {
-            let asked = row.answered() + row.failed;
-            let _ = write!(text, "\n  {:<40}{asked:>7}{:>8}", row.what, row.failed);
-            for server in &self.servers {
-                match row.answers.get(server) {
-                    Some(count) => drop(write!(text, "{count:>9}")),
-                    None => drop(write!(text, "{:>9}", "·")),
-                }
+        let column = |text: &mut String, cell: &str| *text += &format!("{cell:>8}");
+        let mut text = format!("\n  {:<43}", self.title);
+        self.servers.iter().for_each(|server| column(&mut text, &server.node));
+        let _ = write!(text, "\n  {:<28}{:>7}{:>8}", "", "asked", "failed");
+        self.servers.iter().for_each(|server| column(&mut text, &server.pod));
+        for Row { what, answers, failed } in &self.rows {
+            let asked = answers.values().sum::<u32>() + failed;
+            let _ = write!(text, "\n  {what:<28}{asked:>7}{failed:>8}");
+            for Server { pod, .. } in &self.servers {
+                let count = answers.get(pod).map_or("·".to_owned(), u32::to_string);
+                column(&mut text, &count);
             }
         }
         text + "\n"

@@ -15,7 +15,7 @@ use xtask::{
     topology::{Attachment, Lifetime, Netns, Node, Pod, Process, Runtime, TwoNodes},
 };
 
-use super::{PREFIX, interrupt::Interrupt};
+use super::{PREFIX, board::Server, interrupt::Interrupt};
 use crate::workspace::{self, Artifacts};
 
 const SERVICES: &str = include_str!("../../../manifests/demo/services.yaml");
@@ -125,9 +125,13 @@ impl<'a> Stage<'a> {
         cast.join(", ")
     }
 
-    /// Names of all pods.
-    pub(super) fn servers(&self) -> Vec<String> {
-        self.actors.iter().map(|actor| actor.pod.name().to_owned()).collect()
+    /// All pods, each with its node.
+    pub(super) fn servers(&self) -> Vec<Server> {
+        let server = |Actor { pod, .. }: &Actor<'_>| Server {
+            pod: pod.name().to_owned(),
+            node: pod.node().name().to_owned(),
+        };
+        self.actors.iter().map(server).collect()
     }
 
     /// The network namespace of the pod that asks.

@@ -12,7 +12,7 @@ pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
     stage.client()?.run(|| {
         ways.iter().try_for_each(|way| wait_until(stage, || way.ask().map(|_| true)).map(drop))
     })??;
-    let rows = rounds(stage, board, "", &ways, ROUNDS)?;
+    let rows = rounds(stage, board, "a Service that is its own client", &ways, ROUNDS)?;
     for row in &rows {
         let only = row.answers.keys().all(|server| server == CLIENT);
         ensure!(only, "{}: answered by {:?}", row.what, row.answers);

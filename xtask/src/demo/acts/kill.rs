@@ -65,7 +65,7 @@ fn receive(client: &Netns, address: SocketAddr, arrived: &AtomicU32) -> Result<(
 fn kill_and_restart(stage: &mut Stage<'_>, board: &mut Board, client: &Netns) -> Result<u32> {
     let ways = WEB.ways();
     stage.kill_agent()?;
-    let rows = rounds(stage, board, ", no agent", &ways, ROUNDS)?;
+    let rows = rounds(stage, board, "no agent on node-a", &ways, ROUNDS)?;
     stage.restart_agent()?;
     let [.., returns] = stage::WEB;
     stage.set_endpoints(WEB.name, &stage::WEB)?;

@@ -16,7 +16,7 @@ const QUIET: u32 = 30;
 
 pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
     let ways = WEB.ways();
-    board.begin(ways.iter().map(Way::label));
+    board.begin("an endpoint leaves", ways.iter().map(Way::label));
     let outcome = stage.client()?.run(|| ask_while_one_leaves(stage, board, &ways))?;
     let rows = board.end();
     Ok(format!(

@@ -138,11 +138,11 @@ fn ask_all(ways: &[Way], board: &mut Board) -> Result<Vec<String>> {
 fn rounds(
     stage: &Stage<'_>,
     board: &mut Board,
-    labels: &str,
+    title: &'static str,
     ways: &[Way],
     count: u32,
 ) -> Result<Vec<Row>> {
-    board.begin(ways.iter().map(|way| way.label() + labels));
+    board.begin(title, ways.iter().map(Way::label));
     let outcome = stage.client()?.run(|| {
         for _ in 0..count {
             ask_all(ways, board)?;

@@ -12,7 +12,7 @@ pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
     stage.client()?.run(|| {
         ways.iter().try_for_each(|way| wait_until(stage, || way.ask().map(|_| true)).map(drop))
     })??;
-    let rows = rounds(stage, board, "", &ways, ROUNDS)?;
+    let rows = rounds(stage, board, "a Service with three pods", &ways, ROUNDS)?;
     for row in &rows {
         for pod in stage::WEB {
             ensure!(row.answers.contains_key(pod), "{}: {pod} never answered", row.what);
