@@ -83,6 +83,11 @@ pub(super) fn tool() -> Result<PathBuf> {
     built("debug/xtask")
 }
 
+/// The agent.
+pub(super) fn waggle() -> Result<PathBuf> {
+    built("waggle/waggle")
+}
+
 /// Something in the target folder.
 fn built(path: &str) -> Result<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join(path);
@@ -124,7 +129,7 @@ impl<'a> Cluster<'a> {
             runtime: Runtime::new(&built("waggle/waggle-cni")?, CNI_CONFIG),
             members: Vec::new(),
         };
-        let waggle = built("waggle/waggle")?;
+        let waggle = waggle()?;
         for node in [network.a(), network.b()] {
             cluster.agents.push(Agent::start(node, &waggle, &manifests, Some(&config))?);
             cluster.add_node(node)?;

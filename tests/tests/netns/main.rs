@@ -1,7 +1,9 @@
 //! Waggle on two nodes in namespaces: what a packet meets between one pod's socket and another's.
 
 mod alongside;
+mod cleanup;
 mod cluster;
+mod delivery;
 mod errors;
 mod hops;
 mod leftovers;
