@@ -34,8 +34,7 @@ pub async fn cleanup(args: &CleanupArgs) -> anyhow::Result<ExitCode> {
     let lock = match AgentLock::take_existing(&places.run_dir) {
         Err(LockError::Held { .. }) if args.force => None,
         Err(error @ LockError::Held { .. }) => {
-            return Err(error)
-                .context("cleanup is refused (--force does it nevertheless)");
+            return Err(error).context("cleanup is refused (--force does it nevertheless)");
         }
         other => other?,
     };

@@ -35,12 +35,12 @@ pub fn log_transitions(before: &[Problem], after: &[Problem]) {
     let (appeared, gone) = transitions(before, after);
     for problem in appeared {
         match problem.severity {
-            Severity::Error => warn!(%problem, "wrong"),
-            Severity::Note => info!(%problem, "left out"),
+            Severity::Error => warn!("{problem}"),
+            Severity::Note => info!("{problem}"),
         }
     }
     for problem in gone {
-        info!(%problem, "mended");
+        info!("mended: {problem}");
     }
 }
 

@@ -12,7 +12,7 @@ use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use crate::loader::hooks::{self, Changes, Scan, Uplinks};
+use crate::loader::hooks::{self, Changes, Scan, UplinkHook, Uplinks};
 use crate::loader::{self, LoadError};
 use crate::maps::delivery::DeliveryMaps;
 use crate::model::NodeSpec;
@@ -113,9 +113,8 @@ impl Network {
         problems.extend(forward(&own.pod_cidrs));
         let leaving = routes.iter().map(|route| route.link).chain(uplinks.keys().copied());
         self.ensure_mtus(devices, &leaving.collect())?;
-        let devices_by_index =
-            uplinks.values().map(|link| (link.index, link.name.clone())).collect();
-        problems.extend(self.ensure_hooks(scan, Some(&devices_by_index)).await?);
+        let hooks = uplinks.iter().map(|(index, link)| (*index, UplinkHook::of(link))).collect();
+        problems.extend(self.ensure_hooks(scan, Some(&hooks)).await?);
         let applied = peers::apply(&self.netlink, &routes, cluster.is_complete).await?;
         applied.steps.iter().for_each(log_step);
         problems.extend(applied.problems);

@@ -4,12 +4,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dataplane_common::abi::names;
 use hostnet::hook::{self, Attachment, Choice, Direction, Hook, Mechanism};
-use hostnet::{Netlink, Pins, link};
+use hostnet::link::{self, Link};
+use hostnet::{Netlink, Pins};
 
 use super::{LoadError, programs};
 
-/// The names of uplinks by their indexes.
-pub type Uplinks = BTreeMap<u32, String>;
+/// Uplinks by their indexes.
+pub type Uplinks = BTreeMap<u32, UplinkHook>;
+
+/// What an uplink's hook at ingress should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UplinkHook {
+    /// The device's name.
+    pub device: String,
+    /// The program's name.
+    pub program: &'static str,
+}
+
+impl UplinkHook {
+    /// The hook of a device: packets of those without hardware address begin with their IP header.
+    #[must_use]
+    pub fn of(link: &Link) -> Self {
+        let program = if link.mac.is_some() { names::FROM_NETDEV } else { names::FROM_L3DEV };
+        Self { device: link.name.clone(), program }
+    }
+}
 
 /// What was done to hooks.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -107,9 +126,11 @@ impl Rules<'_> {
             })
         };
         let uplinks = self.uplinks.into_iter().flatten();
-        changes.extend(uplinks.filter(|(index, _)| !runs(**index)).map(|(_, device)| {
-            let (device, program) = (device.clone(), names::FROM_NETDEV);
-            Change::Attach { device, direction: Direction::Ingress, program }
+        let missing = uplinks.filter(|(index, _)| !runs(**index));
+        changes.extend(missing.map(|(_, UplinkHook { device, program })| Change::Attach {
+            device: device.clone(),
+            direction: Direction::Ingress,
+            program,
         }));
         changes
     }
@@ -125,17 +146,20 @@ impl Rules<'_> {
         is_wrong.then_some(Change::Attach { device, direction, program })
     }
 
-    /// The program a hook should run: what it runs, if that is known, else what its place says.
-    /// Hooks at ingress that are no uplink's are pods'.
+    /// The program a hook should run: an uplink's own, else what it runs if that is known, else what
+    /// its place says. Hooks at ingress that are no uplink's are pods'.
     fn wanted(&self, attachment: &Attachment) -> Option<&'static str> {
-        let by_place = || match attachment.direction {
-            Direction::Egress => Some(names::TO_POD),
-            Direction::Ingress if self.uplinks?.contains_key(&attachment.index?) => {
-                Some(names::FROM_NETDEV)
-            }
-            Direction::Ingress => Some(names::FROM_POD),
-        };
-        self.known.get(&attachment.program).copied().or_else(by_place)
+        let known = self.known.get(&attachment.program).copied();
+        match attachment.direction {
+            Direction::Egress => Some(known.unwrap_or(names::TO_POD)),
+            Direction::Ingress => match self.uplinks {
+                None => known,
+                Some(uplinks) => {
+                    let uplink = attachment.index.and_then(|index| uplinks.get(&index));
+                    uplink.map(|uplink| uplink.program).or(known).or(Some(names::FROM_POD))
+                }
+            },
+        }
     }
 
     /// Whether the choice is another one than when the hook was made. That the kernel has TCX only
@@ -191,10 +215,11 @@ mod tests {
 
     use super::*;
 
-    const KNOWN: [(u32, &str); 4] = [
+    const KNOWN: [(u32, &str); 5] = [
         (1, names::FROM_POD),
         (2, names::TO_POD),
         (3, names::FROM_NETDEV),
+        (4, names::FROM_L3DEV),
         (13, names::FROM_NETDEV),
     ];
 
@@ -203,14 +228,19 @@ mod tests {
         Attachment { device, direction, mechanism: Mechanism::Tcx, index, program }
     }
 
+    fn uplink(device: &str) -> UplinkHook {
+        let program = if device == "wg0" { names::FROM_L3DEV } else { names::FROM_NETDEV };
+        UplinkHook { device: device.to_owned(), program }
+    }
+
     fn planned(
         attachments: &[Attachment],
         uplinks: Option<&[&str]>,
         choice: Choice,
     ) -> Vec<String> {
-        let current = KNOWN.iter().take(3).map(|(id, name)| (*name, *id)).collect();
+        let current = KNOWN.iter().take(4).map(|(id, name)| (*name, *id)).collect();
         let uplinks: Option<Uplinks> =
-            uplinks.map(|names| names.iter().map(|&name| (2, name.to_owned())).collect());
+            uplinks.map(|names| names.iter().map(|name| (2, uplink(name))).collect());
         let (known, scan) = (KNOWN.into(), Scan::Pins);
         let rules =
             Rules { known: &known, current: &current, uplinks: uplinks.as_ref(), choice, scan };
@@ -237,6 +267,12 @@ mod tests {
                 vec![at("eth0", Ingress, Some(2), 13)],
                 NONE,
                 vec!["from_netdev eth0-in"],
+            ),
+            (
+                "without link layer",
+                vec![at("wg0", Ingress, Some(2), 3)],
+                Some(&["wg0"]),
+                vec!["from_l3dev wg0-in"],
             ),
             ("pod", strangers.clone(), NONE, vec!["from_pod p-in", "to_pod p-out"]),
             ("unknown place", strangers, None, vec!["to_pod p-out"]),

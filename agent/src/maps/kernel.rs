@@ -2,12 +2,14 @@
 
 use std::io;
 use std::ops::Range;
+use std::os::fd::AsFd as _;
 
 use aya::Pod;
-use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use aya::maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError};
 use dataplane_common::abi::{Backend, BackendId, FrontendKey, Service, Slot, names};
 use hostnet::Pins;
 
+use super::batch::read_array;
 use super::{ApplyError, Capacity, LbMaps, Result};
 
 /// The pinned maps `services`, `slots` and `backends`.
@@ -68,14 +70,11 @@ impl LbMaps for KernelMaps {
     }
 
     fn backends(&self) -> Result<Vec<(BackendId, Backend)>> {
-        let mut written = Vec::new();
-        for (id, backend) in (0..).map(BackendId).zip(self.backends.iter()) {
-            let backend = backend.map_err(read(names::BACKENDS))?;
-            if backend != Backend::default() {
-                written.push((id, backend));
-            }
-        }
-        Ok(written)
+        let (map, operation) = (names::BACKENDS, "read");
+        let all = read_array(self.backends.map().fd().as_fd());
+        let all = all.map_err(|source| ApplyError::Kernel { map, operation, source })?;
+        let written = (0..).map(BackendId).zip(all);
+        Ok(written.filter(|(_, backend)| *backend != Backend::default()).collect())
     }
 
     fn write_backend(&mut self, id: BackendId, backend: &Backend) -> Result<()> {

@@ -1,10 +1,12 @@
 //! The tables Services are written to, as the reconciler sees them; not what is written or when.
 
+mod batch;
 pub mod delivery;
 pub mod dump;
 mod error;
 pub mod fake;
 pub mod faulty;
+pub(crate) mod fill;
 pub mod kernel;
 
 use std::ops::Range;

@@ -1,7 +1,6 @@
 //! What a node's proxy is like, told from what is pinned and from the agent's last words: works
 //! with and without an agent.
 
-mod maps;
 mod report;
 mod services;
 mod state;

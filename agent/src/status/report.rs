@@ -8,11 +8,11 @@ use hostnet::hook::Direction;
 use hostnet::{Netlink, Pins};
 use serde::Serialize;
 
-use super::maps::{MapUse, counters, fill};
 use super::state::State;
 use crate::cli::Places;
 use crate::loader::{self, hooks};
 use crate::lock::AgentLock;
+use crate::maps::fill::{MapUse, counters, fill};
 use crate::network::Uplink;
 use crate::problem::{Problem, Severity};
 

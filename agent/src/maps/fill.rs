@@ -10,26 +10,26 @@ use dataplane_common::abi::{
 use hostnet::Pins;
 use serde::Serialize;
 
+use super::dump::{extent_length, is_dead};
+use super::kernel::{KernelMaps, hash, pinned, read};
+use super::{LbMaps as _, Result};
 use crate::loader::SHAPES;
-use crate::maps::dump::{extent_length, is_dead};
-use crate::maps::kernel::{KernelMaps, hash, pinned, read};
-use crate::maps::{LbMaps as _, Result};
 
 /// One table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct MapUse {
+pub(crate) struct MapUse {
     /// Its name.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Its identifier in the kernel.
-    pub(super) id: u32,
+    pub(crate) id: u32,
     /// Entries in use.
-    pub(super) used: usize,
+    pub(crate) used: usize,
     /// Most entries.
-    pub(super) limit: u32,
+    pub(crate) limit: u32,
 }
 
 /// The fill of every table that can fill.
-pub(super) fn fill(pins: &Pins) -> Result<Vec<MapUse>> {
+pub(crate) fn fill(pins: &Pins) -> Result<Vec<MapUse>> {
     let used = used(pins)?;
     let mut fill = Vec::new();
     for shape in SHAPES {
@@ -75,7 +75,7 @@ fn count<K: Pod, V: Pod>(map: &HashMap<MapData, K, V>, name: &'static str) -> Re
 }
 
 /// Every counter, summed over CPUs, by its name.
-pub(super) fn counters(pins: &Pins) -> Result<BTreeMap<&'static str, u64>> {
+pub(crate) fn counters(pins: &Pins) -> Result<BTreeMap<&'static str, u64>> {
     let failed = read(names::COUNTERS);
     let data = pinned(pins, names::COUNTERS)?;
     let counters = PerCpuArray::<_, u64>::try_from(Map::PerCpuArray(data)).map_err(&failed)?;

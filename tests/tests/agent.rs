@@ -1,0 +1,9 @@
+//! `waggle agent` and the verbs beside it on one host in namespaces of its own.
+
+mod agent {
+    mod bring_up;
+    mod cleanup;
+    mod host;
+    mod refusals;
+    mod restart;
+}

@@ -1,0 +1,138 @@
+//! What an agent brings up, and what it tells of it.
+
+use std::fs;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::host::Host;
+
+#[test]
+fn an_agent_brings_up_what_its_status_tells() -> Result<()> {
+    let host = Host::start()?;
+    let _agent = host.agent("{}")?;
+    let status = host.status()?;
+    assert_eq!(status["problems"], json!([]), "{status:#}");
+    assert_eq!(status["healthy"], json!(true));
+    assert_eq!(status["uplinks"], json!([{"device": "eth0", "mtu": 1500}]));
+    assert_eq!(status["kernel"]["delivery"], json!("bypass"));
+    let used = |name: &str| {
+        let maps = status["maps"].as_array().into_iter().flatten();
+        maps.filter(|map| map["name"] == name).map(|map| map["used"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!([used("slots"), used("backends"), used("links")], [[2], [2], [1]].map(rows));
+    Ok(())
+}
+
+fn rows(used: [i32; 1]) -> Vec<Value> {
+    used.map(Value::from).to_vec()
+}
+
+#[test]
+fn programs_are_attached_as_configured() -> Result<()> {
+    for (config, by) in [("attach: auto", "tcx"), ("attach: clsact", "clsact")] {
+        let host = Host::start()?;
+        let _agent = host.agent(config)?;
+        let hooks = host.status()?["hooks"].clone();
+        let told: Vec<_> = hooks.as_array().into_iter().flatten().map(hook).collect();
+        assert_eq!(told, [json!(["eth0", "in", "from_netdev", by, true])], "{config}");
+    }
+    Ok(())
+}
+
+fn hook(hook: &Value) -> Value {
+    json!([hook["device"], hook["direction"], hook["program"], hook["by"], hook["present"]])
+}
+
+#[test]
+fn the_plugin_is_told_of_the_node_and_packets_of_the_other_nodes_pods() -> Result<()> {
+    let host = Host::start()?;
+    let _agent = host.agent("{}")?;
+    let mut told: Value = serde_json::from_slice(&fs::read(host.path("run/node.json"))?)?;
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let expected = json!({
+        "bootId": boot.trim(),
+        "podCIDRs": ["10.1.1.0/24", "fd01:1::/64"],
+        "mtu": 1500,
+        "nodeIPs": ["192.0.2.1", "fd00::1"],
+    });
+    assert_eq!(told.take(), expected);
+    for (family, route) in
+        [("-4", "10.1.2.0/24 via 192.0.2.2 dev eth0"), ("-6", "fd01:2::/64 via fd00::2 dev eth0")]
+    {
+        let routes = host.run("ip", &[family, "route"])?.stdout;
+        assert!(routes.contains(route), "{routes}");
+    }
+    let forwards = host.run("cat", &["/proc/sys/net/ipv4/ip_forward"])?.stdout;
+    assert_eq!(forwards.trim(), "1");
+    Ok(())
+}
+
+#[test]
+fn services_are_listed_with_their_frontends_and_backends() -> Result<()> {
+    let host = Host::start()?;
+    let _agent = host.agent("{}")?;
+    let answer = host.waggle("service list")?;
+    assert!(answer.is_success, "{answer:?}");
+    let expected = "\
+NAMESPACE   NAME   PORT   FRONTEND           POLICY    BACKEND         STATE    SETS
+shop        cart   http   10.96.0.1:80/TCP   Cluster   10.1.1.2:8080   active   cluster
+                                                       10.1.2.2:8080   active   cluster
+";
+    assert_eq!(answer.stdout, expected);
+    Ok(())
+}
+
+#[test]
+fn devices_are_followed() -> Result<()> {
+    let host = Host::start()?;
+    let _agent = host.agent("{}")?;
+    host.run("ip", &["link", "set", "eth0", "mtu", "1400"])?;
+    host.wait_until(|status| status["uplinks"] == json!([{"device": "eth0", "mtu": 1400}]))?;
+    // The device of the node's addresses is another one from here on.
+    host.run("ip", &["link", "delete", "eth0"])?;
+    host.run("ip", &["link", "add", "eth0", "type", "veth", "peer", "name", "wire"])?;
+    host.run("ip", &["link", "set", "eth0", "up"])?;
+    host.run("ip", &["address", "add", "192.0.2.1/24", "dev", "eth0"])?;
+    host.run("ip", &["address", "add", "fd00::1/64", "dev", "eth0", "nodad"])?;
+    let status = host.wait_until(|status| status["healthy"] == json!(true))?;
+    assert_eq!(status["uplinks"], json!([{"device": "eth0", "mtu": 1500}]));
+    Ok(())
+}
+
+#[test]
+fn an_uplink_without_link_layer_gets_the_program_for_such() -> Result<()> {
+    let host = Host::start()?;
+    host.run("ip", &["tuntap", "add", "tun0", "mode", "tun"])?;
+    host.run("ip", &["link", "set", "tun0", "up"])?;
+    host.run("ip", &["address", "delete", "192.0.2.1/24", "dev", "eth0"])?;
+    host.run("ip", &["address", "add", "192.0.2.1/24", "dev", "tun0"])?;
+    let _agent = host.agent("{}")?;
+    let hooks = host.status()?["hooks"].clone();
+    let told = [0, 1].map(|index| hook(&hooks[index]));
+    let expected = [("eth0", "from_netdev"), ("tun0", "from_l3dev")];
+    assert_eq!(told, expected.map(|(device, program)| json!([device, "in", program, "tcx", true])));
+    Ok(())
+}
+
+#[test]
+fn a_broken_manifest_is_told_by_its_place_until_it_is_mended() -> Result<()> {
+    let host = Host::start()?;
+    let _agent = host.agent("{}")?;
+    host.write("broken.yaml", "kind: Service\nmetadata: {name: [\n")?;
+    let place = host.path("manifests/broken.yaml").display().to_string();
+    let names_place = |problem: &Value| problem["file"] == place && problem["line"].is_u64();
+    host.wait_until(|status| {
+        status["healthy"] == false
+            && status["problems"]
+                .as_array()
+                .is_some_and(|problems| problems.iter().any(names_place))
+    })?;
+    assert!(!host.waggle("status")?.is_success);
+    fs::remove_file(host.path("manifests/broken.yaml"))?;
+    host.wait_until(|status| status["healthy"] == true)?;
+    let log = host.log()?;
+    let told = [format!("{place}:"), format!("mended: {place}:")];
+    assert_eq!(told.map(|text| log.matches(&text).count()), [2, 1], "{log}");
+    Ok(())
+}

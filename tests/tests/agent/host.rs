@@ -1,0 +1,271 @@
+//! A host: a network and a mount namespace, held by one process, with an uplink, a BPF file system
+//! and a folder of manifests. Nothing of it has a name on the machine.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::{
+    process::{Pid, Signal, kill_process},
+    thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longest wait for an agent to do what is asked of it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const SETUP: &str = "
+set -eu
+mount -t bpf bpf \"$1\"
+ip link set lo up
+ip link add eth0 type veth peer name wire
+ip link set eth0 up
+ip link set wire up
+ip address add 192.0.2.1/24 dev eth0
+ip address add fd00::1/64 dev eth0 nodad
+echo ready
+exec sleep infinity
+";
+
+const NODES: &str = r#"
+apiVersion: v1
+kind: Node
+metadata: {name: a}
+spec: {podCIDR: 10.1.1.0/24, podCIDRs: [10.1.1.0/24, "fd01:1::/64"]}
+status:
+  addresses:
+    - {type: InternalIP, address: 192.0.2.1}
+    - {type: InternalIP, address: "fd00::1"}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: b}
+spec: {podCIDR: 10.1.2.0/24, podCIDRs: [10.1.2.0/24, "fd01:2::/64"]}
+status:
+  addresses:
+    - {type: InternalIP, address: 192.0.2.2}
+    - {type: InternalIP, address: "fd00::2"}
+"#;
+
+const SERVICES: &str = r"
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec:
+  clusterIP: 10.96.0.1
+  clusterIPs: [10.96.0.1]
+  ports: [{name: http, port: 80, protocol: TCP, targetPort: 8080}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: cart-1, namespace: shop, labels: {kubernetes.io/service-name: cart}}
+addressType: IPv4
+ports: [{name: http, port: 8080, protocol: TCP}]
+endpoints: [{addresses: [10.1.1.2], nodeName: a}, {addresses: [10.1.2.2], nodeName: b}]
+";
+
+/// The host.
+pub(super) struct Host {
+    holder: Child,
+    folder: TempDir,
+}
+
+/// A running agent, killed when dropped.
+pub(super) struct Agent(Child);
+
+/// What a verb answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) is_success: bool,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Host {
+    pub(super) fn start() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        for name in ["bpf", "run", "manifests"] {
+            fs::create_dir(folder.path().join(name))?;
+        }
+        let mut command = bound("unshare");
+        command.args(["--mount", "--net", "--", "sh", "-c", SETUP, "sh"]);
+        command.arg(folder.path().join("bpf")).stdout(Stdio::piped());
+        let mut holder = command.spawn().context("starting a host")?;
+        let mut line = String::new();
+        let stdout = holder.stdout.take().context("output is not piped")?;
+        let read = BufReader::new(stdout).read_line(&mut line);
+        let host = Self { holder, folder };
+        read.context("setting up a host")?;
+        if line.trim() != "ready" {
+            bail!("a host could not be set up, see above");
+        }
+        host.write("nodes.yaml", NODES)?;
+        host.write("services.yaml", SERVICES)?;
+        Ok(host)
+    }
+
+    /// A path of the host, which is the same from outside, but for the BPF file system.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a manifest.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
+        let draft = self.path(name);
+        fs::write(&draft, text)?;
+        Ok(fs::rename(draft, self.path("manifests").join(name))?)
+    }
+
+    /// A command inside.
+    pub(super) fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = bound("nsenter");
+        command.args(["--target", &self.holder.id().to_string(), "--mount", "--net", "--"]);
+        command.arg(program.as_ref());
+        command
+    }
+
+    /// Runs a command inside to its end.
+    pub(super) fn run(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Result<Answer> {
+        let output = self.command(program).args(arguments).output()?;
+        Ok(Answer {
+            is_success: output.status.success(),
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
+    }
+
+    /// Runs a verb of `waggle` on this host's folders.
+    pub(super) fn waggle(&self, line: &str) -> Result<Answer> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        self.run(waggle()?, &[words, self.places().iter().map(String::as_str).collect()].concat())
+    }
+
+    /// Runs `waggle` as a user who may do nothing.
+    pub(super) fn without_capabilities(&self, arguments: &[&str]) -> Result<Answer> {
+        // A copy, because that user may not reach the target folder.
+        let copy = self.path("waggle");
+        fs::copy(waggle()?, &copy)?;
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755))?;
+        let copy = copy.display().to_string();
+        let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--", &copy];
+        self.run("setpriv", &[&user, arguments].concat())
+    }
+
+    /// Starts an agent with a configuration, and waits until it has done all there is to do.
+    pub(super) fn agent(&self, config: &str) -> Result<Agent> {
+        let file = self.path("config.yaml");
+        fs::write(&file, config)?;
+        // What an agent that ran before wrote must not be taken for this one's.
+        for name in ["state.json", "node.json"] {
+            let _may_be_missing = fs::remove_file(self.path("run").join(name));
+        }
+        let mut command = self.command(waggle()?);
+        command.args(["agent", "--node-name", "a", "--manifests"]).arg(self.path("manifests"));
+        command.arg("--config").arg(&file).args(self.places());
+        let log = fs::File::create(self.path("agent.log"))?;
+        let agent = Agent(command.stderr(log).spawn().context("starting an agent")?);
+        self.wait_until(|status| status["agent"]["lastSync"].is_string() && self.has_node_file())?;
+        Ok(agent)
+    }
+
+    fn has_node_file(&self) -> bool {
+        self.path("run/node.json").exists()
+    }
+
+    /// The answer of `waggle status -o json`.
+    pub(super) fn status(&self) -> Result<Value> {
+        let answer = self.waggle("status -o json")?;
+        serde_json::from_str(&answer.stdout).with_context(|| format!("{answer:?}"))
+    }
+
+    /// Asks for the status until it is as it should be, and returns it.
+    pub(super) fn wait_until(&self, is_right: impl Fn(&Value) -> bool) -> Result<Value> {
+        let started = Instant::now();
+        loop {
+            let status = self.status()?;
+            if is_right(&status) {
+                return Ok(status);
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("waited in vain; {status:#}\n{}", self.log()?);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What the last agent logged.
+    pub(super) fn log(&self) -> Result<String> {
+        let mut text = String::new();
+        fs::File::open(self.path("agent.log"))?.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    /// Runs a closure on a thread that sees the host's mounts.
+    pub(super) fn inside<T: Send>(&self, action: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let namespace = fs::File::open(format!("/proc/{}/ns/mnt", self.holder.id()))?;
+        let enter = || {
+            // SAFETY: the thread shares no more than before, and ends with the closure.
+            unsafe { unshare_unsafe(UnshareFlags::FS) }?;
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))?;
+            action()
+        };
+        thread::scope(|scope| scope.spawn(enter).join()).expect("the closure does not panic")
+    }
+
+    fn places(&self) -> [String; 4] {
+        let path = |name| self.path(name).display().to_string();
+        ["--bpf-root".to_owned(), path("bpf/waggle"), "--run-dir".to_owned(), path("run")]
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _gone_already = self.holder.kill();
+        let _gone_already = self.holder.wait();
+    }
+}
+
+impl Agent {
+    /// Kills it with -9.
+    pub(super) fn kill(mut self) -> Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to end, and says whether it ended well.
+    pub(super) fn stop(mut self) -> Result<bool> {
+        kill_process(Pid::from_child(&self.0), Signal::TERM)?;
+        Ok(self.0.wait()?.success())
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _gone_already = self.0.kill();
+        let _gone_already = self.0.wait();
+    }
+}
+
+/// A command that ends with the thread that starts it, however that ends.
+fn bound(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", program]).stdin(Stdio::null());
+    command
+}
+
+fn waggle() -> Result<PathBuf> {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target/waggle/waggle");
+    if !built.exists() {
+        bail!("{} is not there: run this suite by `cargo xtask test netns`", built.display());
+    }
+    Ok(built)
+}
