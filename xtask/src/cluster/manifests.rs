@@ -109,3 +109,44 @@ fn line(endpoint: &Endpoint<'_>, address: impl Into<IpAddr>) -> String {
         address.into()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Endpoint, Manifests, Ports};
+
+    #[test]
+    fn endpoints_are_written_as_one_slice_for_each_family() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifests = Manifests::create(folder.path(), "").unwrap();
+        let pod = Endpoint {
+            pod: "web-1",
+            node: "node-a",
+            v4: "10.244.1.2".parse().unwrap(),
+            v6: "fd00:10:244:1::2".parse().unwrap(),
+        };
+        manifests.set_endpoints("web", Ports { http: 8080, echo: 53 }, &[pod]).unwrap();
+        manifests.set_endpoints("none", Ports { http: 8080, echo: 53 }, &[]).unwrap();
+        let read = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(
+            read("web-endpoints.yaml").split("---\n").nth(1).unwrap(),
+            "apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: web-ipv6
+  namespace: default
+  labels:
+    kubernetes.io/service-name: web
+addressType: IPv6
+ports:
+  - {name: http, protocol: TCP, port: 8080}
+  - {name: echo, protocol: UDP, port: 53}
+endpoints:
+  - addresses: [\"fd00:10:244:1::2\"]
+    conditions: {ready: true, serving: true, terminating: false}
+    nodeName: node-a
+    targetRef: {kind: Pod, namespace: default, name: web-1}
+"
+        );
+        assert!(read("none-endpoints.yaml").ends_with("endpoints: []\n"));
+    }
+}

@@ -134,3 +134,27 @@ impl Board {
         text + "\n"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Board, Server};
+
+    #[test]
+    fn counts_stand_below_the_pod_that_answered() {
+        let server = |pod: &str, node: &str| Server { pod: pod.to_owned(), node: node.to_owned() };
+        let mut board = Board::new(&[server("web-1", "node-a"), server("web-2", "node-b")], false);
+        board.begin("two pods", ["web TCP".to_owned(), "web UDP".to_owned()]);
+        for (row, answer) in [(0, Some("web-1")), (0, Some("web-1")), (1, None), (7, None)] {
+            board.count(row, answer.map(str::to_owned).as_ref());
+        }
+        assert_eq!(
+            board.text(),
+            "
+  two pods                                     node-a  node-b
+                                asked  failed   web-1   web-2
+  web TCP                           2       0       2       ·
+  web UDP                           1       1       ·       ·
+"
+        );
+    }
+}

@@ -8,7 +8,7 @@ mod stage;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use xtask::topology::{Lifetime, sweep};
 
 use self::{
@@ -40,6 +40,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let &Args { json, keep, clean } = args;
     if clean {
+        check_privilege()?;
         say(&format!("{} leftovers removed", sweep(PREFIX)?));
         return Ok(ExitCode::SUCCESS);
     }
@@ -53,6 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Everything from the toolchain to the last check; an error here ends the demo early.
 fn perform(report: &mut Report, keep: bool) -> Result<()> {
+    check_privilege()?;
     let ready = setup::ensure(setup::Scope::Compile)?;
     setup::ensure(setup::Scope::Run)?;
     let artifacts = build::all(&ready, build::Profile::Dev)?;
@@ -67,6 +69,17 @@ fn perform(report: &mut Report, keep: bool) -> Result<()> {
         sweep(PREFIX)?;
     }
     outcome
+}
+
+/// Before anything is built: nobody should wait for minutes to be told to become root.
+fn check_privilege() -> Result<()> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    bail!(
+        "the demo makes network namespaces and loads programs, which takes root: run \
+         `sudo -E env PATH=$PATH cargo xtask demo`"
+    )
 }
 
 /// Sets the stage and plays each act on it.

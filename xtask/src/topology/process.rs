@@ -87,18 +87,25 @@ impl Process {
 
     /// Ends it at once, as `kill -9` does.
     pub fn kill(&mut self) -> Result<()> {
-        self.signal(Signal::KILL)
+        self.end_by(Signal::KILL)
     }
 
     /// Asks it to end and waits.
     pub fn stop(&mut self) -> Result<()> {
-        self.signal(Signal::TERM)
+        self.end_by(Signal::TERM)
     }
 
-    fn signal(&mut self, signal: Signal) -> Result<()> {
-        if self.is_running() {
-            kill_process(self.pid, signal).context("signalling a process of a node")?;
-            self.launcher.wait()?;
+    fn end_by(&mut self, signal: Signal) -> Result<()> {
+        if !self.is_running() {
+            return Ok(());
+        }
+        kill_process(self.pid, signal).context("signalling a process of a node")?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.is_running() {
+            if Instant::now() > deadline {
+                bail!("{signal:?} did not end it; {}: {}", self.log.display(), self.log_tail());
+            }
+            thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }
