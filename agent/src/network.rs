@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use dataplane_common::abi::names;
-use hostnet::hook::Choice;
 use hostnet::{Netlink, Pins, addr, link, sysctl};
 use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
+use crate::config::Attach;
 use crate::loader::hooks::{self, Changes, Scan, UplinkHook, Uplinks};
 use crate::loader::{self, LoadError};
 use crate::maps::delivery::DeliveryMaps;
@@ -29,7 +29,7 @@ pub struct Network {
     own: String,
     netlink: Netlink,
     pins: Pins,
-    choice: Choice,
+    attach: Attach,
     maps: DeliveryMaps,
     run_dir: PathBuf,
     boot_id: String,
@@ -68,10 +68,10 @@ impl Network {
     /// For the node named `own`.
     #[must_use]
     pub fn new(own: &str, netlink: Netlink, parts: Parts) -> Self {
-        let Parts { pins, choice, maps, run_dir, boot_id } = parts;
+        let Parts { pins, attach, maps, run_dir, boot_id } = parts;
         let own = own.to_owned();
         let began = Instant::now();
-        Self { own, netlink, pins, choice, maps, run_dir, boot_id, began, written: None }
+        Self { own, netlink, pins, attach, maps, run_dir, boot_id, began, written: None }
     }
 
     /// Whether what is written to is still what is pinned.
@@ -144,7 +144,8 @@ impl Network {
         scan: Scan,
         uplinks: Option<&Uplinks>,
     ) -> Result<BTreeSet<Problem>, LoadError> {
-        let changes = hooks::ensure(&self.netlink, &self.pins, self.choice, scan, uplinks).await?;
+        let choice = self.attach.into();
+        let changes = hooks::ensure(&self.netlink, &self.pins, choice, scan, uplinks).await?;
         if changes == Changes::default() && self.began.elapsed() > SETTLED {
             loader::forget_last(&self.pins)?;
         }
@@ -164,6 +165,7 @@ impl Network {
             pod_cidrs: own.pod_cidrs.clone(),
             mtu,
             node_ips: own.internal_ips.clone(),
+            attach: self.attach,
         };
         if self.written.as_ref() != Some(&file) {
             file.write(&self.run_dir)?;
@@ -185,7 +187,7 @@ pub struct Parts {
     /// Where programs and links are pinned.
     pub pins: Pins,
     /// How programs are attached.
-    pub choice: Choice,
+    pub attach: Attach,
     /// The tables of delivery.
     pub maps: DeliveryMaps,
     /// Where `node.json` is written.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ipnetwork::IpNetwork;
 use serde::Serialize;
 
+use crate::config::Attach;
 use crate::whole_file;
 
 const NAME: &str = "node.json";
@@ -26,6 +27,8 @@ pub struct NodeFile {
     /// The node's own addresses.
     #[serde(rename = "nodeIPs")]
     pub node_ips: Vec<IpAddr>,
+    /// How programs are attached to devices.
+    pub attach: Attach,
 }
 
 impl NodeFile {
@@ -64,11 +67,15 @@ mod tests {
             pod_cidrs: vec!["10.1.1.0/24".parse().unwrap(), "fd01:1::/64".parse().unwrap()],
             mtu: 1500,
             node_ips: vec!["192.0.2.1".parse().unwrap()],
+            attach: Attach::Clsact,
         };
         node.write(folder.path()).unwrap();
         assert_eq!(
             std::fs::read_to_string(folder.path().join(NAME)).unwrap(),
-            r#"{"bootId":"b","podCIDRs":["10.1.1.0/24","fd01:1::/64"],"mtu":1500,"nodeIPs":["192.0.2.1"]}"#
+            concat!(
+                r#"{"bootId":"b","podCIDRs":["10.1.1.0/24","fd01:1::/64"],"mtu":1500,"#,
+                r#""nodeIPs":["192.0.2.1"],"attach":"clsact"}"#
+            )
         );
     }
 }

@@ -7,12 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use dataplane_common::abi::NodeConfig;
-use hostnet::hook::Choice;
 use hostnet::{Netlink, Pins};
 use tracing::info;
 
 use crate::cli::{AgentArgs, Places};
-use crate::config::Config;
+use crate::config::{Attach, Config};
 use crate::engine::Engine;
 use crate::loader::hooks::{self, Scan};
 use crate::loader::{self, Found, LoadError};
@@ -43,13 +42,13 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let object = loader::object().ok_or(LoadError::NoObject)?;
     let _held = AgentLock::take(&places.run_dir)?;
     loader::has_bpf()?;
-    let (pins, choice) = (Pins::new(&places.bpf_root), config.attach.into());
+    let pins = Pins::new(&places.bpf_root);
     let netlink = Netlink::here()?;
-    bring_up(&netlink, &pins, object, &config, choice).await?;
+    bring_up(&netlink, &pins, object, &config).await?;
     let maps = KernelMaps::open(&pins)?;
     let engine = Engine::restore(&node_name, &maps).context("reading the tables")?;
     let manifests = Manifests::open(&folder)?;
-    let network = network(&node_name, netlink, pins, choice, &places)?;
+    let network = network(&node_name, netlink, pins, config.attach, &places)?;
     let state = agent::first_state(&node_name, &folder, &config, cgroup_root.as_deref());
     let run_dir = places.run_dir;
     Agent { engine, maps, manifests, network, state, run_dir }.follow().await?;
@@ -62,7 +61,6 @@ async fn bring_up(
     pins: &Pins,
     object: &[u8],
     config: &Config,
-    choice: Choice,
 ) -> Result<(), LoadError> {
     let node_config = NodeConfig::new(config.delivery.into());
     let build = loader::build(object, &node_config);
@@ -71,6 +69,7 @@ async fn bring_up(
             info!(build = format!("{build:016x}"), "adopted the pinned programs and tables");
         }
         Found::Other => {
+            let choice = config.attach.into();
             let changes = hooks::ensure(netlink, pins, choice, Scan::Everything, None).await?;
             // Otherwise the next start tries again.
             if changes.failed.is_empty() {
@@ -87,13 +86,13 @@ fn network(
     node: &str,
     netlink: Netlink,
     pins: Pins,
-    choice: Choice,
+    attach: Attach,
     places: &Places,
 ) -> anyhow::Result<Network> {
     let maps = DeliveryMaps::open(&pins)?;
     let boot_id = node_file::boot_id().context("reading the boot's identifier")?;
     let run_dir = places.run_dir.clone();
-    Ok(Network::new(node, netlink, Parts { pins, choice, maps, run_dir, boot_id }))
+    Ok(Network::new(node, netlink, Parts { pins, attach, maps, run_dir, boot_id }))
 }
 
 /// The text of a path, for people.

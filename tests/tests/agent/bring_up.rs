@@ -55,6 +55,7 @@ fn the_plugin_is_told_of_the_node_and_packets_of_the_other_nodes_pods() -> Resul
         "podCIDRs": ["10.1.1.0/24", "fd01:1::/64"],
         "mtu": 1500,
         "nodeIPs": ["192.0.2.1", "fd00::1"],
+        "attach": "auto",
     });
     assert_eq!(told.take(), expected);
     for (family, route) in
