@@ -1,1 +1,16 @@
-//! tests.
+//! What the privileged suites share: packets, what the tables hold, the loaded kernel programs, the
+//! host core, which must decide as they do, and a sandbox to run them in.
+//!
+//! ```text
+//! World --+--> Object (maps)    --TEST_RUN-----> Outcome --+
+//!         |                                                 +-- must be equal
+//!         '--> FakeMaps         --host::Core---> Outcome --'
+//! ```
+
+pub mod host;
+pub mod instructions;
+pub mod object;
+pub mod outcome;
+pub mod packet;
+pub mod sandbox;
+pub mod world;

@@ -89,6 +89,19 @@ impl FakeMaps {
     pub fn counter(&self, counter: Counter) -> u64 {
         self.counters.borrow().get(&counter.index()).copied().unwrap_or(0)
     }
+
+    /// Every counter that is not zero.
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<Counter, u64> {
+        let counted = Counter::ALL.map(|counter| (counter, self.counter(counter)));
+        counted.into_iter().filter(|(_, count)| *count != 0).collect()
+    }
+
+    /// Everything in a family's conntrack.
+    #[must_use]
+    pub fn flows<A: FakeFamily>(&self) -> BTreeMap<FlowKey<A>, FlowEntry<A>> {
+        A::flows(self).borrow().clone()
+    }
 }
 
 impl Default for FakeMaps {

@@ -18,10 +18,9 @@ use super::{HelperFailed, Skb};
 use crate::family::Stored;
 
 /// Bytes of the two hardware addresses of an Ethernet header.
-const ADDRESSES: u32 = 12;
-/// Bytes of an Ethernet header without tags, and of one tag.
+const ADDRESSES: usize = 12;
+/// Bytes of an Ethernet header without tags.
 const ETHERNET: u32 = 14;
-const TAG: u32 = 4;
 
 /// Turns a packet into an ICMP error about it; the action to return.
 // Not inlined: rare, and its stack is needed elsewhere.
@@ -32,7 +31,8 @@ pub(crate) fn answer<A: Stored>(
     framing: Framing,
     answer: &Answer,
 ) -> Result<i32, HelperFailed> {
-    if !may_answer(packet) {
+    // Before tags the kernel makes no room. No stack of a pod sends any.
+    if !may_answer(packet) || packet.l3 > ETHERNET {
         return Err(HelperFailed);
     }
     let quote = quote(&skb, packet).map_err(|TooShort| HelperFailed)?;
@@ -42,30 +42,19 @@ pub(crate) fn answer<A: Stored>(
     let room = (headers.ip.as_ref().len() as u32).wrapping_add(headers.icmp.len() as u32);
     skb.make_room(room)?;
     match framing {
-        Framing::Ethernet => turn_round(skb, packet.l3, room)?,
+        Framing::Ethernet => turn_round(skb)?,
         Framing::Ip => {}
     }
     write(skb, packet.l3, &headers)?;
     Ok(skb.send_back())
 }
 
-/// Brings VLAN tags, which the room has cut off, behind the addresses, and exchanges those.
+/// Exchanges the hardware addresses.
 #[inline(always)]
-fn turn_round(skb: Skb, l3: u32, room: u32) -> Result<(), HelperFailed> {
-    for tag in [ETHERNET, ETHERNET.wrapping_add(TAG)] {
-        if tag < l3 {
-            let cut_off: [u8; TAG as usize] = read(skb, tag.wrapping_add(room))?;
-            skb.store(tag, cut_off, 0)?;
-        }
-    }
-    let [d0, d1, d2, d3, d4, d5, s @ ..]: [u8; ADDRESSES as usize] = read(skb, 0)?;
-    let [s0, s1, s2, s3, s4, s5] = s;
+fn turn_round(skb: Skb) -> Result<(), HelperFailed> {
+    let addresses: [u8; ADDRESSES] = skb.read(0).map_err(|TooShort| HelperFailed)?;
+    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = addresses;
     skb.store(0, [s0, s1, s2, s3, s4, s5, d0, d1, d2, d3, d4, d5], 0)
-}
-
-#[inline(always)]
-fn read<const N: usize>(skb: Skb, offset: u32) -> Result<[u8; N], HelperFailed> {
-    skb.read(offset).map_err(|TooShort| HelperFailed)
 }
 
 #[inline(always)]

@@ -1,0 +1,216 @@
+//! The host core: the kernel's decisions, on tables in memory, with a shell of ten lines per verdict.
+
+use dataplane_common::abi::{Counter, Delivery, DropReason, PathTaken};
+use dataplane_common::flow::{self, Answer, Arrival, Env, Tables, Verdict, Work};
+use dataplane_common::packet::{
+    self, Framing, IpAddress, Packet, Parsed, Transport, apply, apply_related, may_answer, parse,
+    quote,
+};
+use waggle_agent::maps::fake::{FakeFamily, FakeMaps};
+
+use crate::object::Arrived;
+use crate::outcome::{Action, Outcome};
+
+/// A hook: one of our programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// Ingress of a pod's link.
+    FromPod,
+    /// Egress of a pod's link.
+    ToPod,
+    /// Ingress of an uplink.
+    FromNetdev,
+    /// Ingress of a device without link-layer headers.
+    FromL3dev,
+}
+
+impl Hook {
+    /// The program's name.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::FromPod => dataplane_common::abi::names::FROM_POD,
+            Self::ToPod => dataplane_common::abi::names::TO_POD,
+            Self::FromNetdev => dataplane_common::abi::names::FROM_NETDEV,
+            Self::FromL3dev => dataplane_common::abi::names::FROM_L3DEV,
+        }
+    }
+
+    const fn framing(self) -> Framing {
+        match self {
+            Self::FromPod | Self::ToPod | Self::FromNetdev => Framing::Ethernet,
+            Self::FromL3dev => Framing::Ip,
+        }
+    }
+}
+
+/// The decisions with everything they read.
+#[derive(Debug)]
+pub struct Core {
+    /// The tables.
+    pub maps: FakeMaps,
+    /// How flows are delivered.
+    pub delivery: Delivery,
+    /// Clock and random numbers.
+    pub env: FixedEnv,
+}
+
+/// A clock that stands and a random number that is always the same.
+#[derive(Clone, Copy, Debug)]
+pub struct FixedEnv {
+    /// Seconds.
+    pub now: u32,
+    /// The number.
+    pub random: u32,
+}
+
+impl Env for FixedEnv {
+    fn now(&self) -> u32 {
+        self.now
+    }
+
+    fn random(&self) -> u32 {
+        self.random
+    }
+}
+
+impl Core {
+    /// Decides about a packet and carries it out.
+    #[must_use]
+    pub fn run(&self, hook: Hook, arrived: Arrived<'_>) -> Outcome {
+        match parse(arrived.bytes, hook.framing()) {
+            Ok(Parsed::V4(packet)) => self.handle(hook, &packet, arrived),
+            Ok(Parsed::V6(packet)) => self.handle(hook, &packet, arrived),
+            Err(_) => {
+                self.count::<[u8; 4]>(Counter::Path(PathTaken::Passed));
+                Outcome { action: Action::Next, bytes: arrived.bytes.to_vec() }
+            }
+        }
+    }
+
+    fn count<A: FakeFamily>(&self, counter: Counter) {
+        <FakeMaps as Tables<A>>::count(&self.maps, counter);
+    }
+
+    fn handle<A: FakeFamily + IpAddress + AsRef<[u8]>>(
+        &self,
+        hook: Hook,
+        packet: &Packet<A>,
+        arrived: Arrived<'_>,
+    ) -> Outcome {
+        let verdict = self.decide(hook, packet, arrived);
+        let frame = Frame { packet, bytes: arrived.bytes, framing: hook.framing() };
+        let (counter, outcome) = match frame.carry_out(&verdict) {
+            Ok((path, action, bytes)) => (Counter::Path(path), Outcome { action, bytes }),
+            Err(reason) => {
+                let bytes = arrived.bytes.to_vec();
+                (Counter::Drop(reason), Outcome { action: Action::Drop, bytes })
+            }
+        };
+        self.count::<A>(counter);
+        outcome
+    }
+
+    fn decide<A: FakeFamily + IpAddress>(
+        &self,
+        hook: Hook,
+        packet: &Packet<A>,
+        arrived: Arrived<'_>,
+    ) -> Verdict<A> {
+        let Self { maps, delivery, env } = self;
+        let bytes = &arrived.bytes;
+        let arrival = Arrival { segment: segment(packet, arrived), delivery: *delivery };
+        let work = &mut Work::default();
+        match hook {
+            Hook::FromPod => flow::from_pod(packet, bytes, &arrival, maps, env, work),
+            Hook::ToPod => flow::to_pod(packet, bytes, maps, env, work),
+            Hook::FromNetdev | Hook::FromL3dev => {
+                flow::from_netdev(packet, &arrival, maps, env, work)
+            }
+        }
+    }
+}
+
+fn segment<A: IpAddress>(packet: &Packet<A>, arrived: Arrived<'_>) -> u32 {
+    if arrived.gso_size == 0 {
+        return packet.end(arrived.bytes) - packet.l3;
+    }
+    let transport = match packet.transport {
+        Transport::Tcp(_) => u32::from(arrived.bytes[packet.l4 as usize + 12] >> 4) * 4,
+        Transport::Udp { .. } => 8,
+        Transport::Icmp { .. } | Transport::LaterFragment | Transport::Other => 0,
+    };
+    packet.l4 - packet.l3 + transport + arrived.gso_size
+}
+
+/// A packet to which a verdict is applied.
+struct Frame<'a, A> {
+    packet: &'a Packet<A>,
+    bytes: &'a [u8],
+    framing: Framing,
+}
+
+/// The path, what the program returns, and the packet afterwards.
+type Carried = Result<(PathTaken, Action, Vec<u8>), DropReason>;
+
+impl<A: IpAddress> Frame<'_, A> {
+    fn carry_out(&self, verdict: &Verdict<A>) -> Carried {
+        let mut bytes = self.bytes.to_vec();
+        match verdict {
+            Verdict::Pass => Ok((PathTaken::Passed, Action::Next, bytes)),
+            Verdict::Stack(rewrite) => {
+                apply(rewrite, self.packet, &mut bytes[..])
+                    .map_err(|_| DropReason::RewriteFailed)?;
+                Ok((PathTaken::Stack, Action::Next, bytes))
+            }
+            Verdict::Peer { rewrite, pod_mac, host_mac, .. } => {
+                apply(rewrite, self.packet, &mut bytes[..])
+                    .map_err(|_| DropReason::RewriteFailed)?;
+                let frame = self.framed(&[*pod_mac, *host_mac].concat(), &bytes);
+                Ok((PathTaken::Peer, Action::Redirect, frame))
+            }
+            Verdict::Neighbour { rewrite, .. } => {
+                apply(rewrite, self.packet, &mut bytes[..])
+                    .map_err(|_| DropReason::RewriteFailed)?;
+                let macs = match self.framing {
+                    Framing::Ethernet => self.bytes[..12].to_vec(),
+                    Framing::Ip => vec![0; 12],
+                };
+                Ok((PathTaken::Neighbour, Action::Redirect, self.framed(&macs, &bytes)))
+            }
+            Verdict::Related(related) => {
+                apply_related(related, self.packet, &mut bytes[..])
+                    .map_err(|_| DropReason::RewriteFailed)?;
+                Ok((PathTaken::Stack, Action::Next, bytes))
+            }
+            Verdict::Answer(answer) => self.answer(*answer),
+            Verdict::Drop(reason) => Err(*reason),
+        }
+    }
+
+    /// With an Ethernet header without tags.
+    fn framed(&self, macs: &[u8], bytes: &[u8]) -> Vec<u8> {
+        let ethertype: [u8; 2] = if size_of::<A>() == 4 { [0x08, 0x00] } else { [0x86, 0xdd] };
+        [macs, &ethertype, &bytes[self.packet.l3 as usize..]].concat()
+    }
+
+    fn answer(&self, answer: Answer) -> Carried {
+        if !may_answer(self.packet) || self.packet.l3 > 14 {
+            return Err(DropReason::AnswerFailed);
+        }
+        let quote = quote(self.bytes, self.packet).map_err(|_| DropReason::AnswerFailed)?;
+        let headers = packet::answer(self.packet, answer, quote);
+        let (link, ip) = self.bytes.split_at(self.packet.l3 as usize);
+        let link = match link.split_at_checked(12) {
+            Some((macs, rest)) => [&macs[6..], &macs[..6], rest].concat(),
+            None => Vec::new(),
+        };
+        let quoted = &ip[..quote.length as usize];
+        let path = match answer {
+            Answer::TooBig { .. } => PathTaken::AnsweredTooBig,
+            Answer::PortUnreachable => PathTaken::AnsweredUnreachable,
+        };
+        let bytes = [&link[..], headers.ip.as_ref(), &headers.icmp, quoted].concat();
+        Ok((path, Action::Redirect, bytes))
+    }
+}

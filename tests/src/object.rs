@@ -1,0 +1,224 @@
+//! The kernel object, loaded for a test: nothing is pinned, nothing is attached.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use aya::maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues};
+use aya::programs::{ProgramInfo, SchedClassifier, TestRun as _, TestRunOptions};
+use aya::util::nr_cpus;
+use aya::{Ebpf, EbpfLoader, Pod};
+use dataplane_common::abi::{
+    Address, Backend, Counter, FlowEntry, FlowKey, NodeConfig, Slot, names,
+};
+
+use crate::outcome::{Action, Outcome};
+use crate::world::World;
+
+/// Flows that a map for rows of tests has room for: the rest would be memory to allocate.
+const FEW_FLOWS: u32 = 4096;
+/// Bytes of the kernel's `struct __sk_buff`.
+const CONTEXT: usize = 192;
+/// Where in it the device stands.
+const IFINDEX: usize = 40;
+/// Where in it the segments' size stands.
+const GSO_SIZE: usize = 176;
+/// Bytes of the largest packet that comes out.
+const LARGEST: usize = 8192;
+
+/// A packet as a hook gets it.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived<'a> {
+    /// From its first header on.
+    pub bytes: &'a [u8],
+    /// The device whose hook it is.
+    pub ifindex: u32,
+    /// Payload bytes of one segment; zero without segmentation offload.
+    pub gso_size: u32,
+}
+
+/// A family whose conntrack can be read.
+pub trait Family: Address + 'static {
+    /// The name of the family's conntrack map.
+    const FLOWS: &'static str;
+}
+
+impl Family for [u8; 4] {
+    const FLOWS: &'static str = names::FLOWS4;
+}
+
+impl Family for [u8; 16] {
+    const FLOWS: &'static str = names::FLOWS6;
+}
+
+/// The loaded object.
+#[derive(Debug)]
+pub struct Object {
+    ebpf: Ebpf,
+}
+
+/// The file that `cargo xtask build` makes.
+///
+/// # Errors
+/// When it is not there.
+pub fn file() -> Result<Vec<u8>> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/ebpf/waggle.o"));
+    std::fs::read(&path)
+        .with_context(|| format!("reading {}: run `cargo xtask build` first", path.display()))
+}
+
+impl Object {
+    /// Loads the programs with room for few flows.
+    ///
+    /// # Errors
+    /// When the object is not built, or the kernel refuses it.
+    pub fn load(config: NodeConfig) -> Result<Self> {
+        Self::with_room_for(config, FEW_FLOWS)
+    }
+
+    /// Loads the programs with room for this many flows of each family.
+    ///
+    /// # Errors
+    /// When the object is not built, or the kernel refuses it.
+    pub fn with_room_for(config: NodeConfig, flows: u32) -> Result<Self> {
+        let mut ebpf = EbpfLoader::new()
+            .override_global(names::CONFIG, &config, true)
+            .map_max_entries(names::FLOWS4, flows)
+            .map_max_entries(names::FLOWS6, flows)
+            .load(&file()?)
+            .context("loading the object")?;
+        for (name, program) in ebpf.programs_mut() {
+            let program: &mut SchedClassifier = program.try_into()?;
+            program.load().with_context(|| format!("loading program {name}"))?;
+        }
+        Ok(Self { ebpf })
+    }
+
+    /// The names of maps and programs, sorted.
+    #[must_use]
+    pub fn contents(&self) -> (Vec<String>, Vec<String>) {
+        let mut maps: Vec<_> = self.ebpf.maps().map(|(name, _)| name.to_owned()).collect();
+        let mut programs: Vec<_> = self.ebpf.programs().map(|(name, _)| name.to_owned()).collect();
+        maps.sort_unstable();
+        programs.sort_unstable();
+        (maps, programs)
+    }
+
+    /// What the kernel knows of a program.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub fn info(&self, program: &str) -> Result<ProgramInfo> {
+        Ok(self.program(program)?.info()?)
+    }
+
+    /// Makes the maps hold a world and nothing else.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn fill(&mut self, world: &World) -> Result<()> {
+        self.replace(names::SERVICES, &world.services())?;
+        self.replace(names::PODS, &world.pods())?;
+        self.replace(names::LINKS, &world.links())?;
+        self.replace::<FlowKey<[u8; 4]>, FlowEntry<[u8; 4]>>(names::FLOWS4, &[])?;
+        self.replace::<FlowKey<[u8; 16]>, FlowEntry<[u8; 16]>>(names::FLOWS6, &[])?;
+        let mut slots: Array<_, Slot> = Array::try_from(self.map(names::SLOTS)?)?;
+        for (index, slot) in (1..).zip(world.slots()) {
+            slots.set(index, slot, 0)?;
+        }
+        let mut backends: Array<_, Backend> = Array::try_from(self.map(names::BACKENDS)?)?;
+        for (index, state) in (1..).zip(world.states()) {
+            backends.set(index, state, 0)?;
+        }
+        let mut counters: PerCpuArray<_, u64> = PerCpuArray::try_from(self.map(names::COUNTERS)?)?;
+        let cpus = nr_cpus().map_err(|(_, error)| error).context("counting CPUs")?;
+        for counter in Counter::ALL {
+            counters.set(counter.index(), PerCpuValues::try_from(vec![0; cpus])?, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Puts an entry into conntrack.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn put_flow<A: Family>(&mut self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> Result<()>
+    where
+        FlowKey<A>: Pod,
+        FlowEntry<A>: Pod,
+    {
+        let mut flows: HashMap<_, FlowKey<A>, FlowEntry<A>> =
+            HashMap::try_from(self.map(A::FLOWS)?)?;
+        Ok(flows.insert(key, entry, 0)?)
+    }
+
+    /// Everything in conntrack.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn flows<A: Family>(&self) -> Result<BTreeMap<FlowKey<A>, FlowEntry<A>>>
+    where
+        FlowKey<A>: Pod,
+        FlowEntry<A>: Pod,
+    {
+        let map = self.ebpf.map(A::FLOWS).context("no conntrack map")?;
+        let flows: HashMap<_, FlowKey<A>, FlowEntry<A>> = HashMap::try_from(map)?;
+        Ok(flows.iter().collect::<Result<_, _>>()?)
+    }
+
+    /// Every counter that is not zero, summed over the CPUs.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn counters(&self) -> Result<BTreeMap<Counter, u64>> {
+        let map = self.ebpf.map(names::COUNTERS).context("no counters")?;
+        let map: PerCpuArray<_, u64> = PerCpuArray::try_from(map)?;
+        let mut counters = BTreeMap::new();
+        for counter in Counter::ALL {
+            let sum: u64 = map.get(&counter.index(), 0)?.iter().sum();
+            if sum != 0 {
+                counters.insert(counter, sum);
+            }
+        }
+        Ok(counters)
+    }
+
+    /// Runs a program on a packet.
+    ///
+    /// # Errors
+    /// When there is no such program, or the kernel refuses to run it.
+    pub fn run(&self, program: &str, arrived: Arrived<'_>) -> Result<Outcome> {
+        let mut context = [0; CONTEXT];
+        context[IFINDEX..IFINDEX + 4].copy_from_slice(&arrived.ifindex.to_ne_bytes());
+        context[GSO_SIZE..GSO_SIZE + 4].copy_from_slice(&arrived.gso_size.to_ne_bytes());
+        let mut bytes = vec![0; LARGEST];
+        let result = self.program(program)?.test_run(TestRunOptions {
+            data_in: Some(arrived.bytes),
+            data_out: Some(&mut bytes),
+            ctx_in: Some(&context),
+            ..TestRunOptions::default()
+        })?;
+        bytes.truncate(result.data_size_out as usize);
+        Ok(Outcome { action: Action::from_return(result.return_value), bytes })
+    }
+
+    fn program(&self, name: &str) -> Result<&SchedClassifier> {
+        let program = self.ebpf.program(name).with_context(|| format!("no program {name}"))?;
+        Ok(program.try_into()?)
+    }
+
+    fn map(&mut self, name: &str) -> Result<&mut aya::maps::Map> {
+        self.ebpf.map_mut(name).with_context(|| format!("no map {name}"))
+    }
+
+    fn replace<K: Pod, V: Pod>(&mut self, name: &str, entries: &[(K, V)]) -> Result<()> {
+        let mut map: HashMap<&mut MapData, K, V> = self.map(name)?.try_into()?;
+        for key in map.keys().collect::<Result<Vec<_>, _>>()? {
+            map.remove(&key)?;
+        }
+        for (key, value) in entries {
+            map.insert(key, value, 0)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! A node small enough to see through: two pods, one uplink, one Service.
+
+use std::net::{IpAddr, SocketAddr};
+
+use dataplane_common::abi::{
+    Addr, Backend, BackendId, BackendState, FrontendKey, FrontendKind, Link, Pod, PodFlags, Port,
+    Proto, Scopes, Service, ServiceId, Slot,
+};
+use dataplane_common::flow::Route;
+use waggle_agent::maps::{LbMaps as _, fake::FakeMaps};
+
+/// The addresses of one family.
+#[derive(Clone, Copy, Debug)]
+pub struct Net {
+    /// A pod of this node that uses the Service.
+    pub client: IpAddr,
+    /// A pod of this node that can serve it.
+    pub local: IpAddr,
+    /// A pod of another node that can serve it.
+    pub remote: IpAddr,
+    /// The Service's address.
+    pub vip: IpAddr,
+    /// This node.
+    pub node: IpAddr,
+    /// The other node.
+    pub gateway: IpAddr,
+    /// Somebody who has nothing to do with it.
+    pub stranger: IpAddr,
+    /// What a pod sees in place of itself.
+    pub hairpin: IpAddr,
+}
+
+impl Net {
+    /// IPv4 and IPv6.
+    #[must_use]
+    pub fn both() -> [Self; 2] {
+        [
+            [
+                "10.1.1.2",
+                "10.1.1.3",
+                "10.1.2.3",
+                "10.96.0.10",
+                "192.0.2.1",
+                "192.0.2.2",
+                "203.0.113.9",
+            ],
+            [
+                "fd01:1::2",
+                "fd01:1::3",
+                "fd01:2::3",
+                "fd96::a",
+                "fd00:2::1",
+                "fd00:2::2",
+                "2001:db8::9",
+            ],
+        ]
+        .map(|texts| {
+            let [client, local, remote, vip, node, gateway, stranger] =
+                texts.map(|text| text.parse().expect("an address"));
+            let hairpin = match client {
+                IpAddr::V4(_) => dataplane_common::abi::HAIRPIN_V4.into(),
+                IpAddr::V6(_) => dataplane_common::abi::HAIRPIN_V6.into(),
+            };
+            Self { client, local, remote, vip, node, gateway, stranger, hairpin }
+        })
+    }
+
+    /// The Service as clients address it.
+    #[must_use]
+    pub fn frontend(&self) -> SocketAddr {
+        SocketAddr::new(self.vip, FRONTEND_PORT)
+    }
+}
+
+/// The Service's port.
+pub const FRONTEND_PORT: u16 = 80;
+/// Its backends' port.
+pub const BACKEND_PORT: u16 = 8080;
+/// MTU of each device unless a test says otherwise.
+pub const MTU: u32 = 1500;
+
+/// The interface indexes of the node's devices.
+#[derive(Clone, Copy, Debug)]
+pub struct Devices {
+    /// Host side of the client's link.
+    pub client: u32,
+    /// Host side of the local backend's link.
+    pub local: u32,
+    /// The uplink.
+    pub uplink: u32,
+}
+
+/// What the tables hold.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Addresses.
+    pub net: Net,
+    /// Devices.
+    pub devices: Devices,
+    /// Who serves, in the order of their slots and ids from 1.
+    pub backends: Vec<IpAddr>,
+    /// What the backends are.
+    pub state: BackendState,
+    /// MTU of the pods' links and of the uplink.
+    pub mtu: u32,
+    /// Switches of each pod.
+    pub flags: PodFlags,
+}
+
+impl World {
+    /// A world in which one backend serves.
+    #[must_use]
+    pub fn new(net: Net, devices: Devices, backend: IpAddr) -> Self {
+        Self {
+            net,
+            devices,
+            backends: vec![backend],
+            state: BackendState::Active,
+            mtu: MTU,
+            flags: PodFlags::default(),
+        }
+    }
+
+    /// The map `services`.
+    #[must_use]
+    pub fn services(&self) -> Vec<(FrontendKey, Service)> {
+        let addr = Addr::from(self.net.vip);
+        let key = |proto, port, kind: FrontendKind| FrontendKey {
+            addr,
+            port: Port::new(port),
+            proto,
+            kind: kind.number(),
+        };
+        let count = u32::try_from(self.backends.len()).expect("few backends");
+        let service =
+            Service { id: ServiceId(1), base: 1, cluster_count: count, ..Service::default() };
+        vec![
+            (key(Proto::TCP, FRONTEND_PORT, FrontendKind::Exact), service),
+            (key(Proto::UDP, FRONTEND_PORT, FrontendKind::Exact), service),
+            (key(Proto(0), 0, FrontendKind::Address), Service::default()),
+        ]
+    }
+
+    /// The array `slots` from index 1 on.
+    #[must_use]
+    pub fn slots(&self) -> Vec<Slot> {
+        let slot = |(id, addr): (u32, &IpAddr)| Slot {
+            addr: Addr::from(*addr),
+            port: Port::new(BACKEND_PORT),
+            generation: 1,
+            backend: BackendId(id),
+        };
+        (1..).zip(&self.backends).map(slot).collect()
+    }
+
+    /// The array `backends` from index 1 on.
+    #[must_use]
+    pub fn states(&self) -> Vec<Backend> {
+        let backend =
+            Backend { generation: 1, state: self.state.number(), scopes: Scopes::CLUSTER };
+        vec![backend; self.backends.len()]
+    }
+
+    /// The map `pods`.
+    #[must_use]
+    pub fn pods(&self) -> Vec<(Addr, Pod)> {
+        let Self { net, devices, mtu, flags, .. } = *self;
+        [(net.client, devices.client, 0xc1), (net.local, devices.local, 0x10)]
+            .map(|(address, ifindex, last)| {
+                let (pod_mac, host_mac) = ([0x0a, 1, 0, 0, 0, last], [0x0a, 2, 0, 0, 0, last]);
+                (Addr::from(address), Pod { ifindex, mtu, pod_mac, host_mac, flags })
+            })
+            .to_vec()
+    }
+
+    /// The hardware addresses of a frame that is redirected into a pod: destination, source.
+    ///
+    /// # Panics
+    /// When the address is no pod's.
+    #[must_use]
+    pub fn macs_to(&self, pod: IpAddr) -> ([u8; 6], [u8; 6]) {
+        let found = self.pods().into_iter().find(|(addr, _)| *addr == Addr::from(pod));
+        found.map(|(_, pod)| (pod.pod_mac, pod.host_mac)).expect("a pod of this node")
+    }
+
+    /// The map `links`.
+    #[must_use]
+    pub fn links(&self) -> Vec<(u32, Link)> {
+        vec![(self.devices.uplink, Link { mtu: self.mtu })]
+    }
+
+    /// The same in memory, with the routes that a sandbox has.
+    ///
+    /// # Panics
+    /// Never: the maps are large enough.
+    #[must_use]
+    pub fn in_memory(&self) -> FakeMaps {
+        let mut maps = FakeMaps::new();
+        for (key, service) in self.services() {
+            maps.put_service(&key, &service).expect("room for three");
+        }
+        maps.write_slots(1, &self.slots()).expect("room for few");
+        for (id, state) in (1..).map(BackendId).zip(self.states()) {
+            maps.write_backend(id, &state).expect("room for few");
+        }
+        maps.pods.extend(self.pods());
+        maps.links.extend(self.links());
+        let ifindex = self.devices.uplink;
+        match (self.net.remote, self.net.gateway) {
+            (IpAddr::V4(to), IpAddr::V4(by)) => {
+                let route = Route::Via { ifindex, next_hop: by.octets() };
+                maps.routes4.insert(to.octets(), route);
+            }
+            (IpAddr::V6(to), IpAddr::V6(by)) => {
+                let route = Route::Via { ifindex, next_hop: by.octets() };
+                maps.routes6.insert(to.octets(), route);
+            }
+            (to, by) => unreachable!("a route to {to} by {by}"),
+        }
+        maps
+    }
+}

@@ -1,0 +1,13 @@
+//! The loaded programs, packet by packet: each row runs on the host core too, and both must agree on
+//! the packet's fate, its bytes, the conntrack entries and the counters. `tests/budget.toml` records
+//! what the programs cost.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod bypass;
+mod costs;
+mod errors;
+mod framing;
+mod object;
+mod races;
+mod row;
+mod stack;

@@ -1,0 +1,218 @@
+//! A row: packets in order, and what becomes of the last.
+
+use std::net::{IpAddr, SocketAddr};
+
+use dataplane_common::abi::{Delivery, FlowEntry, FlowKey, NodeConfig};
+use waggle_agent::maps::fake::FakeFamily;
+use waggle_tests::host::{Core, FixedEnv, Hook};
+use waggle_tests::object::{Arrived, Family, Object};
+use waggle_tests::outcome::{Action, Outcome};
+use waggle_tests::packet::Packet;
+use waggle_tests::sandbox;
+use waggle_tests::world::{BACKEND_PORT, Devices, Net, World};
+
+/// The clock of every row, in seconds.
+pub(crate) const NOW: u32 = 100_000;
+
+/// The port clients send from.
+const CLIENT_PORT: u16 = 40_000;
+
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) world: World,
+    /// What passed before.
+    pub(crate) before: Vec<(Hook, Packet)>,
+    pub(crate) hook: Hook,
+    pub(crate) packet: Packet,
+    /// Payload of one segment; zero without segmentation offload.
+    pub(crate) gso_size: u32,
+    pub(crate) expected: Expected,
+}
+
+/// What becomes of the packet.
+pub(crate) enum Expected {
+    /// It is left to the stack in this shape.
+    Next(Packet),
+    /// It is redirected in this shape.
+    Redirect(Packet),
+    /// It is sent back as an ICMP error that begins with these two bytes, type and code.
+    Answer([u8; 2]),
+    /// It is dropped.
+    Drop,
+}
+
+/// A protocol with ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proto {
+    Tcp,
+    Udp,
+}
+
+/// The places and the packets rows are about.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene {
+    pub(crate) net: Net,
+    pub(crate) devices: Devices,
+    pub(crate) proto: Proto,
+}
+
+impl Scene {
+    pub(crate) fn packet(&self, src: SocketAddr, dst: SocketAddr) -> Packet {
+        match self.proto {
+            Proto::Tcp => Packet::tcp(src, dst),
+            Proto::Udp => Packet::udp(src, dst),
+        }
+    }
+
+    pub(crate) fn client(&self) -> SocketAddr {
+        SocketAddr::new(self.net.client, CLIENT_PORT)
+    }
+
+    /// The first packet of a flow to the Service.
+    pub(crate) fn opening(&self) -> Packet {
+        self.packet(self.client(), self.net.frontend()).syn()
+    }
+
+    /// What a backend answers it.
+    pub(crate) fn answer(&self, backend: IpAddr) -> Packet {
+        self.packet(endpoint(backend), self.client()).syn_ack()
+    }
+
+    pub(crate) fn world(&self, backend: IpAddr) -> World {
+        World::new(self.net, self.devices, backend)
+    }
+
+    /// A row in which a pod sends the first packet of a flow.
+    pub(crate) fn row(
+        &self,
+        name: &'static str,
+        backend: IpAddr,
+        packet: Packet,
+        expected: Expected,
+    ) -> Row {
+        Row {
+            name,
+            world: self.world(backend),
+            before: Vec::new(),
+            hook: Hook::FromPod,
+            packet,
+            gso_size: 0,
+            expected,
+        }
+    }
+}
+
+/// A backend as flows address it.
+pub(crate) fn endpoint(backend: IpAddr) -> SocketAddr {
+    SocketAddr::new(backend, BACKEND_PORT)
+}
+
+/// A packet redirected into a pod.
+pub(crate) fn into_pod(packet: Packet, scene: &Scene, pod: IpAddr) -> Expected {
+    let (dst, src) = scene.world(pod).macs_to(pod);
+    Expected::Redirect(packet.macs(dst, src).vlans(&[]))
+}
+
+/// Runs the rows of a function for both families and protocols on the host core and on the loaded
+/// object.
+pub(crate) fn agree(delivery: Delivery, rows: impl Fn(&Scene) -> Vec<Row> + Send) {
+    sandbox::inside(move |devices| {
+        let config = NodeConfig {
+            clock_override: u64::from(NOW) * 1_000_000_000,
+            random_overridden: 1,
+            ..NodeConfig::new(delivery)
+        };
+        let mut object = Object::load(config).unwrap();
+        for net in Net::both() {
+            for proto in [Proto::Tcp, Proto::Udp] {
+                let scene = Scene { net, devices, proto };
+                for row in rows(&scene) {
+                    let label = format!("{} ({proto:?} from {})", row.name, net.client);
+                    row.run(&label, delivery, &mut object);
+                }
+            }
+        }
+    });
+}
+
+/// The host core and the kernel with the same tables.
+struct Twins<'a> {
+    core: Core,
+    object: &'a mut Object,
+    devices: Devices,
+}
+
+impl Row {
+    fn run(&self, label: &str, delivery: Delivery, object: &mut Object) {
+        object.fill(&self.world).unwrap();
+        let env = FixedEnv { now: NOW, random: 0 };
+        let core = Core { maps: self.world.in_memory(), delivery, env };
+        let twins = Twins { core, object, devices: self.world.devices };
+        for (hook, packet) in &self.before {
+            twins.run(&format!("{label}, before it"), *hook, packet, 0);
+        }
+        let outcome = twins.run(label, self.hook, &self.packet, self.gso_size);
+        self.expected.compare(label, &outcome);
+        twins.compare::<[u8; 4]>(label);
+        twins.compare::<[u8; 16]>(label);
+    }
+}
+
+impl Twins<'_> {
+    fn run(&self, label: &str, hook: Hook, packet: &Packet, gso_size: u32) -> Outcome {
+        let ifindex = match hook {
+            Hook::FromPod => self.devices.client,
+            Hook::ToPod => self.devices.local,
+            Hook::FromNetdev | Hook::FromL3dev => self.devices.uplink,
+        };
+        let bytes = packet.build();
+        let arrived = Arrived { bytes: &bytes, ifindex, gso_size };
+        let host = self.core.run(hook, arrived);
+        let mut kernel = self.object.run(hook.program(), arrived).unwrap();
+        if host.action == Action::Drop {
+            // What is left of a packet that nobody gets says nothing.
+            kernel.bytes.clone_from(&host.bytes);
+        }
+        assert_eq!(kernel, host, "{label}: the kernel (left) and the host core (right) differ");
+        host
+    }
+
+    fn compare<A: Family + FakeFamily>(&self, label: &str)
+    where
+        FlowKey<A>: aya::Pod,
+        FlowEntry<A>: aya::Pod,
+    {
+        let Self { core: Core { maps, .. }, object, .. } = self;
+        assert_eq!(object.flows::<A>().unwrap(), maps.flows::<A>(), "{label}: conntrack");
+        assert_eq!(object.counters().unwrap(), maps.counters(), "{label}: counters");
+    }
+}
+
+impl Expected {
+    fn compare(&self, label: &str, outcome: &Outcome) {
+        let expected = match self {
+            Self::Next(packet) => Outcome { action: Action::Next, bytes: packet.build() },
+            Self::Redirect(packet) => Outcome { action: Action::Redirect, bytes: packet.build() },
+            Self::Drop => Outcome { action: Action::Drop, bytes: outcome.bytes.clone() },
+            Self::Answer(kind) => {
+                assert_eq!(outcome.action, Action::Redirect, "{label}");
+                assert_eq!(&icmp(&outcome.bytes), kind, "{label}");
+                return;
+            }
+        };
+        assert_eq!(outcome, &expected, "{label}: what was done (left) is not the row's (right)");
+    }
+}
+
+/// Type and code of an ICMP message without IP options.
+fn icmp(frame: &[u8]) -> [u8; 2] {
+    let packet = etherparse::SlicedPacket::from_ethernet(frame).unwrap();
+    match packet.transport.unwrap() {
+        etherparse::TransportSlice::Icmpv4(icmp) => {
+            assert!(icmp.slice().len() > 8, "an error quotes");
+            [icmp.type_u8(), icmp.code_u8()]
+        }
+        etherparse::TransportSlice::Icmpv6(icmp) => [icmp.type_u8(), icmp.code_u8()],
+        other => panic!("no ICMP message: {other:?}"),
+    }
+}
