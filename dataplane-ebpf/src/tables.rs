@@ -9,7 +9,7 @@ use dataplane_common::flow::{FlowTable, Inserted, Route, Tables};
 
 use crate::family::{Stored, route_lookup};
 use crate::maps;
-use crate::skb::Skb;
+use crate::skb::{Skb, size};
 
 /// `EEXIST`, as helpers return it.
 const EXISTS: i32 = -17;
@@ -95,7 +95,7 @@ impl<A: Stored> Tables<A> for BpfTables<'_> {
     #[inline(always)]
     fn route(&self, key: &FlowKey<A>) -> Route<A> {
         let mut lookup = route_lookup(key, self.0.ifindex());
-        let size = size_of::<FibLookup>() as i32;
+        let size = size(size_of::<FibLookup>()).cast_signed();
         // SAFETY: `lookup` is `size` readable and writable bytes, every one initialised.
         let answer = unsafe { bpf_fib_lookup(self.0.raw().cast(), &raw mut lookup, size, 0) };
         match answer {

@@ -21,6 +21,7 @@ pub(crate) fn pass() -> i32 {
 }
 
 /// Does to a packet what was decided.
+// Not inlined: a step of its own, as `skb::hook` has it.
 #[inline(never)]
 pub(crate) fn carry_out<A: Stored>(
     skb: Skb,

@@ -138,20 +138,6 @@ impl Object {
         Ok(())
     }
 
-    /// Puts an entry into conntrack.
-    ///
-    /// # Errors
-    /// The kernel's.
-    pub fn put_flow<A: Family>(&mut self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> Result<()>
-    where
-        FlowKey<A>: Pod,
-        FlowEntry<A>: Pod,
-    {
-        let mut flows: HashMap<_, FlowKey<A>, FlowEntry<A>> =
-            HashMap::try_from(self.map(A::FLOWS)?)?;
-        Ok(flows.insert(key, entry, 0)?)
-    }
-
     /// Everything in conntrack.
     ///
     /// # Errors

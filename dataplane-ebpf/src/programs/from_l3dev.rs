@@ -12,5 +12,5 @@ use crate::skb::run;
 
 #[classifier]
 fn from_l3dev(ctx: TcContext) -> i32 {
-    run::<FromNetdev>(&ctx, Framing::Ip)
+    run::<FromNetdev>(ctx, Framing::Ip)
 }

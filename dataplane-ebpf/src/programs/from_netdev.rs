@@ -13,7 +13,7 @@ use crate::tables::BpfTables;
 
 #[classifier]
 fn from_netdev(ctx: TcContext) -> i32 {
-    run::<FromNetdev>(&ctx, Framing::Ethernet)
+    run::<FromNetdev>(ctx, Framing::Ethernet)
 }
 
 pub(super) struct FromNetdev;

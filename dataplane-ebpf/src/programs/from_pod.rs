@@ -16,7 +16,7 @@ use crate::tables::BpfTables;
 
 #[classifier]
 fn from_pod(ctx: TcContext) -> i32 {
-    run::<FromPod>(&ctx, Framing::Ethernet)
+    run::<FromPod>(ctx, Framing::Ethernet)
 }
 
 struct FromPod;

@@ -15,7 +15,7 @@ use crate::tables::BpfTables;
 
 #[classifier]
 fn to_pod(ctx: TcContext) -> i32 {
-    run::<ToPod>(&ctx, Framing::Ethernet)
+    run::<ToPod>(ctx, Framing::Ethernet)
 }
 
 struct ToPod;

@@ -14,7 +14,7 @@ use dataplane_common::packet::{
     self, Bytes as _, Framing, Headers, Packet, TooShort, may_answer, quote,
 };
 
-use super::{HelperFailed, Skb};
+use super::{HelperFailed, Skb, size};
 use crate::family::Stored;
 
 /// Bytes of the two hardware addresses of an Ethernet header.
@@ -39,7 +39,7 @@ pub(crate) fn answer<A: Stored>(
     let headers = packet::answer(packet, *answer, quote);
     // Also without anything to cut: it makes one packet of a segmentation-offload one.
     skb.set_len(packet.l3.wrapping_add(quote.length))?;
-    let room = (headers.ip.as_ref().len() as u32).wrapping_add(headers.icmp.len() as u32);
+    let room = size(headers.ip.as_ref().len()).wrapping_add(size(headers.icmp.len()));
     skb.make_room(room)?;
     match framing {
         Framing::Ethernet => turn_round(skb)?,
@@ -61,6 +61,6 @@ fn turn_round(skb: Skb) -> Result<(), HelperFailed> {
 fn write<A: Stored>(skb: Skb, l3: u32, headers: &Headers<A>) -> Result<(), HelperFailed> {
     let ip = headers.ip.as_ref();
     skb.store(l3, ip, BPF_F_RECOMPUTE_CSUM)?;
-    let icmp = l3.wrapping_add(ip.len() as u32);
+    let icmp = l3.wrapping_add(size(ip.len()));
     skb.store(icmp, headers.icmp, BPF_F_RECOMPUTE_CSUM)
 }

@@ -65,7 +65,7 @@ impl Skb {
         flags: u32,
     ) -> Result<(), HelperFailed> {
         let value = value.as_ref();
-        let (start, size) = (value.as_ptr().cast(), value.len() as u32);
+        let (start, size) = (value.as_ptr().cast(), size(value.len()));
         // SAFETY: `start` is that of `size` readable bytes; the helper checks the packet's bounds.
         done(unsafe { bpf_skb_store_bytes(self.raw, offset, start, size, flags.into()) })
     }
@@ -127,6 +127,13 @@ impl Skb {
     }
 }
 
+/// A size as helpers take it.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "sizes here are those of headers")]
+pub(crate) const fn size(bytes: usize) -> u32 {
+    bytes as u32
+}
+
 /// A helper's answer where zero is success.
 #[inline(always)]
 pub(super) fn done(answer: i64) -> Result<(), HelperFailed> {
@@ -152,7 +159,7 @@ impl Bytes for Skb {
         let mut value = MaybeUninit::<Aligned<N>>::uninit();
         // SAFETY: `value` is `N` writable bytes; the helper checks the packet's own bounds.
         match unsafe {
-            bpf_skb_load_bytes(self.raw.cast(), offset, value.as_mut_ptr().cast(), N as u32)
+            bpf_skb_load_bytes(self.raw.cast(), offset, value.as_mut_ptr().cast(), size(N))
         } {
             // SAFETY: the helper has written all `N` bytes.
             0 => Ok(unsafe { value.assume_init() }.0),

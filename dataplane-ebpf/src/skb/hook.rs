@@ -28,8 +28,8 @@ pub(crate) struct Scratch<A> {
 
 /// Runs a hook on a packet; the action to return from the program.
 #[inline(always)]
-pub(crate) fn run<H: Hook>(ctx: &TcContext, framing: Framing) -> i32 {
-    let skb = Skb::new(ctx);
+pub(crate) fn run<H: Hook>(ctx: TcContext, framing: Framing) -> i32 {
+    let skb = Skb::new(&ctx);
     match locate(&skb, framing) {
         Ok((l3, Family::V4)) => handle::<H, [u8; 4]>(skb, framing, l3),
         Ok((l3, Family::V6)) => handle::<H, [u8; 16]>(skb, framing, l3),
@@ -51,15 +51,13 @@ fn handle<H: Hook, A: Stored>(skb: Skb, framing: Framing, l3: u32) -> i32 {
     carry_out(skb, packet, verdict, framing)
 }
 
+// Not inlined, as the module says.
 #[inline(never)]
-fn read<'a, A: Stored>(
-    skb: Skb,
-    l3: u32,
-    packet: &'a mut MaybeUninit<Packet<A>>,
-) -> Option<&'a Packet<A>> {
+fn read<A: Stored>(skb: Skb, l3: u32, packet: &mut MaybeUninit<Packet<A>>) -> Option<&Packet<A>> {
     parse_l3(&skb, l3).ok().map(|parsed| &*packet.write(parsed))
 }
 
+// Not inlined, as the module says.
 #[inline(never)]
 fn decide<'a, H: Hook, A: Stored>(
     skb: Skb,

@@ -9,7 +9,7 @@ mod rewrite;
 
 pub(crate) use answer::answer;
 pub(crate) use arrival::arrival;
-pub(crate) use buffer::{HelperFailed, Skb};
+pub(crate) use buffer::{HelperFailed, Skb, size};
 pub(crate) use hook::{Hook, Scratch, run};
 pub(crate) use redirect::{Ethernet, to_neighbour, to_peer};
 pub(crate) use rewrite::{related, rewrite};

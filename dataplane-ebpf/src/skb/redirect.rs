@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::generated::{bpf_redirect_neigh, bpf_redirect_peer};
 use dataplane_common::packet::Framing;
 
-use super::{HelperFailed, Skb, buffer::action};
+use super::{HelperFailed, Skb, buffer::action, size};
 use crate::family::{Stored, neighbour};
 
 /// Bytes of an Ethernet header without tags.
@@ -47,7 +47,7 @@ pub(crate) fn to_neighbour<A: Stored>(
 ) -> Result<i32, HelperFailed> {
     make_plain_ethernet::<A>(skb, framing, l3)?;
     let mut neighbour = neighbour(next_hop);
-    let size = size_of_val(&neighbour) as i32;
+    let size = size(size_of_val(&neighbour)).cast_signed();
     // SAFETY: `neighbour` is `size` readable bytes.
     Ok(action(unsafe { bpf_redirect_neigh(ifindex, &raw mut neighbour, size, 0) }))
 }

@@ -14,7 +14,7 @@ use dataplane_common::packet::{
     port_diff,
 };
 
-use super::{HelperFailed, Skb};
+use super::{HelperFailed, Skb, size};
 use crate::family::Stored;
 
 /// Writes what differs.
@@ -59,7 +59,7 @@ fn addresses<A: Stored>(skb: Skb, l3: u32, rewrite: &Rewrite<A>) -> Result<(), H
         skb.store(src, to.src, beside::<A>())?;
     }
     if from.dst != to.dst {
-        skb.store(src.wrapping_add(size_of::<A>() as u32), to.dst, beside::<A>())?;
+        skb.store(src.wrapping_add(size(size_of::<A>())), to.dst, beside::<A>())?;
     }
     Ok(())
 }
