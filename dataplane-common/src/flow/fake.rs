@@ -16,6 +16,8 @@ pub(crate) struct Fake<A> {
     pub(crate) pods: Mutex<BTreeMap<A, Pod>>,
     pub(crate) links: Mutex<BTreeMap<u32, Link>>,
     pub(crate) routes: Mutex<BTreeMap<A, Route<A>>>,
+    /// Names of the maps that were read, in order.
+    pub(crate) reads: Mutex<Vec<&'static str>>,
     backends: Mutex<BTreeMap<BackendId, Backend>>,
     services: Mutex<BTreeMap<FrontendKey, Service>>,
     slots: Mutex<BTreeMap<u32, Slot>>,
@@ -29,6 +31,7 @@ impl<A> Default for Fake<A> {
             pods: Mutex::default(),
             links: Mutex::default(),
             routes: Mutex::default(),
+            reads: Mutex::default(),
             backends: Mutex::default(),
             services: Mutex::default(),
             slots: Mutex::default(),
@@ -80,6 +83,7 @@ impl<A: Address> Fake<A> {
 
 impl<A: Address> FlowTable<A> for Fake<A> {
     fn flow(&self, key: &FlowKey<A>) -> Option<FlowEntry<A>> {
+        self.reads.lock().unwrap().push("flows");
         self.flows.lock().unwrap().get(key).copied()
     }
 
@@ -105,22 +109,27 @@ impl<A: Address> FlowTable<A> for Fake<A> {
 
 impl<A: Address> Tables<A> for Fake<A> {
     fn service(&self, key: &FrontendKey) -> Option<Service> {
+        self.reads.lock().unwrap().push("services");
         self.services.lock().unwrap().get(key).copied()
     }
 
     fn slot(&self, index: u32) -> Option<Slot> {
+        self.reads.lock().unwrap().push("slots");
         self.slots.lock().unwrap().get(&index).copied()
     }
 
     fn backend(&self, id: BackendId) -> Option<Backend> {
+        self.reads.lock().unwrap().push("backends");
         self.backends.lock().unwrap().get(&id).copied()
     }
 
     fn pod(&self, addr: A) -> Option<Pod> {
+        self.reads.lock().unwrap().push("pods");
         self.pods.lock().unwrap().get(&addr).copied()
     }
 
     fn link(&self, ifindex: u32) -> Option<Link> {
+        self.reads.lock().unwrap().push("links");
         self.links.lock().unwrap().get(&ifindex).copied()
     }
 

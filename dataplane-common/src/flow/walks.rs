@@ -254,6 +254,28 @@ walks! {
     }
 }
 
+/// The maps read for a packet: `slots` and `backends` are arrays, the others hashes.
+#[test]
+fn choosing_takes_one_hash_and_one_array_and_a_known_flow_two_hashes() {
+    for (net, number, delivery, known) in [
+        (1, 3, Delivery::Bypass, &["flows", "backends", "pods"][..]),
+        (2, 4, Delivery::Bypass, &["flows", "backends", "links"]),
+        (1, 3, Delivery::Stack, &["flows", "backends"]),
+    ] {
+        let world = World::<[u8; 4]>::new(Host::host(net, number), delivery);
+        let request = packet((Host::client(), 4000), (Host::vip(), 80), SYN);
+        let reads = || {
+            world.sent(&request);
+            std::mem::take(&mut *world.tables.reads.lock().unwrap())
+        };
+        let begun = reads();
+        let choice: Vec<_> =
+            begun.into_iter().filter(|map| ["services", "slots"].contains(map)).collect();
+        assert_eq!(choice, ["services", "slots"]);
+        assert_eq!(reads(), known);
+    }
+}
+
 #[test]
 fn fragments_without_ports_are_dropped_only_where_they_are_for_a_frontend() {
     let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Bypass);
