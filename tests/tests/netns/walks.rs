@@ -1,6 +1,9 @@
 //! Each way from a pod to a Service and back, in each mode.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use anyhow::Result;
 use dataplane_common::abi::{HAIRPIN_V4, HAIRPIN_V6};
@@ -23,6 +26,7 @@ fn every_walk_arrives_and_returns_in_every_mode() -> Result<()> {
     for mode in MODES {
         let ground = Ground::new(&format!("walks-{}-{}", mode.delivery, mode.attach))?;
         let cluster = Cluster::start(&ground, mode)?;
+        assert_eq!(strictness(&cluster)?, ["all 0 0", "eth0 1 0"], "{mode:?}");
         for row in rows(&cluster)? {
             for _ in 0..TIMES {
                 wrong.extend(walk(&cluster, mode, &row)?);
@@ -31,6 +35,19 @@ fn every_walk_arrives_and_returns_in_every_mode() -> Result<()> {
     }
     assert_eq!(wrong, Vec::<String>::new());
     Ok(())
+}
+
+/// `rp_filter` and `accept_local` of the client's node: agent and plugin must leave them strict.
+fn strictness(cluster: &Cluster<'_>) -> Result<[String; 2]> {
+    let read = |device: &str, key: &str| {
+        fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{device}/{key}"))
+    };
+    let device = |device: &str| -> io::Result<String> {
+        let (filter, local) = (read(device, "rp_filter")?, read(device, "accept_local")?);
+        Ok(format!("{device} {} {}", filter.trim(), local.trim()))
+    };
+    let node = cluster.netns_of_node("client")?;
+    Ok(node.run(|| -> io::Result<_> { Ok([device("all")?, device("eth0")?]) })??)
 }
 
 fn rows(cluster: &Cluster<'_>) -> Result<Vec<Row>> {
