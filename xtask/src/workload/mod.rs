@@ -1,7 +1,7 @@
 //! What runs in pods: a server that says who it is over TCP and UDP, and the clients that ask.
 //!
 //! TCP speaks enough HTTP for `curl`: `GET /` answers `<name> <client address>`, and
-//! `GET /stream/<blocks>` sends numbered blocks of a known content, slowly. A UDP datagram is
+//! `GET /stream` sends numbered blocks of a known content, slowly and without end. A UDP datagram is
 //! answered as `GET /` is.
 
 mod client;
@@ -10,4 +10,4 @@ mod stream;
 
 pub use client::{Answer, Protocol, ask};
 pub use server::{SERVER, serve};
-pub use stream::{BLOCK, receive_stream};
+pub use stream::{BLOCK, Progress, receive_stream};

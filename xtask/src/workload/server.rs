@@ -51,16 +51,11 @@ fn converse(connection: TcpStream, name: &str) -> io::Result<()> {
     let mut reader = BufReader::new(connection.try_clone()?);
     let mut writer = connection;
     while let Some(path) = read_request(&mut reader)? {
-        match path.strip_prefix("/stream/").map(str::parse) {
-            None => {
-                let body = introduction(name, client);
-                write!(writer, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
-            }
-            Some(Ok(blocks)) => send_stream(&mut writer, blocks)?,
-            Some(Err(_)) => {
-                write!(writer, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")?;
-            }
+        if path == "/stream" {
+            return send_stream(&mut writer);
         }
+        let body = introduction(name, client);
+        write!(writer, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
     }
     Ok(())
 }

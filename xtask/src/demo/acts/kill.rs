@@ -1,24 +1,17 @@
 //! The agent is killed and started again while connections stream and requests come.
 
-use std::{
-    net::SocketAddr,
-    sync::atomic::{AtomicU32, Ordering},
-    thread,
-};
+use std::{net::SocketAddr, thread};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use xtask::{
     topology::Netns,
-    workload::{BLOCK, Protocol, receive_stream},
+    workload::{BLOCK, Progress, Protocol, receive_stream},
 };
 
 use super::{ANSWER, Board, Stage, WEB, rounds, total, wait_until};
 use crate::demo::stage;
 
-/// Blocks of each stream, some five seconds of them.
-const BLOCKS: u32 = 2500;
-
-/// Blocks that arrive before the agent is killed.
+/// Blocks of each stream that arrive before the agent is killed.
 const BEFORE: u32 = 100;
 
 /// Rounds of requests while there is no agent.
@@ -26,39 +19,47 @@ const ROUNDS: u32 = 40;
 
 pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
     let client = stage.client()?;
-    let streams: Vec<(SocketAddr, AtomicU32)> = WEB
+    let streams: Vec<(SocketAddr, Progress)> = WEB
         .ways()
         .iter()
         .filter(|way| way.protocol == Protocol::Tcp)
-        .map(|way| (way.address, AtomicU32::new(0)))
+        .map(|way| (way.address, Progress::new()))
         .collect();
     let asked = thread::scope(|scope| {
         let receivers: Vec<_> = streams
             .iter()
-            .map(|(address, arrived)| scope.spawn(|| receive(&client, *address, arrived)))
+            .map(|(address, progress)| scope.spawn(|| receive(&client, *address, progress)))
             .collect();
-        let arrived = || streams.iter().map(|(_, count)| count.load(Ordering::Relaxed));
-        wait_until(stage, || Ok(arrived().all(|count| count >= BEFORE)))
-            .context("waiting for the streams")?;
-        let asked = kill_and_restart(stage, board, &client)?;
-        let mid_stream = arrived().all(|count| count < BLOCKS);
-        ensure!(mid_stream, "the streams ended before the agent was back");
+        let outcome = kill_amid(stage, board, &client, &streams);
+        streams.iter().for_each(|(_, progress)| progress.finish());
         for receiver in receivers {
             receiver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         }
-        Ok(asked)
+        outcome
     })?;
+    let bytes: usize =
+        streams.iter().map(|(_, progress)| progress.arrived() as usize * BLOCK).sum();
     Ok(format!(
-        "killed with -9 and restarted under two streams of {} bytes, which arrived whole; {asked} \
-         requests without an agent, none failed; an edit reached the new one",
-        BLOCKS as usize * BLOCK
+        "killed with -9 and restarted under two streams, of which all {bytes} bytes arrived; \
+         {asked} requests without an agent, none failed; an edit reached the new one"
     ))
 }
 
-fn receive(client: &Netns, address: SocketAddr, arrived: &AtomicU32) -> Result<()> {
+fn receive(client: &Netns, address: SocketAddr, progress: &Progress) -> Result<()> {
     client
-        .run(|| receive_stream(address, BLOCKS, ANSWER, arrived))?
-        .with_context(|| format!("stream from {address} after {arrived:?} of {BLOCKS} blocks"))
+        .run(|| receive_stream(address, ANSWER, progress))?
+        .with_context(|| format!("stream from {address} after {} blocks", progress.arrived()))
+}
+
+fn kill_amid(
+    stage: &mut Stage<'_>,
+    board: &mut Board,
+    client: &Netns,
+    streams: &[(SocketAddr, Progress)],
+) -> Result<u32> {
+    wait_until(stage, || Ok(streams.iter().all(|(_, progress)| progress.arrived() >= BEFORE)))
+        .context("waiting for the streams")?;
+    kill_and_restart(stage, board, client)
 }
 
 /// Requests without an agent; then a new one, which must follow an edit.
