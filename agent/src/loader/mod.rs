@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! preflight -> shape of what is pinned -> same build? -> adopt, touching nothing
-//!                                              '------> programs::replace -> hooks::ensure -> meta
+//!                       '-> meta: none -> programs::replace -> hooks::ensure -> meta: this build
 //! ```
 //!
 //! Whenever the agent dies in between, hooks run either program over the same tables, and the next
-//! start begins again, because `meta` names the new build last.
+//! start begins again whatever its build, because `meta` names none until hooks run one.
 
 mod error;
 pub mod hooks;
@@ -44,6 +44,9 @@ pub fn load(pins: &Pins, object: &[u8], config: &NodeConfig) -> Result<Found, Lo
     let has_programs = current(pins)?.len() == names::PROGRAMS.len();
     if has_maps && has_programs && pinned_build(pins)? == build(object, config) {
         return Ok(Found::Same);
+    }
+    if has_maps {
+        settle(pins, 0)?;
     }
     programs::replace(pins, object, config)?;
     Ok(Found::Other)

@@ -1,5 +1,7 @@
 //! What a start finds pinned, and what it makes of it.
 
+use std::fs;
+
 use anyhow::Result;
 use aya::maps::{HashMap, Map, MapData};
 use dataplane_common::abi::{Addr, Pod};
@@ -45,6 +47,27 @@ fn another_configuration_replaces_programs_in_place_and_keeps_the_tables() -> Re
         assert_eq!(program(&after), after["kernel"]["programs"]["from_netdev"]);
         assert_eq!(after["problems"], json!([]), "{after:#}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_replacement_that_was_interrupted_is_not_taken_for_the_build_before() -> Result<()> {
+    let host = Host::start()?;
+    host.agent("delivery: bypass")?.kill()?;
+    // A folder in the way stops the next build after it took the place of some programs.
+    let obstacle = host.path("bpf/waggle/abi-1/programs/to_pod-last").display().to_string();
+    host.run("mkdir", &[&obstacle])?;
+    let config = host.path("stack.yaml");
+    fs::write(&config, "delivery: stack")?;
+    let (config, manifests) = (config.display(), host.path("manifests"));
+    let manifests = manifests.display();
+    let interrupted =
+        host.waggle(&format!("agent --node-name a --manifests {manifests} --config {config}"))?;
+    assert!(!interrupted.is_success && interrupted.stderr.contains("to_pod-last"));
+    host.run("rmdir", &[&obstacle])?;
+    let _agent = host.agent("delivery: bypass")?;
+    assert!(host.log()?.contains("loaded programs"), "{}", host.log()?);
+    assert_eq!(host.status()?["healthy"], true);
     Ok(())
 }
 
