@@ -26,9 +26,9 @@ pub fn wanted(
     let (mut routes, mut problems) = (BTreeSet::new(), BTreeSet::new());
     for (name, node) in nodes.iter().filter(|(name, _)| *name != own) {
         for network in networks(Some(node)) {
-            let route = match claimed.insert(network, name) {
-                Some(other) => Err(format!("is also that of Node {other}, which is routed to")),
-                None => route_to(node, network, devices),
+            let route = match *claimed.entry(network).or_insert(name) {
+                owner if owner == name => route_to(node, network, devices),
+                owner => Err(format!("is also that of Node {owner}, which is routed to")),
             };
             match route {
                 Ok(route) => {
@@ -180,6 +180,21 @@ mod tests {
             assert_eq!(routes, [route("10.1.9.0/24", "192.0.2.9", 2)], "{name}");
             assert!(problems.len() == 1 && problems[0].contains(cause), "{name}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn a_network_is_the_first_nodes_that_has_it_however_often_it_is_named() {
+        let twice = node("b", &["192.0.2.2"], &["10.1.2.0/24", "10.1.2.0/24"]);
+        let [second, third] = ["c", "d"].map(|name| node(name, &["192.0.2.3"], &["10.1.2.0/24"]));
+        let (routes, problems) = decided(&[twice, second, third]);
+        let told = |name| {
+            format!(
+                "Node {name} has the podCIDR 10.1.2.0/24, which is also that of Node b, which is \
+                 routed to"
+            )
+        };
+        assert_eq!(routes, [route("10.1.2.0/24", "192.0.2.2", 2)]);
+        assert_eq!(problems, ["c", "d"].map(told));
     }
 
     #[test]
