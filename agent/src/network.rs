@@ -16,7 +16,7 @@ use crate::loader::hooks::{self, Changes, Scan, UplinkHook, Uplinks};
 use crate::loader::{self, LoadError};
 use crate::maps::delivery::DeliveryMaps;
 use crate::model::NodeSpec;
-use crate::node_file::NodeFile;
+use crate::node_file::{self, NodeFile};
 use crate::peers::{self, Step};
 use crate::problem::Problem;
 use crate::uplink::{Devices, pod_mtu};
@@ -119,7 +119,7 @@ impl Network {
         applied.steps.iter().for_each(log_step);
         problems.extend(applied.problems);
         if let Some(mtu) = pod_mtu(&uplinks) {
-            self.write_node_file(own, mtu)?;
+            self.write_node_file(own, devices, mtu)?;
         }
         let uplink = |link: &&link::Link| Uplink { device: link.name.clone(), mtu: link.mtu };
         Ok(NetworkState { uplinks: uplinks.values().map(uplink).collect(), problems })
@@ -159,15 +159,20 @@ impl Network {
         Ok(failed.into_iter().map(|cause| Problem::error("hook", cause)).collect())
     }
 
-    fn write_node_file(&mut self, own: &NodeSpec, mtu: u32) -> std::io::Result<()> {
+    fn write_node_file(
+        &mut self,
+        own: &NodeSpec,
+        devices: &Devices,
+        mtu: u32,
+    ) -> std::io::Result<()> {
         let file = NodeFile {
             boot_id: self.boot_id.clone(),
             pod_cidrs: own.pod_cidrs.clone(),
             mtu,
-            node_ips: own.internal_ips.clone(),
+            node_ips: devices.held(own),
             attach: self.attach,
         };
-        if self.written.as_ref() != Some(&file) {
+        if self.written.as_ref() != Some(&file) || !node_file::path(&self.run_dir).exists() {
             file.write(&self.run_dir)?;
             info!(mtu, "wrote node.json");
             self.written = Some(file);

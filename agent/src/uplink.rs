@@ -47,6 +47,13 @@ impl Devices {
         best.map(|(_, link)| link)
     }
 
+    /// The addresses of a node that devices hold: the kernel takes no others as a source.
+    #[must_use]
+    pub fn held(&self, node: &NodeSpec) -> Vec<IpAddr> {
+        let ips = node.internal_ips.iter().copied();
+        ips.filter(|ip| self.holding(*ip).is_some()).collect()
+    }
+
     /// The uplinks of a node by their indexes, and what is wrong with the addresses it names.
     #[must_use]
     pub fn uplinks(&self, node: &NodeSpec) -> (BTreeMap<u32, &Link>, BTreeSet<Problem>) {
@@ -63,6 +70,9 @@ impl Devices {
         }
         if node.internal_ips.is_empty() {
             problems.insert(unaddressed(node));
+        }
+        if node.pod_cidrs.is_empty() {
+            problems.insert(without_networks(node));
         }
         (uplinks, problems)
     }
@@ -85,6 +95,11 @@ fn not_held(node: &NodeSpec, ip: IpAddr) -> Problem {
 fn unaddressed(node: &NodeSpec) -> Problem {
     let message = "has no InternalIP: packets from other nodes are not handled and pods cannot be \
                    added; name one in the Node's status.addresses";
+    Problem::error(format!("Node {}", node.name), message)
+}
+
+fn without_networks(node: &NodeSpec) -> Problem {
+    let message = "has no podCIDR: pods cannot be added; name one in the Node's spec.podCIDRs";
     Problem::error(format!("Node {}", node.name), message)
 }
 
@@ -138,18 +153,27 @@ pub(crate) mod tests {
 
     #[test]
     fn uplinks_are_the_devices_that_hold_the_nodes_addresses() {
-        for (ips, names, mtu, wrong) in [
-            (vec!["192.0.2.1", "fd00::1"], vec!["eth0"], Some(1500), 0),
-            (vec!["192.0.2.1", "198.51.100.1"], vec!["eth0", "eth1"], Some(1500), 0),
-            (vec!["198.51.100.1", "203.0.113.1"], vec!["eth1"], Some(9000), 1),
-            (vec!["192.0.2.9"], vec![], None, 1),
-            (vec![], vec![], None, 1),
+        const CIDRS: &[&str] = &["10.1.1.0/24"];
+        for (ips, cidrs, names, mtu, wrong) in [
+            (vec!["192.0.2.1", "fd00::1"], CIDRS, vec!["eth0"], Some(1500), 0),
+            (vec!["192.0.2.1", "198.51.100.1"], CIDRS, vec!["eth0", "eth1"], Some(1500), 0),
+            (vec!["198.51.100.1", "203.0.113.1"], CIDRS, vec!["eth1"], Some(9000), 1),
+            (vec!["192.0.2.1"], &[], vec!["eth0"], Some(1500), 1),
+            (vec!["192.0.2.9"], CIDRS, vec![], None, 1),
+            (vec![], CIDRS, vec![], None, 1),
         ] {
             let host = host();
-            let (uplinks, problems) = host.uplinks(&node("a", &ips, &[]));
+            let (uplinks, problems) = host.uplinks(&node("a", &ips, cidrs));
             let found: Vec<_> = uplinks.values().map(|link| link.name.as_str()).collect();
             assert_eq!((found, pod_mtu(&uplinks), problems.len()), (names, mtu, wrong), "{ips:?}");
         }
+    }
+
+    #[test]
+    fn only_addresses_that_a_device_holds_are_the_nodes_own() {
+        let node = node("a", &["203.0.113.1", "192.0.2.1", "fd00::1"], &[]);
+        let held: [IpAddr; 2] = ["192.0.2.1", "fd00::1"].map(|ip| ip.parse().unwrap());
+        assert_eq!(host().held(&node), held);
     }
 
     #[test]
