@@ -90,6 +90,7 @@ fn send_long_request(address: SocketAddr) -> Result<()> {
     let attempt = || -> io::Result<String> {
         let mut connection = TcpStream::connect_timeout(&address, ANSWER)?;
         connection.set_read_timeout(Some(ANSWER))?;
+        connection.set_write_timeout(Some(ANSWER))?;
         write!(connection, "GET /{} HTTP/1.1\r\n\r\n", "a".repeat(LONG))?;
         let mut answer = [0; 12];
         connection.read_exact(&mut answer)?;
