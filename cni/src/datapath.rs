@@ -61,10 +61,15 @@ impl Datapath {
     /// # Errors
     /// When the pins cannot be read, or the kernel not be asked.
     pub(crate) async fn is_attached(&self, host: &Netlink, link: &Link) -> Result<bool, Error> {
-        let mut attached = hook::pinned(&self.pins)?;
-        attached.extend(hook::filters(host, link).await?);
-        let here = attached.iter().filter(|attachment| attachment.index == Some(link.index));
-        Ok(here.count() == PROGRAMS.len())
+        let mut attached = hook::filters(host, link).await?;
+        for (_, direction) in PROGRAMS {
+            attached.extend(hook::pinned_at(&self.pins, &link.name, direction)?);
+        }
+        let is_attached = |direction| {
+            let mut here = attached.iter().filter(|each| each.index == Some(link.index));
+            here.any(|each| each.direction == direction)
+        };
+        Ok(PROGRAMS.iter().all(|(_, direction)| is_attached(*direction)))
     }
 
     /// Detaches the programs. What is gone already is well.

@@ -44,13 +44,26 @@ pub fn pinned(pins: &Pins) -> Result<Vec<Attachment>> {
     for entry in entries {
         let entry = entry.during("list", object)?;
         let Some((device, direction)) = Pins::link_of(&entry.file_name()) else { continue };
-        let link = bpf::tcx_link(&entry.path()).during("read", entry.path().display())?;
-        let index = Some(link.ifindex).filter(|index| *index != 0);
-        let (mechanism, program) = (Mechanism::Tcx, link.program);
-        attachments.push(Attachment { device, direction, mechanism, index, program });
+        // None: whoever deletes a pod at this moment has removed its pin since it was listed.
+        attachments.extend(pinned_at(pins, &device, direction)?);
     }
     attachments.sort();
     Ok(attachments)
+}
+
+/// What is attached by the pinned link of one device and direction.
+///
+/// # Errors
+/// When the pin cannot be read. One that does not exist is none.
+pub fn pinned_at(pins: &Pins, device: &str, direction: Direction) -> Result<Option<Attachment>> {
+    let pin = pins.link(device, direction);
+    let link = match bpf::tcx_link(&pin) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.during("read", pin.display())?,
+    };
+    let index = Some(link.ifindex).filter(|index| *index != 0);
+    let (device, mechanism, program) = (device.to_owned(), Mechanism::Tcx, link.program);
+    Ok(Some(Attachment { device, direction, mechanism, index, program }))
 }
 
 /// What is attached to one device by filters.

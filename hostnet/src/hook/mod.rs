@@ -19,7 +19,7 @@ use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
 
 use crate::error::{Cause, During as _, Result};
 
-pub use list::{Attachment, filters, pinned};
+pub use list::{Attachment, filters, pinned, pinned_at};
 
 /// Which packets of a device a program sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,11 +1,12 @@
 //! A program is attached once, by whichever mechanism, replaced in place, and outlives whoever
 //! attached it.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::Result;
 use dataplane_common::abi::names::{FROM_POD, TO_POD};
-use hostnet::hook::{Choice, Mechanism};
+use hostnet::hook::{Choice, Direction, Mechanism, pinned_at};
 
 use super::bench::{attach, attached, delete_device, detach, make_device, on_bench, pin_programs};
 
@@ -54,6 +55,20 @@ fn the_link_of_a_device_that_is_gone_is_replaced_by_the_new_devices() -> Result<
         let index = Some(make_device()?.index);
         attach(&pins, FROM_POD, Choice::Best)?;
         assert_eq!(attached(&pins)?, [(Mechanism::Tcx, index, FROM_POD)]);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_pin_that_goes_while_pins_are_listed_is_none() -> Result<()> {
+    on_bench(|bpf: &Path| {
+        let pins = pin_programs(bpf)?;
+        let index = Some(make_device()?.index);
+        attach(&pins, FROM_POD, Choice::Best)?;
+        // A name that leads to nothing looks like a pin that went after it was listed.
+        symlink("gone", pins.link("dev1", Direction::Ingress))?;
+        assert_eq!(attached(&pins)?, [(Mechanism::Tcx, index, FROM_POD)]);
+        assert_eq!(pinned_at(&pins, "dev1", Direction::Ingress)?, None);
         Ok(())
     })
 }
