@@ -1,6 +1,5 @@
 //! What every verb works with, and the pieces they share.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -83,21 +82,25 @@ impl<'a> Plugin<'a> {
     }
 
     /// Releases the leases of pods that are provably gone: their link went with their namespace, or
-    /// they never had one and their namespace went.
+    /// they never had one and their namespace went. Each link is asked for by its name, because a
+    /// list of all links may lack some while others come and go.
     ///
     /// # Errors
     /// The kernel's.
     pub(crate) async fn reap(&self, table: &mut Table) -> Result<(), Error> {
-        let links = self.pod_links().await?.into_iter();
-        let linked: BTreeSet<_> = links.map(|(attachment, _)| attachment).collect();
-        let is_dead = |(attachment, lease): &(&Attachment, &Lease)| {
-            !linked.contains(attachment) && (lease.phase == Phase::Ready || !has_namespace(lease))
+        let may_be_dead = |(_, lease): &(&Attachment, &Lease)| {
+            lease.phase == Phase::Ready || !has_namespace(lease)
         };
-        let dead = table.leases.iter().filter(is_dead).map(|(attachment, _)| attachment.clone());
-        for attachment in dead.collect::<Vec<_>>() {
+        let candidates = table.leases.iter().filter(may_be_dead);
+        for attachment in candidates.map(|(it, _)| it.clone()).collect::<Vec<_>>() {
+            let host_name = name::host_link(&attachment);
+            if link::find(&self.host, &host_name).await?.is_some() {
+                continue;
+            }
             let lease = table.release(&attachment, now());
             let ips = lease.map(|lease| lease.ips).unwrap_or_default();
-            self.disconnect(&name::host_link(&attachment), &ips).await?;
+            self.datapath.forget(&ips)?;
+            self.datapath.detach(&host_name)?;
         }
         Ok(())
     }

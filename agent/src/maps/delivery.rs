@@ -2,13 +2,20 @@
 //! plugin's but for entries whose device is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 
-use aya::maps::{HashMap, MapData};
+use aya::maps::{HashMap, MapData, MapError};
 use dataplane_common::abi::{Addr, Link, Pod, names};
 use hostnet::Pins;
+use rustix::io::Errno;
+use rustix::net::netdevice::index_to_name;
+use rustix::net::{AddressFamily, SocketType, socket};
 
 use super::kernel::{hash, read, write};
 use super::{ApplyError, Result};
+
+/// The kernel's flag `BPF_NOEXIST`.
+const ONLY_NEW: u64 = 1;
 
 /// The pinned maps `links` and `pods`.
 pub struct DeliveryMaps {
@@ -55,9 +62,24 @@ impl DeliveryMaps {
         self.pods.iter().collect::<Result<_, _>>().map_err(read(names::PODS))
     }
 
+    /// Adds a pod, unless its address is there already; says whether it did.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn add_pod(&mut self, addr: Addr, pod: Pod) -> Result<bool> {
+        match self.pods.insert(addr, pod, ONLY_NEW) {
+            Err(MapError::SyscallError(call))
+                if call.io_error.kind() == ErrorKind::AlreadyExists =>
+            {
+                Ok(false)
+            }
+            other => other.map(|()| true).map_err(write(names::PODS)),
+        }
+    }
+
     /// Removes pods whose device is not among `devices`, of those that were `known` before the
     /// devices were listed: a pod that is newer than the list would look as if its device were
-    /// gone.
+    /// gone. A list may lack devices while others come and go, so each is asked for once more.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -70,7 +92,7 @@ impl DeliveryMaps {
         let mut pruned = BTreeSet::new();
         for (addr, pod) in gone {
             // The address may be another pod's by now.
-            if self.pods.get(addr, 0).ok() == Some(*pod) {
+            if is_gone(pod.ifindex) && self.pods.get(addr, 0).ok() == Some(*pod) {
                 absent_is_fine(self.pods.remove(addr).map_err(write(names::PODS)))?;
                 pruned.insert(*addr);
             }
@@ -79,9 +101,27 @@ impl DeliveryMaps {
     }
 }
 
+/// Whether the kernel says that there is no device of this index.
+fn is_gone(index: u32) -> bool {
+    let socket = socket(AddressFamily::INET, SocketType::DGRAM, None);
+    socket.is_ok_and(|socket| index_to_name(&socket, index) == Err(Errno::NODEV))
+}
+
 fn absent_is_fine(result: Result<()>) -> Result<()> {
     match result {
         Err(ApplyError::NotFound { .. }) => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_gone_only_when_the_kernel_says_so() {
+        for (index, expected) in [(1, false), (u32::MAX >> 1, true)] {
+            assert_eq!(is_gone(index), expected, "device {index}");
+        }
     }
 }
