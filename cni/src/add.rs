@@ -82,7 +82,7 @@ impl Add<'_> {
             flags: PodFlags::default(),
         };
         self.plugin.datapath.register(&lease.ips, pod)?;
-        self.mark_ready().await?;
+        self.mark_ready(lease).await?;
         Ok(network)
     }
 
@@ -182,11 +182,14 @@ impl Add<'_> {
         }
     }
 
-    async fn mark_ready(&self) -> Result<(), Error> {
+    async fn mark_ready(&self, lease: &Lease) -> Result<(), Error> {
         let locked = self.plugin.store.lock(LOCK_DEADLINE)?;
         let mut table = self.plugin.table(&locked).await?;
-        if let Some(lease) = table.leases.get_mut(self.attachment) {
-            lease.phase = Phase::Ready;
+        if !table.mark_ready(self.attachment, &lease.ips) {
+            let container = &self.attachment.container;
+            let message = format!("the addresses of {container} were released while it was added");
+            return Err(Error::new(Code::TryAgain, message)
+                .details("the runtime has deleted it meanwhile: add it again if it shall live"));
         }
         Ok(locked.write(&table)?)
     }
@@ -208,7 +211,10 @@ impl Add<'_> {
         }
         let locked = self.plugin.store.lock(LOCK_DEADLINE)?;
         let mut table = self.plugin.table(&locked).await?;
-        table.release(self.attachment, now());
+        // Another ADD may have leased others since this one's were released.
+        if table.leases.get(self.attachment).is_some_and(|held| held.is_of(&lease.ips)) {
+            table.release(self.attachment, now());
+        }
         Ok(locked.write(&table)?)
     }
 }

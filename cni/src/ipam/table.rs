@@ -110,6 +110,13 @@ impl Table {
         Some(lease)
     }
 
+    /// Notes that the pod of a lease is connected; says no when it has no lease of these addresses.
+    #[must_use]
+    pub(crate) fn mark_ready(&mut self, attachment: &Attachment, ips: &[IpAddr]) -> bool {
+        let held = self.leases.get_mut(attachment).filter(|lease| lease.is_of(ips));
+        held.map(|lease| lease.phase = Phase::Ready).is_some()
+    }
+
     fn take(&mut self, fields: &[String]) -> Option<()> {
         match fields.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["boot", id] => self.boot_id = (*id).to_owned(),
@@ -131,6 +138,12 @@ impl Table {
 }
 
 impl Lease {
+    /// Whether it is of these addresses, in any order.
+    #[must_use]
+    pub(crate) fn is_of(&self, ips: &[IpAddr]) -> bool {
+        self.ips.len() == ips.len() && ips.iter().all(|ip| self.ips.contains(ip))
+    }
+
     fn to_line(&self, attachment: &Attachment) -> String {
         let Attachment { container, ifname } = attachment;
         let Self { ips, phase, created, namespace, path, pod } = self;
@@ -239,6 +252,26 @@ mod tests {
     fn a_table_survives_its_text() {
         for table in [table(), Table::new("b")] {
             assert_eq!(Table::parse(&table.to_text()), Some(table));
+        }
+    }
+
+    #[test]
+    fn only_a_lease_of_the_same_addresses_becomes_ready() {
+        let lost = || Attachment { container: "c".into(), ifname: "eth0".into() };
+        let (held, lease) = table().leases.pop_first().unwrap();
+        let reversed: Vec<_> = lease.ips.iter().rev().copied().collect();
+        for (attachment, ips, expected) in [
+            (held.clone(), lease.ips.as_slice(), true),
+            (held.clone(), &reversed, true),
+            (held.clone(), &lease.ips[..1], false),
+            (held.clone(), &[[10, 1, 1, 3].into(), lease.ips[1]], false),
+            (lost(), &lease.ips, false),
+        ] {
+            let mut table = table();
+            table.leases.insert(held.clone(), Lease { phase: Phase::Reserved, ..lease.clone() });
+            assert_eq!(table.mark_ready(&attachment, ips), expected, "{attachment:?} {ips:?}");
+            let phase = if expected { Phase::Ready } else { Phase::Reserved };
+            assert_eq!(table.leases[&held].phase, phase, "{attachment:?} {ips:?}");
         }
     }
 

@@ -96,6 +96,29 @@ fn an_add_that_is_killed_at_any_moment_leaves_nothing_after_del() -> Result<()> 
 }
 
 #[test]
+fn a_del_beside_an_add_never_leaves_a_pod_without_a_lease() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    for turn in 0..60 {
+        let pod = Pod::new(&format!("beside-{turn}"))?;
+        let (add, del) = (host.call("ADD", &pod), host.call("DEL", &pod));
+        let time = Duration::from_micros(500 * turn);
+        let (added, deleted) = host.run(move || {
+            thread::scope(|scope| {
+                let adding = scope.spawn(|| add.make());
+                thread::sleep(time);
+                let deleted = del.make()?;
+                Ok((adding.join().expect("no call panics")?, deleted))
+            })
+        })?;
+        assert_eq!(deleted, DONE, "after {time:?}");
+        let (links, leases) = (host.traces()?.links, host.leases()?.0);
+        assert_eq!(links, leases, "after {time:?}: {added:?}");
+        assert_eq!(host.del(&pod)?, DONE);
+    }
+    Ok(())
+}
+
+#[test]
 fn dels_of_one_pod_at_once_all_succeed() -> Result<()> {
     let host = Host::ready(&BOTH)?;
     let pod = Pod::new("crowd")?;
