@@ -166,8 +166,7 @@ impl Add<'_> {
     }
 
     async fn allocate(&self, table: &mut Table) -> Result<Vec<std::net::IpAddr>, Error> {
-        let usable = |range: &&ipnetwork::IpNetwork| range.is_ipv4() || sysctl::has_ipv6();
-        let ranges = self.node.pod_cidrs.iter().filter(usable).copied().collect();
+        let ranges = self.node.usable_ranges(sysctl::has_ipv6())?;
         let pool = Pool::new(ranges, self.node.node_ips.clone());
         match pool.allocate(table, now()) {
             Ok(ips) => Ok(ips),

@@ -81,6 +81,21 @@ impl Node {
         }
         Ok(node)
     }
+
+    /// The ranges of families that the host has.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn usable_ranges(&self, has_ipv6: bool) -> Result<Vec<IpNetwork>, Error> {
+        let usable = |range: &&IpNetwork| range.is_ipv4() || has_ipv6;
+        let ranges: Vec<_> = self.pod_cidrs.iter().filter(usable).copied().collect();
+        if ranges.is_empty() {
+            let details = "its podCIDRs are of IPv6 alone, and the host has no IPv6: switch it on, \
+                           or give the Node a range of IPv4";
+            return Err(not_yet(details.into()));
+        }
+        Ok(ranges)
+    }
 }
 
 /// The kernel's identifier of this boot.
@@ -126,6 +141,23 @@ mod tests {
         assert_eq!(read(Some(text)), Ok(expected.clone()));
         let text = text.replace(r#""later":1"#, r#""attach":"clsact""#);
         assert_eq!(read(Some(&text)), Ok(Node { attach: Attach::Clsact, ..expected }));
+    }
+
+    #[test]
+    fn ranges_are_of_families_that_the_host_has() {
+        let range = |text: &str| text.parse::<IpNetwork>().unwrap();
+        let (v4, v6) = (range("10.1.1.0/24"), range("fd01:1::/64"));
+        for (pod_cidrs, has_ipv6, expected) in [
+            (vec![v4, v6], true, Ok(vec![v4, v6])),
+            (vec![v4, v6], false, Ok(vec![v4])),
+            (vec![v6], true, Ok(vec![v6])),
+            (vec![v6], false, Err(Code::TryAgain)),
+        ] {
+            let text = r#"{"bootId":"b","podCIDRs":["10.1.1.0/24"],"mtu":1500,"nodeIPs":[]}"#;
+            let node = Node { pod_cidrs: pod_cidrs.clone(), ..read(Some(text)).unwrap() };
+            let found = node.usable_ranges(has_ipv6).map_err(|error| error.code);
+            assert_eq!(found, expected, "{pod_cidrs:?} {has_ipv6}");
+        }
     }
 
     #[test]
