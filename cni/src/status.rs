@@ -3,12 +3,10 @@
 
 use std::time::Duration;
 
+use crate::ipam::StoreError;
 use crate::node::Node;
 use crate::plugin::Plugin;
 use crate::protocol::{Code, Error};
-
-/// How long to wait for others who hold the store's lock: they are at work, which is a good sign.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Says whether the network is ready.
 ///
@@ -17,7 +15,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) fn run(plugin: &Plugin<'_>) -> Result<(), Error> {
     Node::read(&plugin.config.run_dir, &plugin.boot_id).map_err(unavailable)?;
     plugin.datapath.require().map_err(unavailable)?;
-    plugin.store.lock(PATIENCE).map(drop).map_err(|error| unavailable(error.into()))
+    match plugin.store.lock(Duration::ZERO) {
+        // Others are at work, which is a good sign.
+        Ok(_) | Err(StoreError::Busy { .. }) => Ok(()),
+        Err(error) => Err(unavailable(error.into())),
+    }
 }
 
 fn unavailable(error: Error) -> Error {

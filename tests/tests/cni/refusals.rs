@@ -1,5 +1,7 @@
 //! What ADD refuses, and that it leaves nothing then.
 
+use std::fs::File;
+
 use anyhow::{Context as _, Result};
 use hostnet::Mac;
 
@@ -31,6 +33,17 @@ fn a_node_that_is_not_ready_asks_to_try_again() -> Result<()> {
     host.load()?;
     assert_eq!(status()?, Said::Done(None));
     host.add(&pod).map(drop)
+}
+
+#[test]
+fn a_store_that_others_work_with_is_ready() -> Result<()> {
+    let host = Host::ready(&V4)?;
+    host.add(&Pod::new("before")?)?;
+    let held = File::open(host.table().with_extension("lock"))?;
+    held.lock()?;
+    let status = Call::bare("STATUS").input(&host.config("1.1.0"));
+    assert_eq!(host.make(status)?, Said::Done(None));
+    Ok(())
 }
 
 #[test]
@@ -72,6 +85,21 @@ fn a_link_of_somebody_else_under_our_name_is_left_alone() -> Result<()> {
     assert_eq!(said.code(), 102, "{said:?}");
     assert_eq!(host.del(&pod)?, Said::Done(None));
     assert_eq!(host.leases()?.0, 0);
+    assert!(host.links()?.iter().any(|link| link.name == name));
+    Ok(())
+}
+
+#[test]
+fn a_link_of_somebody_else_under_a_dead_pods_name_is_not_collected() -> Result<()> {
+    let host = Host::ready(&V4)?;
+    let (pod, other) = (Pod::new("dead")?, Pod::new("other")?);
+    let result = host.add(&pod)?;
+    let name = result["interfaces"][0]["name"].as_str().context("no name")?.to_owned();
+    drop(pod);
+    host.wait_for_links(0)?;
+    host.make_pair(&other, SOMEBODY, &name, "somebody's")?;
+    let gc = Call::bare("GC").input(&host.config("1.1.0"));
+    assert_eq!(host.make(gc)?, Said::Done(None));
     assert!(host.links()?.iter().any(|link| link.name == name));
     Ok(())
 }
