@@ -208,12 +208,9 @@ impl Engine {
             return Ok(());
         };
         // An endpoint that cannot be read is no endpoint that left.
-        if self.listing == Listing::Partial
-            && desired.backends.is_empty()
-            && self.realized.is_serving_unclaimed(&desired.frontends)
-        {
-            return Err("has no readable endpoints; those it had are kept until every source is \
-                        readable"
+        if self.listing == Listing::Partial && self.realized.has_unclaimed_others(desired) {
+            return Err("it had endpoints that are in no readable source; it stays as it was \
+                        until every source is readable"
                 .to_owned());
         }
         self.realized.make(port, desired, maps, now).map_err(|error| error.to_string())

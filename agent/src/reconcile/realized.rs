@@ -66,13 +66,15 @@ impl Realized {
         self.writes
     }
 
-    /// Whether a frontend found at the start, and claimed by nobody yet, leads to backends.
+    /// Whether a frontend found at the start, and claimed by nobody yet, has backends that are not
+    /// desired.
     #[must_use]
-    pub fn is_serving_unclaimed(&self, frontends: &BTreeSet<FrontendKey>) -> bool {
-        frontends.iter().filter_map(|key| self.frontends.get(key)).any(|service| {
-            let is_unclaimed =
-                self.records.get(&service.id).is_some_and(|record| record.name.is_none());
-            is_unclaimed && service.cluster_count > 0
+    pub fn has_unclaimed_others(&self, desired: &Desired) -> bool {
+        let wanted: BTreeSet<_> = desired.backends.iter().map(|backend| backend.at).collect();
+        let services = desired.frontends.iter().filter_map(|key| self.frontends.get(key));
+        let mut records = services.filter_map(|service| self.records.get(&service.id));
+        records.any(|record| {
+            record.name.is_none() && record.backends.keys().any(|at| !wanted.contains(at))
         })
     }
 

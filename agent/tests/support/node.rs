@@ -62,11 +62,14 @@ impl Node {
         self.report = self.engine.feed(changes, &mut self.maps, self.now);
     }
 
-    /// Goes on until nothing is left to be tried again; counts all writes as one report.
+    /// Goes on until nothing is left to be tried again but what waits for its source; counts all
+    /// writes as one report.
     pub(crate) fn settle(&mut self) {
         let mut writes = self.report.writes;
         for _ in 0..500 {
-            let Some(retry_at) = self.report.retry_at else {
+            let waiting = self.problems().matches("until every source is readable").count();
+            let Some(retry_at) = self.report.retry_at.filter(|_| self.report.pending > waiting)
+            else {
                 self.report.writes = writes;
                 return;
             };
