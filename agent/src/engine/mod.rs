@@ -22,7 +22,6 @@ pub const RETRY: Duration = Duration::from_secs(1);
 /// Keeps the maps as the objects want them.
 #[derive(Debug)]
 pub struct Engine {
-    node: String,
     store: Store,
     realized: Realized,
     desired: BTreeMap<FamilyPort, Desired>,
@@ -57,7 +56,6 @@ impl Engine {
     /// When a map cannot be read.
     pub fn restore(node: &str, maps: &impl LbMaps) -> Result<Self> {
         Ok(Self {
-            node: node.to_owned(),
             store: Store::new(node),
             realized: Realized::restore(maps)?,
             desired: BTreeMap::new(),
@@ -103,12 +101,6 @@ impl Engine {
         let rows = self.desired.iter();
         rows.map(|(port, desired)| ServiceRow::new(port, desired, self.failures.get(port)))
             .collect()
-    }
-
-    /// This node, if it is known.
-    #[must_use]
-    pub fn own_node(&self) -> Option<&NodeSpec> {
-        self.store.nodes().get(&self.node)
     }
 
     /// All nodes, this one among them, in the order of names.
