@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 use tokio::time::timeout;
 use waggle_agent::k8s::{Change, Object, Resource};
@@ -94,6 +95,19 @@ fn a_file_that_is_still_being_written_is_not_read() {
         std::io::Write::write_all(&mut file, rest.as_bytes()).unwrap();
         drop(file);
         assert_eq!(next(&mut manifests).await, ["apply Service default/web 10.96.0.2"]);
+    });
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    block_on(async {
+        let (folder, mut manifests) = followed().await;
+        fs::create_dir(folder.path().join("folder.yaml")).unwrap();
+        let (pipe, mode) = (folder.path().join("pipe.yaml"), Mode::RUSR);
+        mknodat(CWD, &pipe, FileType::Fifo, mode, 0).unwrap();
+        // What makes the watcher look at the pipe.
+        fs::rename(&pipe, folder.path().join("web.yaml")).unwrap();
+        assert_eq!(next(&mut manifests).await, ["delete Service default/web"]);
     });
 }
 

@@ -204,8 +204,9 @@ impl Manifests {
 
     fn read_file(&mut self, name: &str) {
         let path = self.path(name);
-        match std::fs::read_to_string(self.folder.join(name)) {
-            Ok(text) => self.library.read(&path, &text),
+        match read(&self.folder.join(name)) {
+            Ok(Some(text)) => self.library.read(&path, &text),
+            Ok(None) => self.library.remove(&path),
             // With the folder gone, that a file is not there says nothing.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if self.folder.is_dir() {
@@ -245,6 +246,12 @@ fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
         }
     }
     Ok(names)
+}
+
+/// The text of a file; none of what is no file, as a pipe, which would be waited for.
+fn read(path: &Path) -> io::Result<Option<String>> {
+    let is_file = std::fs::metadata(path)?.is_file();
+    is_file.then(|| std::fs::read_to_string(path)).transpose()
 }
 
 fn is_manifest(name: &str) -> bool {
