@@ -1,6 +1,7 @@
 //! The answer of `waggle status`.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use dataplane_common::abi::names;
@@ -77,8 +78,9 @@ impl Report {
     pub(super) async fn collect(places: &Places) -> anyhow::Result<Self> {
         let pins = Pins::new(&places.bpf_root);
         let process = AgentLock::holder(&places.run_dir)?;
-        let state = State::read(&places.run_dir)?;
-        let mut problems = agent_problems(&places.run_dir, process.as_deref(), state.as_ref());
+        let read = State::read(&places.run_dir);
+        let mut problems = agent_problems(&places.run_dir, process.as_deref(), &read);
+        let state = read.ok().flatten();
         let mut report = Self {
             healthy: false,
             agent: agent(process, state.as_ref()),
@@ -89,11 +91,9 @@ impl Report {
             uplinks: state.as_ref().map(|state| state.uplinks.clone()).unwrap_or_default(),
             problems: Vec::new(),
         };
-        if pins.root().exists() {
-            report.examine(&pins, state.as_ref(), &mut problems).await?;
-        } else {
-            let message = "does not exist: nothing is loaded; start `waggle agent`";
-            problems.push(Problem::error(pins.root().display().to_string(), message));
+        match pins_problem(pins.root()) {
+            None => report.examine(&pins, state.as_ref(), &mut problems).await?,
+            Some(problem) => problems.push(problem),
         }
         problems.extend(state.map(|state| state.problems).unwrap_or_default());
         report.healthy = problems.iter().all(|problem| problem.severity != Severity::Error);
@@ -148,20 +148,38 @@ fn agent(process: Option<String>, state: Option<&State>) -> Agent {
     }
 }
 
-fn agent_problems(run_dir: &Path, process: Option<&str>, state: Option<&State>) -> Vec<Problem> {
-    let problem = |message: &str| {
-        vec![Problem::error(format!("agent of {}", run_dir.display()), message.to_owned())]
+/// Why what is pinned cannot be examined.
+fn pins_problem(root: &Path) -> Option<Problem> {
+    let message = match root.try_exists() {
+        Ok(true) => return None,
+        Ok(false) => "does not exist: nothing is loaded; start `waggle agent`".to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            "cannot be examined: permission denied: run as root".to_owned()
+        }
+        Err(error) => format!("cannot be examined: {error}; check --bpf-root"),
     };
-    match (process, state) {
+    Some(Problem::error(root.display().to_string(), message))
+}
+
+fn agent_problems(
+    run_dir: &Path,
+    process: Option<&str>,
+    state: &io::Result<Option<State>>,
+) -> Vec<Problem> {
+    let object = format!("agent of {}", run_dir.display());
+    let problem = |message: &str| Some(Problem::error(object.clone(), message));
+    let unreadable = state.as_ref().err().map(|error| Problem::error("state", error.to_string()));
+    let unwell = match (process, state) {
         (None, _) => problem(
             "is not running: Services stay as they were, and changes wait; start `waggle agent`",
         ),
-        (Some(_), None) => problem("has not written its state yet; ask again"),
-        (Some(_), Some(state)) if state.last_sync.is_none() => {
+        (Some(_), Ok(None)) => problem("has not written its state yet; ask again"),
+        (Some(_), Ok(Some(state))) if state.last_sync.is_none() => {
             problem("has not brought the tables up to date yet; see its log")
         }
-        (Some(_), Some(_)) => Vec::new(),
-    }
+        (Some(_), Ok(Some(_)) | Err(_)) => None,
+    };
+    unwell.into_iter().chain(unreadable).collect()
 }
 
 async fn hook_uses(
@@ -250,15 +268,37 @@ mod tests {
     #[test]
     fn an_agent_is_well_when_it_runs_and_has_synced() {
         let fresh = state();
-        let synced = State { last_sync: Some(fresh.started.clone()), ..state() };
-        for (process, state, is_well) in [
-            (None, Some(&synced), false),
-            (Some("7"), None, false),
-            (Some("7"), Some(&fresh), false),
-            (Some("7"), Some(&synced), true),
+        let synced = || State { last_sync: Some(fresh.started.clone()), ..state() };
+        for (process, state, expected) in [
+            (None, Ok(Some(synced())), vec!["is not running"]),
+            (Some("7"), Ok(None), vec!["has not written its state yet"]),
+            (Some("7"), Ok(Some(state())), vec!["has not brought the tables up to date"]),
+            (Some("7"), Ok(Some(synced())), vec![]),
+            (Some("7"), Err(io::Error::other("state.json")), vec!["state.json"]),
+            (None, Err(io::Error::other("state.json")), vec!["is not running", "state.json"]),
         ] {
-            let problems = agent_problems(Path::new("/run/waggle"), process, state);
-            assert_eq!(problems.is_empty(), is_well, "{process:?} {problems:?}");
+            let problems = agent_problems(Path::new("/run/waggle"), process, &state);
+            let begins = |(it, begin): (&Problem, &&str)| it.message.starts_with(*begin);
+            let is_same = problems.len() == expected.len();
+            assert!(is_same && problems.iter().zip(&expected).all(begins), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn pins_that_cannot_be_seen_are_not_said_to_be_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for (root, expected) in [
+            (folder.path().to_owned(), None),
+            (folder.path().join("x"), Some("does not exist")),
+            (file.join("x"), Some("cannot be examined")),
+        ] {
+            let problem = pins_problem(&root);
+            let found = problem.as_ref().map(|problem| problem.message.as_str());
+            assert_eq!(found.is_some(), expected.is_some(), "{found:?}");
+            let is_said = found.zip(expected).is_none_or(|(found, words)| found.starts_with(words));
+            assert!(is_said, "{found:?}");
         }
     }
 

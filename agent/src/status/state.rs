@@ -60,7 +60,9 @@ impl State {
     pub fn read(run_dir: &Path) -> io::Result<Option<Self>> {
         match std::fs::read(run_dir.join(NAME)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            read => Ok(serde_json::from_slice(&read?)?),
+            read => read
+                .and_then(|read| Ok(serde_json::from_slice(&read)?))
+                .map_err(|error| unreadable(run_dir, &error)),
         }
     }
 
@@ -74,6 +76,15 @@ impl State {
             removed => removed.map(|()| true),
         }
     }
+}
+
+fn unreadable(run_dir: &Path, error: &io::Error) -> io::Error {
+    let (file, kind) = (run_dir.join(NAME), error.kind());
+    let remedy = match kind {
+        io::ErrorKind::PermissionDenied => "run as root",
+        _ => "an agent of another version may have written it: start `waggle agent` of this one",
+    };
+    io::Error::new(kind, format!("{} cannot be read: {error}; {remedy}", file.display()))
 }
 
 #[cfg(test)]
@@ -121,5 +132,14 @@ pub(super) mod tests {
         assert!(State::remove(folder.path()).unwrap());
         assert!(!State::remove(folder.path()).unwrap());
         assert_eq!(State::read(folder.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_of_another_version_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(NAME), "{}").unwrap();
+        let error = State::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("/state.json cannot be read: "), "{error}");
+        assert!(error.contains("an agent of another version"), "{error}");
     }
 }
