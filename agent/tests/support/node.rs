@@ -68,7 +68,8 @@ impl Node {
         let mut writes = self.report.writes;
         for _ in 0..500 {
             let waiting = self.problems().matches("until every source is readable").count();
-            let Some(retry_at) = self.report.retry_at.filter(|_| self.report.pending > waiting)
+            let Some(retry_at) =
+                self.report.retry_at.filter(|_| waiting == 0 || self.report.pending > waiting)
             else {
                 self.report.writes = writes;
                 return;
