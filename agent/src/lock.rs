@@ -33,6 +33,15 @@ pub enum LockError {
         /// The other agent, as it sees itself.
         pid: String,
     },
+    /// Another agent, of another run directory, uses the same pins.
+    #[error(
+        "pins {}: another agent, of another --run-dir, uses them; stop that one first, or give \
+         another --bpf-root", .folder.display()
+    )]
+    PinsHeld {
+        /// The pins' directory.
+        folder: PathBuf,
+    },
     /// The file system said no.
     #[error("failed to lock {}: {source}; check that --run-dir can be written", .path.display())]
     Io {
@@ -63,6 +72,20 @@ impl AgentLock {
         }
         write_owner(&mut file).map_err(io)?;
         Ok(Self(file))
+    }
+
+    /// Takes the lock of the pins below `root`, which is a directory: a BPF file system has no
+    /// files.
+    ///
+    /// # Errors
+    /// When another agent holds it, or the directory cannot be opened.
+    pub fn take_pins(root: &Path) -> Result<Self, LockError> {
+        let io = |source| LockError::Io { path: root.into(), source };
+        let directory = File::open(root).map_err(io)?;
+        match try_lock(&directory, FlockOperation::NonBlockingLockExclusive).map_err(io)? {
+            true => Ok(Self(directory)),
+            false => Err(LockError::PinsHeld { folder: root.into() }),
+        }
     }
 
     /// Takes the lock of `run_dir`, if there is a lock file.
@@ -137,5 +160,15 @@ mod tests {
         drop(held);
         assert_eq!(AgentLock::holder(folder.path()).unwrap(), None);
         AgentLock::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn agents_of_several_run_directories_do_not_share_pins() {
+        let pins = tempfile::tempdir().unwrap();
+        let held = AgentLock::take_pins(pins.path()).unwrap();
+        let message = AgentLock::take_pins(pins.path()).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("pins {}: ", pins.path().display())), "{message}");
+        drop(held);
+        AgentLock::take_pins(pins.path()).unwrap();
     }
 }

@@ -43,6 +43,8 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let _held = AgentLock::take(&places.run_dir)?;
     loader::has_bpf()?;
     let pins = Pins::new(&places.bpf_root);
+    pins.create().map_err(LoadError::from)?;
+    let _pins_held = AgentLock::take_pins(pins.root())?;
     let netlink = Netlink::here()?;
     bring_up(&netlink, &pins, object, &config).await?;
     let maps = KernelMaps::open(&pins)?;
