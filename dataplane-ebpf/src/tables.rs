@@ -41,22 +41,22 @@ impl<A: Stored> FlowTable<A> for BpfTables<'_> {
         }
     }
 
-    /// Writes the two fields that change in an entry's life, and only where the entry is still the
-    /// one that was read: so a flow that another CPU has made anew under the same key is not undone.
     #[inline(always)]
-    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) {
+    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> bool {
         let Some(there) = A::flows().get_ptr_mut(key) else {
-            return;
+            return false;
         };
         // SAFETY: the pointer is to a live element; other CPUs write the same two words, each in
         // one store, and any of their values will do.
         unsafe {
             let changed = FlowEntry { last_seen: entry.last_seen, flags: entry.flags, ..*there };
-            if changed == *entry {
-                (*there).last_seen = entry.last_seen;
-                (*there).flags = entry.flags;
+            if changed != *entry {
+                return false;
             }
+            (*there).last_seen = entry.last_seen;
+            (*there).flags = entry.flags;
         }
+        true
     }
 
     #[inline(always)]

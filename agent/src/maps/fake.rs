@@ -214,10 +214,11 @@ impl<A: FakeFamily> FlowTable<A> for FakeMaps {
         Inserted::Yes
     }
 
-    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) {
-        if let Some(present) = A::flows(self).borrow_mut().get_mut(key) {
-            *present = *entry;
-        }
+    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> bool {
+        let mut flows = A::flows(self).borrow_mut();
+        let FlowEntry { last_seen, flags, .. } = *entry;
+        let same = |there: &&mut FlowEntry<A>| FlowEntry { last_seen, flags, ..**there } == *entry;
+        flows.get_mut(key).filter(same).map(|there| *there = *entry).is_some()
     }
 
     fn remove_flow(&self, key: &FlowKey<A>) {

@@ -17,6 +17,8 @@ pub enum DropReason {
     AnswerFailed,
     /// The traffic policy is Local and no backend is.
     NoLocalBackend,
+    /// A packet to the hairpin's stand-in whose flow nobody knows.
+    HairpinWithoutFlow,
 }
 
 /// What became of a packet that was not dropped.
@@ -51,7 +53,7 @@ pub enum Counter {
 
 impl Counter {
     /// Every counter, in the order of its index.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Path(PathTaken::Passed),
         Self::Path(PathTaken::Stack),
         Self::Path(PathTaken::Peer),
@@ -67,6 +69,7 @@ impl Counter {
         Self::NewFlow,
         Self::FlowRaceLost,
         Self::Drop(DropReason::NoLocalBackend),
+        Self::Drop(DropReason::HairpinWithoutFlow),
     ];
 
     /// The counter's index in the map.
@@ -89,6 +92,7 @@ impl Counter {
             Self::NewFlow => 12,
             Self::FlowRaceLost => 13,
             Self::Drop(DropReason::NoLocalBackend) => 14,
+            Self::Drop(DropReason::HairpinWithoutFlow) => 15,
         }
     }
 
@@ -111,6 +115,7 @@ impl Counter {
             Self::NewFlow => "new_flow",
             Self::FlowRaceLost => "flow_race_lost",
             Self::Drop(DropReason::NoLocalBackend) => "drop_no_local_backend",
+            Self::Drop(DropReason::HairpinWithoutFlow) => "drop_hairpin_without_flow",
         }
     }
 }
@@ -122,6 +127,6 @@ mod tests {
     #[test]
     fn every_counter_stands_at_its_index() {
         let indexes: Vec<_> = Counter::ALL.iter().map(|counter| counter.index()).collect();
-        assert_eq!(indexes, (0..15).collect::<Vec<u32>>());
+        assert_eq!(indexes, (0..16).collect::<Vec<u32>>());
     }
 }

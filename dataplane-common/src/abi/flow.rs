@@ -21,7 +21,7 @@ pub struct FlowKey<A> {
     pub dport: Port,
     /// Transport protocol.
     pub proto: Proto,
-    /// Zero.
+    /// Zero, but for [`FlowKey::guard`].
     pub reserved: [u8; 3],
 }
 
@@ -112,6 +112,14 @@ impl FlowFlags {
 }
 
 impl<A: Address> FlowKey<A> {
+    /// The key whose entry says that a CPU is taking a flow out or putting half of it back: only
+    /// who inserts it may. Keyed by the forward direction.
+    #[must_use]
+    #[inline(always)]
+    pub fn guard(&self) -> Self {
+        Self { reserved: [1, 0, 0], ..*self }
+    }
+
     /// The key of what answers a packet of this key, were nothing translated.
     #[must_use]
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Entries of flows that exist: whether they still hold, and what packets change in them.
 
-use super::{Env, Tables, Work};
+use super::{Env, Inserted, Tables, Work};
 use crate::abi::{Address, BackendState, FlowEntry, FlowFlags, Proto};
 use crate::packet::{Packet, TcpFlags, Transport};
 
@@ -24,15 +24,21 @@ pub(super) fn find<A: Address>(
     if is_expired(&work.entry, work.key.proto, now)
         || is_to_be_chosen_again(&work.entry, packet, tables)
     {
-        tables.remove_flow(&work.key);
-        work.derive_sibling();
-        tables.remove_flow(&work.sibling_key);
+        work.judge();
+        end(tables, work);
         return false;
     }
     work.entry.flags = flags.union(noted(packet, flags));
     work.entry.last_seen = now;
     if work.entry.flags != flags || now != last_seen {
-        touch(tables, work);
+        match touch(tables, work) {
+            Sibling::Kept => {}
+            Sibling::Lost => mend(tables, work),
+            Sibling::Stolen => {
+                work.judge();
+                end(tables, work);
+            }
+        }
     }
     true
 }
@@ -41,7 +47,7 @@ pub(super) fn find<A: Address>(
 /// established TCP, where a backend's death is learned from its state instead.
 #[inline(always)]
 pub(super) fn is_expired<A>(entry: &FlowEntry<A>, proto: Proto, now: u32) -> bool {
-    now.wrapping_sub(entry.last_seen) > timeout(entry.flags, proto)
+    now.saturating_sub(entry.last_seen) > timeout(entry.flags, proto)
 }
 
 #[inline(always)]
@@ -76,9 +82,7 @@ fn is_to_be_chosen_again<A: Address>(
         Transport::Udp { .. } => false,
         Transport::Icmp { .. } | Transport::LaterFragment | Transport::Other => return false,
     };
-    let closed = entry.flags.has(FlowFlags::RST)
-        || entry.flags.has(FlowFlags::FIN.union(FlowFlags::PEER_FIN));
-    if opens && closed {
+    if opens && is_closed(entry.flags) {
         return true;
     }
     match state(entry, tables) {
@@ -87,6 +91,11 @@ fn is_to_be_chosen_again<A: Address>(
         // A dead backend's TCP flow keeps its entry, so that the peer's RST can pass.
         BackendState::Dead => opens || packet.key.proto == Proto::UDP,
     }
+}
+
+#[inline(always)]
+fn is_closed(flags: FlowFlags) -> bool {
+    flags.has(FlowFlags::RST) || flags.has(FlowFlags::FIN.union(FlowFlags::PEER_FIN))
 }
 
 /// What the flow's backend is, by its identity and generation.
@@ -115,23 +124,93 @@ fn noted<A>(packet: &Packet<A>, flags: FlowFlags) -> FlowFlags {
     }
 }
 
+/// Takes out the judged flow.
+///
+/// Another CPU may be doing the same, or may have begun the flow anew: then nothing happens here,
+/// and the caller meets what the other made of it. A sibling that is another flow's stays.
+// Not inlined: rare, and its stack is needed elsewhere.
+#[inline(never)]
+pub(super) fn end<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) {
+    let Work { judged_key: key, judged: entry, judged_sibling: sibling, guard, .. } = work;
+    *sibling = entry.sibling(key.proto);
+    let is_reverse = entry.flags.has(FlowFlags::REVERSE);
+    *guard = if is_reverse { sibling.guard() } else { key.guard() };
+    if tables.insert_flow(guard, entry) != Inserted::Yes {
+        return;
+    }
+    if tables.update_flow(key, entry) {
+        if tables.flow(sibling).is_some_and(|other| other.sibling(key.proto) == *key) {
+            tables.remove_flow(sibling);
+        }
+        tables.remove_flow(key);
+    }
+    tables.remove_flow(guard);
+}
+
+/// Puts back the sibling that the LRU took, unless the flow is being ended at this moment.
+// Not inlined: rare, and its stack is needed elsewhere.
+#[inline(never)]
+fn mend<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) {
+    let Work { key, entry, sibling_key, sibling, guard, .. } = work;
+    let is_reverse = entry.flags.has(FlowFlags::REVERSE);
+    *guard = if is_reverse { sibling_key.guard() } else { key.guard() };
+    if tables.insert_flow(guard, entry) != Inserted::Yes {
+        return;
+    }
+    if tables.update_flow(key, entry) {
+        tables.insert_flow(sibling_key, sibling);
+    }
+    tables.remove_flow(guard);
+}
+
+/// Ends a closed flow whose backend answers by the tuple of a connection that a pod now opens to
+/// that backend itself: its answers would be taken for the flow's.
+// Not inlined: rare, and its stack is needed elsewhere.
+#[inline(never)]
+pub(super) fn make_way<A: Address>(
+    packet: &Packet<A>,
+    tables: &impl Tables<A>,
+    work: &mut Work<A>,
+) {
+    if !matches!(packet.transport, Transport::Tcp(flags) if flags.opens()) {
+        return;
+    }
+    work.judged_key = work.key.turned();
+    if let Some(entry) = tables.flow(&work.judged_key) {
+        work.judged = entry;
+        if entry.flags.has(FlowFlags::REVERSE) && is_closed(entry.flags) {
+            end(tables, work);
+        }
+    }
+}
+
+/// What became of the other half of a flow.
+enum Sibling {
+    /// It is there.
+    Kept,
+    /// The LRU took it.
+    Lost,
+    /// Another flow has taken its tuple since.
+    Stolen,
+}
+
 /// Writes an entry and brings its sibling along, so that a flow with traffic in one direction only
-/// keeps both, and a half that the LRU took comes back.
+/// keeps both.
 // Not inlined: once a second for each flow, and its stack is needed elsewhere.
 #[inline(never)]
-fn touch<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) {
-    tables.update_flow(&work.key, &work.entry);
+fn touch<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Sibling {
+    if !tables.update_flow(&work.key, &work.entry) {
+        return Sibling::Kept;
+    }
     work.derive_sibling();
     match tables.flow(&work.sibling_key) {
         Some(there) if there.sibling(work.key.proto) == work.key => {
             let flags = there.flags.union(work.sibling.flags);
             work.sibling = FlowEntry { flags, last_seen: work.entry.last_seen, ..there };
             tables.update_flow(&work.sibling_key, &work.sibling);
+            Sibling::Kept
         }
-        // Another flow's: it has taken the tuple while ours had lost it.
-        Some(_) => tables.remove_flow(&work.key),
-        None => {
-            tables.insert_flow(&work.sibling_key, &work.sibling);
-        }
+        Some(_) => Sibling::Stolen,
+        None => Sibling::Lost,
     }
 }

@@ -7,19 +7,20 @@
 //! and follows the winner. Who loses at 1 to the same flow completes that flow; who loses to
 //! another flow tries another source port.
 
-use super::conntrack::is_expired;
+use super::conntrack::{end, is_expired};
 use super::select::scale;
 use super::{Env, FlowTable, Inserted, Tables, Work};
 use crate::abi::{
-    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, Port, Service, Slot,
+    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, Pod, PodFlags, Port,
+    Service, Slot,
 };
 
 /// Source ports for flows whose own is taken: above Linux's default `ip_local_port_range`, so that
 /// no socket of the client gets them.
 const FIRST_PORT: u16 = 61_000;
 const PORTS: u32 = 4_536;
-/// How many source ports are tried.
-const TRIES: u32 = 4;
+/// How many times a flow is tried to be made.
+const TRIES: u32 = 5;
 
 /// What came of trying one source port.
 enum Claim {
@@ -27,6 +28,10 @@ enum Claim {
     Settled,
     /// Another flow's answers would look the same.
     Taken,
+    /// What it was tried against is gone.
+    Again,
+    /// By a flow that is over, and judged.
+    Expired,
     /// The table refuses.
     Full,
 }
@@ -43,11 +48,13 @@ pub(super) fn create<A: Address>(
 ) -> Result<(), DropReason> {
     let now = env.now();
     work.entry = forward_entry(&work.key, service, slot, delivery, tables, now);
-    for _ in 0..TRIES {
+    for attempt in 0..TRIES {
         match claim(tables, now, work) {
             Claim::Settled => return Ok(()),
             Claim::Full => return Err(DropReason::FlowTableFull),
-            Claim::Taken => work.entry.sport = other_port(env.random()),
+            Claim::Again => {}
+            Claim::Expired if attempt == 0 => end(tables, work),
+            Claim::Expired | Claim::Taken => work.entry.sport = other_port(env.random()),
         }
     }
     Err(DropReason::NoSourcePort)
@@ -63,9 +70,11 @@ fn forward_entry<A: Address>(
     now: u32,
 ) -> FlowEntry<A> {
     let dst = A::narrow(slot.addr);
-    let bypass = match delivery {
-        Delivery::Bypass => FlowFlags::BYPASS,
-        Delivery::Stack => FlowFlags::default(),
+    let backend = tables.pod(dst);
+    // Both directions or none: netfilter takes half a flow for an invalid one.
+    let bypass = match (delivery, tables.pod(key.src)) {
+        (Delivery::Bypass, Some(client)) => takes_peers(client) && backend.is_none_or(takes_peers),
+        (Delivery::Bypass, None) | (Delivery::Stack, _) => false,
     };
     FlowEntry {
         src: key.src,
@@ -76,8 +85,14 @@ fn forward_entry<A: Address>(
         service: service.id,
         last_seen: now,
         generation: slot.generation,
-        flags: bypass.union(FlowFlags::when(tables.pod(dst).is_none(), FlowFlags::REMOTE)),
+        flags: FlowFlags::when(bypass, FlowFlags::BYPASS)
+            .union(FlowFlags::when(backend.is_none(), FlowFlags::REMOTE)),
     }
+}
+
+#[inline(always)]
+fn takes_peers(pod: Pod) -> bool {
+    !pod.flags.has(PodFlags::NO_PEER)
 }
 
 #[inline(always)]
@@ -97,15 +112,11 @@ fn claim<A: Address>(tables: &impl Tables<A>, now: u32, work: &mut Work<A>) -> C
         Inserted::Exists => match tables.flow(&work.sibling_key) {
             Some(there) if there.sibling(work.key.proto) == work.key => decide(tables, work),
             Some(there) if is_expired(&there, work.key.proto, now) => {
-                tables.remove_flow(&there.sibling(work.key.proto));
-                tables.remove_flow(&work.sibling_key);
-                match tables.insert_flow(&work.sibling_key, &work.sibling) {
-                    Inserted::Yes => decide(tables, work),
-                    Inserted::Exists => Claim::Taken,
-                    Inserted::Full => Claim::Full,
-                }
+                (work.judged_key, work.judged) = (work.sibling_key, there);
+                Claim::Expired
             }
-            Some(_) | None => Claim::Taken,
+            Some(_) => Claim::Taken,
+            None => Claim::Again,
         },
     }
 }
@@ -139,10 +150,9 @@ fn follow<A: Address>(tables: &impl FlowTable<A>, work: &mut Work<A>) -> Claim {
             work.entry = winner;
             Claim::Settled
         }
-        // The LRU took the winner's entry between two instructions: the table is too small.
         None => {
             tables.remove_flow(&work.sibling_key);
-            Claim::Full
+            Claim::Again
         }
     }
 }

@@ -20,10 +20,10 @@ pub(super) fn deliver<A: Address>(
     if !flags.has(FlowFlags::BYPASS) || packet.ttl <= 1 {
         return to_stack(packet, work);
     }
-    if flags.has(FlowFlags::REMOTE) {
-        to_neighbour(packet, arrival, tables, work)
-    } else {
-        to_pod(packet, arrival, tables, work)
+    let is_remote = flags.has(FlowFlags::REMOTE);
+    match if is_remote { None } else { tables.pod(work.entry.dst) } {
+        Some(pod) => to_pod(packet, arrival, work, &pod),
+        None => to_neighbour(packet, arrival, tables, work),
     }
 }
 
@@ -49,13 +49,10 @@ pub(super) fn stack<A: Address>(packet: &Packet<A>, to: FlowKey<A>) -> Verdict<A
 fn to_pod<A: Address>(
     packet: &Packet<A>,
     arrival: &Arrival,
-    tables: &impl Tables<A>,
     work: &Work<A>,
+    pod: &Pod,
 ) -> Verdict<A> {
-    let Some(pod) = tables.pod(work.entry.dst) else {
-        return to_stack(packet, work);
-    };
-    let Pod { ifindex, mtu, pod_mac, host_mac, flags } = pod;
+    let Pod { ifindex, mtu, pod_mac, host_mac, flags } = *pod;
     if flags.has(PodFlags::NO_PEER) {
         return to_stack(packet, work);
     }

@@ -96,10 +96,11 @@ impl<A: Address> FlowTable<A> for Fake<A> {
         Inserted::Yes
     }
 
-    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) {
-        if let Some(there) = self.flows.lock().unwrap().get_mut(key) {
-            *there = *entry;
-        }
+    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> bool {
+        let mut flows = self.flows.lock().unwrap();
+        let FlowEntry { last_seen, flags, .. } = *entry;
+        let same = |there: &&mut FlowEntry<A>| FlowEntry { last_seen, flags, ..**there } == *entry;
+        flows.get_mut(key).filter(same).map(|there| *there = *entry).is_some()
     }
 
     fn remove_flow(&self, key: &FlowKey<A>) {

@@ -1,6 +1,6 @@
 //! First hook of what a pod of this node sends.
 
-use super::select::{Selection, is_frontend_address, select};
+use super::select::{Selection, is_ours, select};
 use super::{
     Answer, Arrival, Env, Tables, Verdict, Work, conntrack, create::create, deliver::deliver,
     hairpin, related,
@@ -22,7 +22,7 @@ pub fn from_pod<A: IpAddress>(
         Transport::Tcp(_) | Transport::Udp { .. } => {}
         Transport::Icmp { .. } => return related::from_pod(packet, bytes, tables),
         // Without ports nobody can say whose flow it is, and the default route is no place for it.
-        Transport::LaterFragment if is_frontend_address(packet.key.dst, tables) => {
+        Transport::LaterFragment if is_ours(packet.key.dst, tables) => {
             return Verdict::Drop(DropReason::FragmentToFrontend);
         }
         Transport::LaterFragment | Transport::Other => return Verdict::Pass,
@@ -31,7 +31,10 @@ pub fn from_pod<A: IpAddress>(
     if !conntrack::find(packet, tables, env, work) {
         match begin(packet, arrival.delivery, tables, env, work) {
             Begun::Flow => {}
-            Begun::NotOurs => return Verdict::Pass,
+            Begun::NotOurs => {
+                conntrack::make_way(packet, tables, work);
+                return Verdict::Pass;
+            }
             Begun::Rejected => return Verdict::Answer(Answer::PortUnreachable),
             Begun::Refused(reason) => return Verdict::Drop(reason),
         }
@@ -61,6 +64,9 @@ fn begin<A: Address>(
     env: &impl Env,
     work: &mut Work<A>,
 ) -> Begun {
+    if packet.key.dst == A::HAIRPIN {
+        return Begun::Refused(DropReason::HairpinWithoutFlow);
+    }
     let (service, slot) = match select(&work.key, tables, env) {
         Selection::NotFrontend => return Begun::NotOurs,
         Selection::NoBackend => return Begun::Rejected,

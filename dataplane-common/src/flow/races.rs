@@ -2,13 +2,15 @@
 
 use std::sync::{Condvar, Mutex};
 
+use super::conntrack::find;
 use super::create::create;
 use super::fake::{Fake, FixedEnv, backend_slot, orphans};
-use super::{Env as _, FlowTable, Inserted, Route, Tables, Work};
+use super::{FlowTable, Inserted, Route, Tables, Work};
 use crate::abi::{
-    Backend, BackendId, Counter, Delivery, DropReason, FlowEntry, FlowKey, FrontendKey, Link, Pod,
-    Port, Proto, Service, ServiceId, Slot,
+    Backend, BackendId, BackendState, Counter, Delivery, DropReason, FlowEntry, FlowKey,
+    FrontendKey, Link, Pod, Port, Proto, Service, ServiceId, Slot,
 };
+use crate::packet::{Packet, Transport};
 
 type V4 = [u8; 4];
 type Flow = FlowEntry<V4>;
@@ -17,7 +19,12 @@ const CLIENT: V4 = [10, 1, 1, 2];
 const VIP: V4 = [10, 96, 0, 10];
 const OTHER_VIP: V4 = [10, 96, 0, 11];
 /// More than the accesses of two packets that both lose everything.
-const STEPS: u32 = 24;
+const STEPS: u32 = 31;
+const NOW: u32 = 100;
+/// Every order there is.
+const ALL: u32 = STEPS;
+/// Where a flow also ends there are millions of orders; faults show within a few turns.
+const TURNS: u32 = 5;
 
 /// Lets two threads at a table one access at a time, in the order of a schedule's bits, the highest
 /// first.
@@ -58,9 +65,7 @@ impl Turns {
 
     /// The next schedule that differs in a bit that mattered; none behind the last.
     fn following(&self) -> Option<u32> {
-        let rest = STEPS - self.state.lock().unwrap().chosen;
-        let next = ((self.schedule >> rest) + 1) << rest;
-        (next < 1 << STEPS).then_some(next)
+        following(self.schedule, self.state.lock().unwrap().chosen)
     }
 
     fn leave(&self, who: usize) {
@@ -85,8 +90,8 @@ impl FlowTable<V4> for Racer<'_> {
         self.turns.access(self.who, || self.tables.insert_flow(key, entry))
     }
 
-    fn update_flow(&self, key: &FlowKey<V4>, entry: &Flow) {
-        self.turns.access(self.who, || self.tables.update_flow(key, entry));
+    fn update_flow(&self, key: &FlowKey<V4>, entry: &Flow) -> bool {
+        self.turns.access(self.who, || self.tables.update_flow(key, entry))
     }
 
     fn remove_flow(&self, key: &FlowKey<V4>) {
@@ -124,9 +129,9 @@ impl Tables<V4> for Racer<'_> {
     }
 }
 
-/// What one packet does: its tuple, the backend it draws and its random source port.
+/// What one packet of the client does: its frontend, the backend it draws and its random number.
 #[derive(Clone, Copy)]
-struct Packet {
+struct Request {
     vip: V4,
     backend: u8,
     random: u32,
@@ -143,25 +148,44 @@ fn key(vip: V4) -> FlowKey<V4> {
     }
 }
 
-fn send(packet: Packet, tables: &impl Tables<V4>) -> Result<Flow, DropReason> {
-    let env = FixedEnv { now: 100, random: packet.random };
-    let slot = backend_slot([10, 1, 2, packet.backend], 5353, u32::from(packet.backend));
-    // The look-up before creation is part of the race: it may find the other packet's flow.
-    if let Some(entry) = tables.flow(&key(packet.vip)) {
-        return Ok(entry);
-    }
-    assert_eq!(env.now(), 100);
-    let service = Service { id: ServiceId(1), ..Service::default() };
-    let mut work = Work { key: key(packet.vip), ..Work::default() };
-    create(&service, &slot, Delivery::Bypass, tables, &env, &mut work)?;
-    Ok(work.entry)
+fn packet(key: FlowKey<V4>) -> Packet<V4> {
+    let transport = Transport::Udp { checksum: true };
+    Packet { key, l3: 14, l4: 34, length: 100, ttl: 64, may_fragment: false, transport }
 }
 
-/// Runs both packets under one schedule.
-fn race(turns: &Turns, tables: &Fake<V4>, packets: [Packet; 2]) -> [Result<Flow, DropReason>; 2] {
+impl Request {
+    /// Finds the flow or makes it: all that happens to a packet before it is delivered.
+    fn send(self, tables: &impl Tables<V4>) -> Result<Flow, DropReason> {
+        let env = FixedEnv { now: NOW, random: self.random };
+        let slot = backend_slot([10, 1, 2, self.backend], 5353, u32::from(self.backend));
+        let mut work = Work { key: key(self.vip), ..Work::default() };
+        if !find(&packet(work.key), tables, &env, &mut work) {
+            let service = Service { id: ServiceId(1), ..Service::default() };
+            create(&service, &slot, Delivery::Bypass, tables, &env, &mut work)?;
+        }
+        Ok(work.entry)
+    }
+}
+
+/// What a backend's answer does to the table; its own fate is of no interest.
+fn answer(backend: u8, tables: &impl Tables<V4>) -> Result<(), DropReason> {
+    let env = FixedEnv { now: NOW, random: 0 };
+    let to_backend = FlowKey { dport: Port::new(5353), ..key([10, 1, 2, backend]) };
+    let from_backend = to_backend.turned();
+    let mut work = Work { key: from_backend, ..Work::default() };
+    find(&packet(from_backend), tables, &env, &mut work);
+    Ok(())
+}
+
+/// Runs both under one schedule.
+fn race<R: Send>(
+    turns: &Turns,
+    tables: &Fake<V4>,
+    both: [&(dyn Fn(&Racer) -> R + Sync); 2],
+) -> [R; 2] {
     let run = |who: usize| {
         let racer = Racer { who, turns, tables };
-        let result = send(packets[who], &racer);
+        let result = both[who](&racer);
         turns.leave(who);
         result
     };
@@ -171,56 +195,97 @@ fn race(turns: &Turns, tables: &Fake<V4>, packets: [Packet; 2]) -> [Result<Flow,
     })
 }
 
-fn for_every_order(
-    packets: [Packet; 2],
+/// Runs both in every order with at most so many turns, each on tables made by `prepare`, and looks
+/// at what is left.
+fn for_every_order<R: Send>(
+    most_turns: u32,
+    both: [&(dyn Fn(&Racer) -> R + Sync); 2],
     prepare: fn(&Fake<V4>),
-    check: fn(u32, &Fake<V4>, [Flow; 2]),
+    check: impl Fn(u32, &Fake<V4>, [R; 2]),
 ) {
     let mut schedule = Some(0);
     while let Some(bits) = schedule {
         let tables = Fake::default();
+        for backend in 1..4 {
+            tables.add_slot(backend, backend_slot([10, 1, 2, 9], 1, backend));
+        }
         prepare(&tables);
         let turns = Turns { schedule: bits, state: Mutex::default(), changed: Condvar::new() };
-        let [first, second] = race(&turns, &tables, packets);
-        check(bits, &tables, [first.unwrap(), second.unwrap()]);
-        assert_eq!(orphans(&tables), [], "schedule {bits:#016b}");
+        let results = race(&turns, &tables, both);
+        assert_eq!(orphans(&tables), [], "schedule {bits:#033b}");
+        check(bits, &tables, results);
         schedule = turns.following();
+        while let Some(long) = schedule.and_then(|bits| excess(bits, most_turns)) {
+            schedule = following(schedule.expect("it was too long"), long);
+        }
     }
+}
+
+/// How many bits of a schedule it takes to turn more often than this.
+fn excess(schedule: u32, most_turns: u32) -> Option<u32> {
+    let turns = (1..STEPS).filter(|step| {
+        let last_two = schedule >> (STEPS - step - 1) & 0b11;
+        [0b01, 0b10].contains(&last_two)
+    });
+    turns.map(|step| step + 1).nth(most_turns as usize)
+}
+
+/// The next schedule that differs in the first so many bits; none behind the last.
+fn following(schedule: u32, bits: u32) -> Option<u32> {
+    let rest = STEPS - bits;
+    let next = ((schedule >> rest) + 1) << rest;
+    (next < 1 << STEPS).then_some(next)
+}
+
+/// Two requests in every order; every one of them has a flow.
+fn requests(
+    most_turns: u32,
+    both: [Request; 2],
+    prepare: fn(&Fake<V4>),
+    check: fn(u32, &Fake<V4>, [Flow; 2]),
+) {
+    let [first, second] = both;
+    let both: [&(dyn Fn(&Racer) -> _ + Sync); 2] =
+        [&move |racer| first.send(racer), &move |racer| second.send(racer)];
+    for_every_order(most_turns, both, prepare, |schedule, tables, results| {
+        check(schedule, tables, results.map(Result::unwrap));
+    });
 }
 
 fn one_flow(schedule: u32, tables: &Fake<V4>, [first, second]: [Flow; 2]) {
     assert_eq!(
         (first.dst, first.sport, tables.flows.lock().unwrap().len()),
         (second.dst, second.sport, 2),
-        "schedule {schedule:#016b}"
+        "schedule {schedule:#033b}"
     );
 }
 
-const A: Packet = Packet { vip: VIP, backend: 1, random: 0 };
-const B: Packet = Packet { vip: VIP, backend: 2, random: 1 << 31 };
+const A: Request = Request { vip: VIP, backend: 1, random: 0 };
+const B: Request = Request { vip: VIP, backend: 2, random: 1 << 31 };
 
 #[test]
 fn packets_of_one_flow_that_draw_different_backends_agree_on_one() {
-    for_every_order([A, B], |_| (), one_flow);
+    requests(ALL, [A, B], |_| (), one_flow);
 }
 
 #[test]
 fn packets_of_one_flow_that_draw_the_same_backend_share_it() {
-    for_every_order([A, Packet { random: 1 << 31, ..A }], |_| (), one_flow);
+    requests(ALL, [A, Request { random: 1 << 31, ..A }], |_| (), one_flow);
 }
 
 #[test]
 fn flows_to_two_frontends_with_one_backend_get_answers_that_differ() {
-    for_every_order(
-        [A, Packet { vip: OTHER_VIP, random: 1 << 31, ..A }],
+    requests(
+        ALL,
+        [A, Request { vip: OTHER_VIP, random: 1 << 31, ..A }],
         |_| (),
         |schedule, tables, [first, second]| {
             let flows = tables.flows.lock().unwrap().len();
-            assert_eq!(flows, 4, "schedule {schedule:#016b}");
+            assert_eq!(flows, 4, "schedule {schedule:#033b}");
             assert_ne!(
                 first.sibling(Proto::UDP),
                 second.sibling(Proto::UDP),
-                "schedule {schedule:#016b}"
+                "schedule {schedule:#033b}"
             );
         },
     );
@@ -228,10 +293,11 @@ fn flows_to_two_frontends_with_one_backend_get_answers_that_differ() {
 
 #[test]
 fn a_reverse_entry_that_lost_its_forward_is_completed() {
-    for_every_order(
+    requests(
+        ALL,
         [A, A],
         |tables| {
-            send(A, tables).unwrap();
+            A.send(tables).unwrap();
             tables.remove_flow(&key(VIP));
         },
         one_flow,
@@ -240,10 +306,11 @@ fn a_reverse_entry_that_lost_its_forward_is_completed() {
 
 #[test]
 fn an_expired_flow_gives_its_tuple_to_the_next() {
-    for_every_order(
+    requests(
+        TURNS,
         [A, A],
         |tables| {
-            send(Packet { vip: OTHER_VIP, ..A }, tables).unwrap();
+            Request { vip: OTHER_VIP, ..A }.send(tables).unwrap();
             for entry in tables.flows.lock().unwrap().values_mut() {
                 entry.last_seen = 0;
             }
@@ -255,8 +322,45 @@ fn an_expired_flow_gives_its_tuple_to_the_next() {
 #[test]
 fn a_flow_whose_every_port_is_taken_is_refused() {
     let tables = Fake::default();
-    send(A, &tables).unwrap();
-    send(Packet { vip: OTHER_VIP, ..A }, &tables).unwrap();
-    assert_eq!(send(Packet { vip: [10, 96, 0, 12], ..A }, &tables), Err(DropReason::NoSourcePort));
+    A.send(&tables).unwrap();
+    Request { vip: OTHER_VIP, ..A }.send(&tables).unwrap();
+    assert_eq!(Request { vip: [10, 96, 0, 12], ..A }.send(&tables), Err(DropReason::NoSourcePort));
     assert_eq!(orphans(&tables), []);
+}
+
+/// After this the flow of [`A`] is there and its backend is not.
+fn with_a_dead_backend(tables: &Fake<V4>) {
+    A.send(tables).unwrap();
+    tables.set_backend(BackendId(1), BackendState::Dead);
+}
+
+#[test]
+fn a_flow_whose_backend_died_is_begun_anew_by_one_of_two_packets() {
+    requests(
+        TURNS,
+        [B, Request { backend: 3, ..A }],
+        with_a_dead_backend,
+        |schedule, tables, flows| {
+            let left = tables.flow(&key(VIP)).map(|entry| entry.dst);
+            assert_eq!(tables.size(), 2, "schedule {schedule:#033b}");
+            assert_ne!(left, Some([10, 1, 2, 1]), "schedule {schedule:#033b}");
+            // Who comes between the two removals may send one more packet to the old backend.
+            let strays = flows.iter().filter(|flow| Some(flow.dst) != left);
+            assert!(
+                strays.clone().all(|flow| flow.dst == [10, 1, 2, 1]),
+                "{schedule:#033b} {flows:?}"
+            );
+        },
+    );
+}
+
+#[test]
+fn a_late_answer_of_a_dead_backend_does_not_bring_its_flow_back() {
+    let both: [&(dyn Fn(&Racer) -> _ + Sync); 2] =
+        [&|racer| B.send(racer).map(drop), &|racer| answer(1, racer)];
+    for_every_order(TURNS, both, with_a_dead_backend, |schedule, tables, results| {
+        assert_eq!(results, [Ok(()); 2], "schedule {schedule:#033b}");
+        let left = tables.flow(&key(VIP)).map(|entry| entry.dst);
+        assert_eq!(left, Some([10, 1, 2, 2]), "schedule {schedule:#033b}");
+    });
 }

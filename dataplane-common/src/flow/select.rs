@@ -2,8 +2,8 @@
 
 use super::{Env, Tables};
 use crate::abi::{
-    Addr, Address, DropReason, FlowKey, FrontendKey, FrontendKind, Port, Proto, Service,
-    ServiceFlags, Slot,
+    Address, DropReason, FlowKey, FrontendKey, FrontendKind, Port, Proto, Service, ServiceFlags,
+    Slot,
 };
 
 /// What a destination came to.
@@ -56,17 +56,16 @@ pub(super) fn select<A: Address>(
     }
 }
 
-/// Whether some port of the address is a frontend.
+/// Whether an address is none but ours to answer: that of a frontend, or the hairpin's stand-in.
 #[inline(always)]
-pub(super) fn is_frontend_address<A: Address>(dst: A, tables: &impl Tables<A>) -> bool {
-    let Addr(addr) = dst.widen();
+pub(super) fn is_ours<A: Address>(dst: A, tables: &impl Tables<A>) -> bool {
     let key = FrontendKey {
-        addr: Addr(addr),
+        addr: dst.widen(),
         port: Port::new(0),
         proto: Proto(0),
         kind: FrontendKind::Address.number(),
     };
-    tables.service(&key).is_some()
+    dst == A::HAIRPIN || tables.service(&key).is_some()
 }
 
 /// Maps 32 random bits onto `0..count`, evenly but for count/2³², without a division.

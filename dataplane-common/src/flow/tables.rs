@@ -21,8 +21,9 @@ pub trait FlowTable<A: Address> {
     fn flow(&self, key: &FlowKey<A>) -> Option<FlowEntry<A>>;
     /// Puts an entry where there is none (`BPF_NOEXIST`).
     fn insert_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> Inserted;
-    /// Replaces an entry that is there (`BPF_EXIST`); nothing where there is none.
-    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>);
+    /// Writes `last_seen` and `flags`, the fields that change in an entry's life, where the entry
+    /// that is there is the same in all others; tells whether it is.
+    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> bool;
     /// Takes an entry out, if there is one.
     fn remove_flow(&self, key: &FlowKey<A>);
 }

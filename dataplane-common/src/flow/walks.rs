@@ -3,8 +3,8 @@
 use super::fake::{Fake, FixedEnv, backend_slot, orphans};
 use super::{Answer, Arrival, Rewrite, Route, Verdict, Work, from_netdev, from_pod, to_pod};
 use crate::abi::{
-    BackendId, BackendState, Delivery, DropReason, FlowKey, Link, Pod, PodFlags, Port, Proto,
-    Service, ServiceId,
+    Address, BackendId, BackendState, Delivery, DropReason, FlowKey, Link, Pod, PodFlags, Port,
+    Proto, Service, ServiceId,
 };
 use crate::packet::{IpAddress, Packet, TcpFlags, Transport};
 
@@ -236,7 +236,6 @@ walks! {
         for (src, dst) in [
             ((A::client(), 4000), (A::host(A::NODE, 3), 8080)),
             ((A::client(), 4000), (A::vip(), 81)),
-            ((A::client(), 4000), (A::HAIRPIN, 80)),
         ] {
             let stray = packet(src, dst, transport);
             let verdicts = [world.sent(&stray), world.arrived(&stray), world.handed(&stray)];
@@ -283,6 +282,51 @@ fn fragments_without_ports_are_dropped_only_where_they_are_for_a_frontend() {
     let dropped = Verdict::Drop(DropReason::FragmentToFrontend);
     assert_eq!(world.sent(&fragment(Host::vip())), dropped);
     assert_eq!(world.sent(&fragment(Host::host(1, 3))), Verdict::Pass);
+}
+
+#[test]
+fn what_is_for_the_stand_in_and_of_no_flow_goes_nowhere() {
+    let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Stack);
+    let stray = |transport| packet((Host::client(), 80), (Address::HAIRPIN, 4000), transport);
+    let dropped = Verdict::Drop(DropReason::HairpinWithoutFlow);
+    assert_eq!([SYN, UDP].map(|transport| world.sent(&stray(transport))), [dropped; 2]);
+    let fragment = stray(Transport::LaterFragment);
+    assert_eq!(world.sent(&fragment), Verdict::Drop(DropReason::FragmentToFrontend));
+}
+
+/// A client reaches a backend by a frontend, closes, and connects to it directly by the same port.
+#[test]
+fn a_closed_flow_makes_way_for_a_direct_connection_and_an_open_one_does_not() {
+    let (client, vip, backend) =
+        (([10, 1, 0, 2], 4000), ([10, 96, 0, 10], 80), ([10, 1, 0, 3], 8080));
+    for (name, last, passes) in [("open", ACK, false), ("closed", RST, true)] {
+        let world = World::<[u8; 4]>::new(backend.0, Delivery::Bypass);
+        world.sent(&packet(client, vip, SYN));
+        world.sent(&packet(client, vip, last));
+        assert_eq!(world.sent(&packet(client, backend, SYN)), Verdict::Pass);
+        let answer = world.sent(&packet(backend, client, ACK));
+        assert_eq!(answer == Verdict::Pass, passes, "{name}: {answer:?}");
+        assert_eq!(orphans(&world.tables), [], "{name}");
+    }
+}
+
+/// The LRU takes a forward entry, and its flow goes on with another backend.
+#[test]
+fn a_reverse_entry_that_outlived_its_flow_ends_alone() {
+    let mut world = World::<[u8; 4]>::new([10, 1, 0, 3], Delivery::Bypass);
+    let request = packet(([10, 1, 0, 2], 4000), ([10, 96, 0, 10], 80), UDP);
+    world.sent(&request);
+    world.tables.flows.lock().unwrap().remove(&request.key);
+    world.tables.add_slot(0, backend_slot([10, 1, 0, 4], 8080, 6));
+    world.now += 100;
+    world.sent(&request);
+    assert_eq!(world.tables.size(), 3);
+    world.now += 25;
+    assert_eq!(
+        world.sent(&packet(([10, 1, 0, 3], 8080), ([10, 1, 0, 2], 4000), UDP)),
+        Verdict::Pass
+    );
+    assert_eq!((world.tables.size(), orphans(&world.tables)), (2, vec![]));
 }
 
 #[test]

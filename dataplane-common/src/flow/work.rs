@@ -15,6 +15,14 @@ pub struct Work<A> {
     pub(super) sibling_key: FlowKey<A>,
     /// The entry of that key.
     pub(super) sibling: FlowEntry<A>,
+    /// A key whose flow is to end.
+    pub(super) judged_key: FlowKey<A>,
+    /// The entry of that key, as it was judged.
+    pub(super) judged: FlowEntry<A>,
+    /// The key of the judged flow's other direction.
+    pub(super) judged_sibling: FlowKey<A>,
+    /// The key that guards a flow while it ends or is mended.
+    pub(super) guard: FlowKey<A>,
 }
 
 impl<A: Address> Work<A> {
@@ -23,5 +31,12 @@ impl<A: Address> Work<A> {
     pub(super) fn derive_sibling(&mut self) {
         self.sibling_key = self.entry.sibling(self.key.proto);
         self.sibling = self.entry.sibling_entry(&self.key);
+    }
+
+    /// Judges the flow at hand.
+    #[inline(always)]
+    pub(super) fn judge(&mut self) {
+        self.judged_key = self.key;
+        self.judged = self.entry;
     }
 }
