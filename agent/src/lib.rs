@@ -24,6 +24,7 @@ pub mod mounts;
 pub mod network;
 pub mod node_file;
 pub mod peers;
+pub mod pods;
 pub mod problem;
 pub mod reconcile;
 pub mod run;

@@ -5,19 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use dataplane_common::abi::names;
+use dataplane_common::abi::{Addr, Pod, names};
+use hostnet::route::{self, Route};
 use hostnet::{Netlink, Pins, addr, link, sysctl};
 use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use crate::config::Attach;
-use crate::loader::hooks::{self, Changes, Scan, UplinkHook, Uplinks};
+use crate::loader::hooks::{self, Changes, Scan, UplinkHook, Wanted};
 use crate::loader::{self, LoadError};
 use crate::maps::delivery::DeliveryMaps;
 use crate::model::NodeSpec;
 use crate::node_file::{self, NodeFile};
 use crate::peers::{self, Step};
+use crate::pods;
 use crate::problem::Problem;
 use crate::uplink::{Devices, pod_mtu};
 
@@ -64,6 +66,24 @@ pub struct NetworkState {
     pub problems: BTreeSet<Problem>,
 }
 
+/// What the host has.
+struct Seen {
+    pods: BTreeMap<Addr, Pod>,
+    devices: Devices,
+    routes: Vec<Route>,
+}
+
+impl Seen {
+    /// The links of pods that should have hooks. One that the plugin is at work on has a route and
+    /// no entry: its hooks are left to the plugin, but for a start, which may follow a clean-up.
+    fn hooked(&self, scan: Scan) -> BTreeMap<u32, String> {
+        let has_entry = |index| self.pods.values().any(|pod| pod.ifindex == index);
+        let links = pods::links(&self.devices, &self.routes).into_iter();
+        let links = links.filter(|(index, _)| scan == Scan::Everything || has_entry(*index));
+        links.map(|(index, link)| (index, link.name.clone())).collect()
+    }
+}
+
 impl Network {
     /// For the node named `own`.
     #[must_use]
@@ -86,27 +106,34 @@ impl Network {
     /// When the host cannot be asked, or refuses a hook or a table entry. The rest is tried again
     /// with the next call.
     pub async fn ensure(&mut self, cluster: &Cluster, scan: Scan) -> anyhow::Result<NetworkState> {
-        let pods = self.maps.pods()?;
-        let devices = self.devices().await?;
-        let present = devices.links.iter().map(|link| link.index).collect();
-        for addr in self.maps.prune_pods(&pods, &present)? {
+        let seen = self.look().await?;
+        let present = seen.devices.links.iter().map(|link| link.index).collect();
+        for addr in self.maps.prune_pods(&seen.pods, &present)? {
             info!(pod = %addr.to_ip(), "removed a pod whose device is gone");
         }
+        let Seen { pods, devices, routes } = &seen;
+        let lost =
+            pods::restore_entries(&self.netlink, &mut self.maps, pods, devices, routes).await?;
         let Some(own) = cluster.nodes.get(&self.own) else {
-            let mut problems = self.ensure_hooks(scan, None).await?;
+            let wanted = Wanted { uplinks: None, pods: seen.hooked(scan) };
+            let mut problems = self.ensure_hooks(scan, &wanted).await?;
+            problems.extend(lost);
             problems.insert(self.unknown());
             return Ok(NetworkState { uplinks: Vec::new(), problems });
         };
-        self.serve(own, cluster, &devices, scan).await
+        let mut state = self.serve(own, cluster, &seen, scan).await?;
+        state.problems.extend(lost);
+        Ok(state)
     }
 
     async fn serve(
         &mut self,
         own: &NodeSpec,
         cluster: &Cluster,
-        devices: &Devices,
+        seen: &Seen,
         scan: Scan,
     ) -> anyhow::Result<NetworkState> {
+        let Seen { pods, devices, routes: present } = seen;
         let (uplinks, mut problems) = devices.uplinks(own);
         let (routes, unreachable) = peers::wanted(&self.own, &cluster.nodes, devices);
         problems.extend(unreachable);
@@ -114,10 +141,13 @@ impl Network {
         let leaving = routes.iter().map(|route| route.link).chain(uplinks.keys().copied());
         self.ensure_mtus(devices, &leaving.collect())?;
         let hooks = uplinks.iter().map(|(index, link)| (*index, UplinkHook::of(link))).collect();
-        problems.extend(self.ensure_hooks(scan, Some(&hooks)).await?);
+        let wanted = Wanted { uplinks: Some(hooks), pods: seen.hooked(scan) };
+        problems.extend(self.ensure_hooks(scan, &wanted).await?);
         let applied = peers::apply(&self.netlink, &routes, cluster.is_complete).await?;
         applied.steps.iter().for_each(log_step);
         problems.extend(applied.problems);
+        let lost = pods::lost_routes(pods, &devices.held(own), devices, present);
+        problems.extend(pods::restore_routes(&self.netlink, &lost).await);
         if let Some(mtu) = pod_mtu(&uplinks) {
             self.write_node_file(own, devices, mtu)?;
         }
@@ -125,9 +155,12 @@ impl Network {
         Ok(NetworkState { uplinks: uplinks.values().map(uplink).collect(), problems })
     }
 
-    async fn devices(&self) -> hostnet::Result<Devices> {
+    /// Pods first: one that is newer than the devices would look as if its device were gone.
+    async fn look(&self) -> anyhow::Result<Seen> {
+        let pods = self.maps.pods()?;
         let links = link::list(&self.netlink).await?;
-        Ok(Devices { links, addresses: addr::list(&self.netlink).await? })
+        let devices = Devices { links, addresses: addr::list(&self.netlink).await? };
+        Ok(Seen { pods, devices, routes: route::list(&self.netlink).await? })
     }
 
     fn ensure_mtus(&mut self, devices: &Devices, leaving: &BTreeSet<u32>) -> anyhow::Result<()> {
@@ -142,10 +175,10 @@ impl Network {
     async fn ensure_hooks(
         &self,
         scan: Scan,
-        uplinks: Option<&Uplinks>,
+        wanted: &Wanted,
     ) -> Result<BTreeSet<Problem>, LoadError> {
         let choice = self.attach.into();
-        let changes = hooks::ensure(&self.netlink, &self.pins, choice, scan, uplinks).await?;
+        let changes = hooks::ensure(&self.netlink, &self.pins, choice, scan, wanted).await?;
         if changes == Changes::default() && self.began.elapsed() > SETTLED {
             loader::forget_last(&self.pins)?;
         }

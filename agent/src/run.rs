@@ -13,7 +13,7 @@ use tracing::info;
 use crate::cli::{AgentArgs, Places};
 use crate::config::{Attach, Config};
 use crate::engine::Engine;
-use crate::loader::hooks::{self, Scan};
+use crate::loader::hooks::{self, Scan, Wanted};
 use crate::loader::{self, Found, LoadError};
 use crate::lock::AgentLock;
 use crate::logging;
@@ -71,8 +71,8 @@ async fn bring_up(
             info!(build = format!("{build:016x}"), "adopted the pinned programs and tables");
         }
         Found::Other => {
-            let choice = config.attach.into();
-            let changes = hooks::ensure(netlink, pins, choice, Scan::Everything, None).await?;
+            let (choice, wanted) = (config.attach.into(), Wanted::default());
+            let changes = hooks::ensure(netlink, pins, choice, Scan::Everything, &wanted).await?;
             // Otherwise the next start tries again.
             if changes.failed.is_empty() {
                 loader::settle(pins, build)?;

@@ -20,7 +20,7 @@ pub struct Devices {
 
 impl Devices {
     /// The device of an index, unless it is the loopback, which leads nowhere.
-    fn device(&self, index: u32) -> Option<&Link> {
+    pub(crate) fn device(&self, index: u32) -> Option<&Link> {
         self.links.iter().find(|link| link.index == index && !link.is_loopback)
     }
 

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use rtnetlink::packet_route::neighbour::NeighbourState;
+use futures_util::TryStreamExt as _;
+use rtnetlink::packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
 
 use crate::error::{During as _, Result};
 use crate::mac::Mac;
@@ -43,4 +46,31 @@ pub async fn ensure(netlink: &Netlink, neighbour: Neighbour) -> Result<()> {
     let request = netlink.0.neighbours().add(link, ip).link_layer_address(&mac.0).state(state);
     let answer = request.replace().execute().await;
     answer.during("set", format_args!("neighbour {ip} at {mac} of link {link}"))
+}
+
+/// Every neighbour of the namespace whose hardware address is known.
+///
+/// # Errors
+/// The kernel's.
+pub async fn list(netlink: &Netlink) -> Result<Vec<Neighbour>> {
+    let answer: std::result::Result<Vec<_>, _> =
+        netlink.0.neighbours().get().execute().try_collect().await;
+    Ok(answer.during("list", "neighbours")?.iter().filter_map(parse).collect())
+}
+
+fn parse(message: &NeighbourMessage) -> Option<Neighbour> {
+    let ip = message.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => Some(IpAddr::from(*ip)),
+        NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => Some(IpAddr::from(*ip)),
+        _ => None,
+    })?;
+    let mac = message.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::LinkLayerAddress(octets) => Mac::from_slice(octets),
+        _ => None,
+    })?;
+    let trust = match message.header.state {
+        NeighbourState::Permanent => Trust::Permanent,
+        _ => Trust::Stale,
+    };
+    Some(Neighbour { link: message.header.ifindex, ip, mac, trust })
 }

@@ -4,6 +4,7 @@ mod agent {
     mod bring_up;
     mod cleanup;
     mod host;
+    mod pods;
     mod refusals;
     mod restart;
 }

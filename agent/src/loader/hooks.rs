@@ -30,6 +30,15 @@ impl UplinkHook {
     }
 }
 
+/// Which devices should have hooks.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// The uplinks, if they are known.
+    pub uplinks: Option<Uplinks>,
+    /// Links of pods: their names by their indexes.
+    pub pods: BTreeMap<u32, String>,
+}
+
 /// What was done to hooks.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Changes {
@@ -58,7 +67,7 @@ enum Change {
     Attach { device: String, direction: Direction, program: &'static str },
 }
 
-/// Makes every hook run its pinned program: those that run another in place, uplinks that run none
+/// Makes every hook run its pinned program: those that run another in place, devices that run none
 /// for the first time. Pins of devices that are gone are removed. While the uplinks are not known,
 /// hooks that run an unknown program are left alone.
 ///
@@ -69,11 +78,11 @@ pub async fn ensure(
     pins: &Pins,
     choice: Choice,
     scan: Scan,
-    uplinks: Option<&Uplinks>,
+    wanted: &Wanted,
 ) -> Result<Changes, LoadError> {
     let attachments = attachments(netlink, pins, choice, scan).await?;
     let (known, current) = (programs::known(pins)?, programs::current(pins)?);
-    let rules = Rules { known: &known, current: &current, uplinks, choice, scan };
+    let rules = Rules { known: &known, current: &current, wanted, choice, scan };
     let mut changes = Changes::default();
     for change in rules.plan(&attachments) {
         apply(pins, choice, change, &mut changes);
@@ -111,7 +120,7 @@ async fn attachments(
 struct Rules<'a> {
     known: &'a BTreeMap<u32, &'static str>,
     current: &'a BTreeMap<&'static str, u32>,
-    uplinks: Option<&'a Uplinks>,
+    wanted: &'a Wanted,
     choice: Choice,
     scan: Scan,
 }
@@ -120,19 +129,31 @@ impl Rules<'_> {
     fn plan(&self, attachments: &[Attachment]) -> BTreeSet<Change> {
         let mut changes: BTreeSet<_> =
             attachments.iter().filter_map(|attachment| self.change(attachment)).collect();
-        let runs = |uplink: u32| {
+        let runs = |device: u32, at: Direction| {
             attachments.iter().any(|Attachment { index, direction, .. }| {
-                *index == Some(uplink) && *direction == Direction::Ingress
+                *index == Some(device) && *direction == at
             })
         };
-        let uplinks = self.uplinks.into_iter().flatten();
-        let missing = uplinks.filter(|(index, _)| !runs(**index));
-        changes.extend(missing.map(|(_, UplinkHook { device, program })| Change::Attach {
-            device: device.clone(),
-            direction: Direction::Ingress,
+        let missing = self.places().filter(|(index, direction, ..)| !runs(*index, *direction));
+        changes.extend(missing.map(|(_, direction, device, program)| Change::Attach {
+            device: device.to_owned(),
+            direction,
             program,
         }));
         changes
+    }
+
+    /// Where a program should be: index and name of the device, direction and program.
+    fn places(&self) -> impl Iterator<Item = (u32, Direction, &str, &'static str)> {
+        let Wanted { uplinks, pods } = self.wanted;
+        let uplinks = uplinks.iter().flatten().map(|(index, UplinkHook { device, program })| {
+            (*index, Direction::Ingress, device.as_str(), *program)
+        });
+        let pods = pods.iter().flat_map(|(index, device)| {
+            [(Direction::Ingress, names::FROM_POD), (Direction::Egress, names::TO_POD)]
+                .map(|(direction, program)| (*index, direction, device.as_str(), program))
+        });
+        uplinks.chain(pods)
     }
 
     fn change(&self, attachment: &Attachment) -> Option<Change> {
@@ -140,7 +161,7 @@ impl Rules<'_> {
         if attachment.index.is_none() {
             return Some(Change::Prune { device, direction });
         }
-        let program = self.wanted(attachment)?;
+        let program = self.program(attachment)?;
         let is_replaced = self.current.get(program).is_some_and(|id| *id != attachment.program);
         let is_wrong = is_replaced || self.is_attached_otherwise(attachment.mechanism);
         is_wrong.then_some(Change::Attach { device, direction, program })
@@ -148,11 +169,11 @@ impl Rules<'_> {
 
     /// The program a hook should run: an uplink's own, else what it runs if that is known, else what
     /// its place says. Hooks at ingress that are no uplink's are pods'.
-    fn wanted(&self, attachment: &Attachment) -> Option<&'static str> {
+    fn program(&self, attachment: &Attachment) -> Option<&'static str> {
         let known = self.known.get(&attachment.program).copied();
         match attachment.direction {
             Direction::Egress => Some(known.unwrap_or(names::TO_POD)),
-            Direction::Ingress => match self.uplinks {
+            Direction::Ingress => match &self.wanted.uplinks {
                 None => known,
                 Some(uplinks) => {
                     let uplink = attachment.index.and_then(|index| uplinks.get(&index));
@@ -241,9 +262,9 @@ mod tests {
         let current = KNOWN.iter().take(4).map(|(id, name)| (*name, *id)).collect();
         let uplinks: Option<Uplinks> =
             uplinks.map(|names| names.iter().map(|name| (2, uplink(name))).collect());
+        let wanted = Wanted { uplinks, pods: [(5, "q".to_owned())].into() };
         let (known, scan) = (KNOWN.into(), Scan::Pins);
-        let rules =
-            Rules { known: &known, current: &current, uplinks: uplinks.as_ref(), choice, scan };
+        let rules = Rules { known: &known, current: &current, wanted: &wanted, choice, scan };
         let text = |change| match change {
             Change::Attach { device, direction, program } => {
                 format!("{program} {device}-{}", direction.as_str())
@@ -251,6 +272,22 @@ mod tests {
             Change::Prune { device, direction } => format!("prune {device}-{}", direction.as_str()),
         };
         rules.plan(attachments).into_iter().map(text).collect()
+    }
+
+    fn of_q() -> [Attachment; 2] {
+        [at("q", Ingress, Some(5), 1), at("q", Egress, Some(5), 2)]
+    }
+
+    #[test]
+    fn a_pod_gets_the_programs_that_it_lacks() {
+        let [from_pod, to_pod] = of_q();
+        for (attachments, expected) in [
+            (vec![], vec!["from_pod q-in", "to_pod q-out"]),
+            (vec![from_pod], vec!["to_pod q-out"]),
+            (vec![to_pod], vec!["from_pod q-in"]),
+        ] {
+            assert_eq!(planned(&attachments, None, Choice::Best), expected);
+        }
     }
 
     #[test]
@@ -284,6 +321,7 @@ mod tests {
                 vec!["prune eth0-in", "from_netdev eth0-in"],
             ),
         ] {
+            let attachments = [attachments, of_q().to_vec()].concat();
             assert_eq!(planned(&attachments, uplinks, Choice::Best), expected, "{name}");
         }
     }
@@ -291,7 +329,8 @@ mod tests {
     #[test]
     fn hooks_follow_the_choice_of_how_to_attach() {
         let right = [at("eth0", Ingress, Some(2), 3)];
+        let right = [right.to_vec(), of_q().to_vec()].concat();
         let planned = planned(&right, Some(&["eth0"]), Choice::Filter);
-        assert_eq!(planned, ["from_netdev eth0-in"]);
+        assert_eq!(planned, ["from_netdev eth0-in", "from_pod q-in", "to_pod q-out"]);
     }
 }
