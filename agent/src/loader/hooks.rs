@@ -85,7 +85,7 @@ pub async fn ensure(
     let rules = Rules { known: &known, current: &current, wanted, choice, scan };
     let mut changes = Changes::default();
     for change in rules.plan(&attachments) {
-        apply(pins, choice, change, &mut changes);
+        apply(netlink, pins, choice, change, &mut changes).await;
     }
     Ok(changes)
 }
@@ -194,15 +194,21 @@ impl Rules<'_> {
     }
 }
 
-fn apply(pins: &Pins, choice: Choice, change: Change, changes: &mut Changes) {
+async fn apply(
+    netlink: &Netlink,
+    pins: &Pins,
+    choice: Choice,
+    change: Change,
+    changes: &mut Changes,
+) {
     match change {
         Change::Attach { device, direction, program } => {
-            let (link, program_pin) = (pins.link(&device, direction), pins.program(program));
-            let hook = Hook { device: &device, direction, pin: &link };
-            match hook::attach_pinned(&program_pin, hook, choice) {
+            let pin = pins.link(&device, direction);
+            let hook = Hook { device: &device, direction, pin: &pin };
+            match hook::attach_pinned(&pins.program(program), hook, choice) {
                 Ok(_) => changes.attached.push(format!("{program} at {}", name(hook))),
                 // The device went while it was looked at.
-                Err(error) if error.is_absent() && program_pin.exists() => {}
+                Err(_) if matches!(link::find(netlink, &device).await, Ok(None)) => {}
                 Err(error) => changes.failed.push(error.to_string()),
             }
         }

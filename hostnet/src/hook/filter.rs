@@ -8,7 +8,7 @@ use aya::programs::tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, T
 use dataplane_common::abi::names::{TC_HANDLE, TC_PRIORITY};
 
 use super::Hook;
-use crate::error::{Cause, During as _, Result};
+use crate::error::{Cause, During as _, Error, Result};
 
 /// Attaches a program, in the place of our filter if there is one.
 pub(super) fn attach(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<()> {
@@ -23,7 +23,7 @@ pub(super) fn attach(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<()
         Err(error) if error.is_taken() => {
             program.attach_to_link(ours(hook)?).during("replace", hook)?
         }
-        other => other?,
+        other => other.map_err(explain)?,
     };
     let link = program.take_link(id).during("attach", hook)?;
     // Dropping it would detach the filter, which is to outlive the process.
@@ -50,7 +50,18 @@ fn ensure_qdisc(hook: Hook<'_>) -> Result<()> {
     let object = format_args!("clsact qdisc of {}", hook.device);
     match tc::qdisc_add_clsact(hook.device).during("add", object) {
         Err(error) if error.is_taken() => Ok(()),
-        other => other,
+        other => other.map_err(explain),
+    }
+}
+
+/// The kernel's answers where it was built without what filters need are those for an object that
+/// is missing, which the device is not.
+fn explain(error: Error) -> Error {
+    const NEEDS: &str = "the kernel lacks CONFIG_NET_SCH_INGRESS or CONFIG_NET_CLS_BPF: use one \
+                         that has both, or Linux 6.6 or later with attach: auto";
+    match error.errno() {
+        Some(libc::ENOENT | libc::EOPNOTSUPP) => Error::new(error.action, error.object, NEEDS),
+        _ => error,
     }
 }
 
@@ -63,5 +74,24 @@ fn ours(hook: Hook<'_>) -> Result<SchedClassifierLink> {
 impl From<TcError> for Cause {
     fn from(error: TcError) -> Self {
         aya::programs::ProgramError::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_filters_is_no_missing_device() {
+        for (errno, is_explained) in [
+            (libc::ENOENT, true),
+            (libc::EOPNOTSUPP, true),
+            (libc::ENODEV, false),
+            (libc::EEXIST, false),
+        ] {
+            let error = Error { action: "add", object: "x".into(), cause: Cause::Errno(errno) };
+            let explained = explain(error).to_string();
+            assert_eq!(explained.contains("CONFIG_NET_CLS_BPF"), is_explained, "{explained}");
+        }
     }
 }
