@@ -23,6 +23,8 @@ mod from_netdev;
 mod from_pod;
 mod hairpin;
 #[cfg(test)]
+mod lifetimes;
+#[cfg(test)]
 mod races;
 mod related;
 mod select;
@@ -32,6 +34,8 @@ mod verdict;
 #[cfg(test)]
 mod walks;
 mod work;
+#[cfg(test)]
+mod world;
 
 pub use arrival::Arrival;
 pub use from_netdev::from_netdev;
