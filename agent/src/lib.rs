@@ -13,6 +13,7 @@ pub mod cleanup;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod forwarding;
 pub mod k8s;
 pub mod loader;
 pub mod lock;

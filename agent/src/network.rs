@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use dataplane_common::abi::{Addr, Pod, names};
 use hostnet::route::{self, Route};
-use hostnet::{Netlink, Pins, addr, link, sysctl};
-use ipnetwork::IpNetwork;
+use hostnet::{Netlink, Pins, addr, link};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use crate::config::Attach;
+use crate::forwarding;
 use crate::loader::hooks::{self, Changes, Scan, UplinkHook, Wanted};
 use crate::loader::{self, LoadError};
 use crate::maps::delivery::DeliveryMaps;
@@ -137,7 +137,7 @@ impl Network {
         let (uplinks, mut problems) = devices.uplinks(own);
         let (routes, unreachable) = peers::wanted(&self.own, &cluster.nodes, devices);
         problems.extend(unreachable);
-        problems.extend(forward(&own.pod_cidrs));
+        problems.extend(forwarding::ensure(&own.pod_cidrs));
         let leaving = routes.iter().map(|route| route.link).chain(uplinks.keys().copied());
         self.ensure_mtus(devices, &leaving.collect())?;
         let hooks = uplinks.iter().map(|(index, link)| (*index, UplinkHook::of(link))).collect();
@@ -232,25 +232,6 @@ pub struct Parts {
     pub run_dir: PathBuf,
     /// This boot.
     pub boot_id: String,
-}
-
-/// Lets the host forward between devices, for the families that pods have.
-fn forward(pod_cidrs: &[IpNetwork]) -> BTreeSet<Problem> {
-    let keys = [
-        ("net/ipv4/ip_forward", pod_cidrs.iter().any(IpNetwork::is_ipv4)),
-        ("net/ipv6/conf/all/forwarding", pod_cidrs.iter().any(IpNetwork::is_ipv6)),
-    ];
-    let mut problems = BTreeSet::new();
-    for (key, _) in keys.into_iter().filter(|(_, needed)| *needed) {
-        match sysctl::ensure(key, "1") {
-            Ok(true) => info!(sysctl = key, "set to 1: pods need the host to forward"),
-            Ok(false) => {}
-            Err(error) => {
-                problems.insert(Problem::error(format!("sysctl {key}"), error.to_string()));
-            }
-        }
-    }
-    problems
 }
 
 fn log_step(step: &Step) {

@@ -37,6 +37,24 @@ pub fn has_ipv6() -> bool {
     path("net/ipv6/conf/all").exists()
 }
 
+/// What has settings of its own below `net/ipv6/conf`: the devices, and `default`, which new ones
+/// begin with.
+///
+/// # Errors
+/// When they cannot be listed.
+pub fn ipv6_devices() -> Result<Vec<String>> {
+    const CONF: &str = "net/ipv6/conf";
+    let object = format_args!("sysctls below {CONF}");
+    let mut devices = Vec::new();
+    for entry in fs::read_dir(path(CONF)).during("list", object)? {
+        let name = entry.during("list", object)?.file_name().to_string_lossy().into_owned();
+        if name != "all" {
+            devices.push(name);
+        }
+    }
+    Ok(devices)
+}
+
 fn path(key: &str) -> std::path::PathBuf {
     Path::new("/proc/sys").join(key)
 }

@@ -64,8 +64,21 @@ fn the_plugin_is_told_of_the_node_and_packets_of_the_other_nodes_pods() -> Resul
         let routes = host.run("ip", &[family, "route"])?.stdout;
         assert!(routes.contains(route), "{routes}");
     }
-    let forwards = host.run("cat", &["/proc/sys/net/ipv4/ip_forward"])?.stdout;
-    assert_eq!(forwards.trim(), "1");
+    Ok(())
+}
+
+#[test]
+fn the_host_forwards_and_still_listens_to_its_routers() -> Result<()> {
+    let host = Host::start()?;
+    let _agent = host.agent("{}")?;
+    for (key, expected) in [
+        ("ipv4/ip_forward", "1"),
+        ("ipv6/conf/all/forwarding", "1"),
+        ("ipv6/conf/eth0/accept_ra", "2"),
+    ] {
+        let value = host.run("cat", &[&format!("/proc/sys/net/{key}")])?.stdout;
+        assert_eq!(value.trim(), expected, "{key}");
+    }
     Ok(())
 }
 
