@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{
@@ -36,7 +37,7 @@ fn a_demo_that_succeeds_leaves_the_machine_as_it_was() -> Result<()> {
 #[test]
 fn a_demo_that_is_interrupted_leaves_the_machine_as_it_was() -> Result<()> {
     let before = clean()?;
-    let status = signal_amid("INT")?;
+    let status = signal_amid(Signal::INT)?;
     assert_eq!(status.code(), Some(1), "{status}");
     assert_eq!(changes(&before, |_| false)?, Vec::<String>::new());
     Ok(())
@@ -45,7 +46,7 @@ fn a_demo_that_is_interrupted_leaves_the_machine_as_it_was() -> Result<()> {
 #[test]
 fn a_demo_that_is_killed_leaves_names_which_the_next_one_removes() -> Result<()> {
     let before = clean()?;
-    let status = signal_amid("KILL")?;
+    let status = signal_amid(Signal::KILL)?;
     assert_eq!(status.code(), None, "{status}");
     let is_name = |thing: &str| {
         thing.starts_with("came: namespace waggle-demo-") || thing.starts_with("came: cgroup ")
@@ -72,14 +73,14 @@ fn demo(arguments: &[&str]) -> Result<Command> {
 }
 
 /// Sends a signal to a demo while it plays, and waits for its end.
-fn signal_amid(signal: &str) -> Result<ExitStatus> {
+fn signal_amid(signal: Signal) -> Result<ExitStatus> {
     let mut child = demo(&[])?.stdout(Stdio::piped()).spawn()?;
     let mut said = BufReader::new(child.stdout.take().context("output is piped")?).lines();
     let playing = said.find(|line| line.as_ref().is_ok_and(|line| line.contains("ok      spread")));
-    let sent =
-        Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status()?;
-    ensure!(playing.is_some() && sent.success(), "the demo ended before it played");
-    Ok(child.wait()?)
+    kill_process(Pid::from_child(&child), signal)?;
+    let status = child.wait()?;
+    ensure!(playing.is_some(), "the demo ended before it played: {status}");
+    Ok(status)
 }
 
 /// What differs, once nothing but what is `allowed` does, or after all patience.
