@@ -53,7 +53,7 @@ impl Outcome {
         let Some(attachments) = self.note("hooks", hooks::all(netlink, &pins).await) else {
             return;
         };
-        for attachment in attachments {
+        for attachment in &attachments {
             let pin = pins.link(&attachment.device, attachment.direction);
             let hook =
                 Hook { device: &attachment.device, direction: attachment.direction, pin: &pin };
@@ -63,6 +63,9 @@ impl Outcome {
                 Err(error) => self.failed.push(error.to_string()),
             }
         }
+        let unused = hooks::delete_unused_qdiscs(netlink, &attachments).await;
+        let devices = self.note("qdiscs", unused).unwrap_or_default();
+        self.removed.extend(devices.iter().map(|device| format!("clsact qdisc of {device}")));
     }
 
     async fn remove_routes(&mut self, netlink: &Netlink) {

@@ -83,11 +83,39 @@ pub async fn ensure(
     let attachments = attachments(netlink, pins, choice, scan).await?;
     let (known, current) = (programs::known(pins)?, programs::current(pins)?);
     let rules = Rules { known: &known, current: &current, wanted, choice, scan };
+    let planned = rules.plan(&attachments);
+    let has_changes = !planned.is_empty();
     let mut changes = Changes::default();
-    for change in rules.plan(&attachments) {
+    for change in planned {
         apply(netlink, pins, choice, change, &mut changes).await;
     }
+    if has_changes {
+        delete_unused_qdiscs(netlink, &attachments).await?;
+    }
     Ok(changes)
+}
+
+/// Deletes the qdiscs of devices that had filters of ours and have none of anyone now; returns the
+/// devices.
+///
+/// # Errors
+/// The kernel's.
+pub async fn delete_unused_qdiscs(
+    netlink: &Netlink,
+    before: &[Attachment],
+) -> hostnet::Result<Vec<String>> {
+    let filters = before.iter().filter(|before| before.mechanism == Mechanism::Filter);
+    let indexes: BTreeSet<_> = filters.filter_map(|filter| filter.index).collect();
+    if indexes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut devices = Vec::new();
+    for link in link::list(netlink).await? {
+        if indexes.contains(&link.index) && hook::delete_unused_qdisc(netlink, &link).await? {
+            devices.push(link.name);
+        }
+    }
+    Ok(devices)
 }
 
 /// Every hook of ours in this network namespace.

@@ -31,7 +31,8 @@ pub(super) fn attach(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<()
     Ok(())
 }
 
-/// Deletes our filter; says whether there was one. The qdisc stays, since others may use it.
+/// Deletes our filter; says whether there was one. The qdisc stays; see
+/// [`super::delete_unused_qdisc`].
 pub(super) fn detach(hook: Hook<'_>) -> Result<bool> {
     let link = match ours(hook) {
         Ok(link) => link,

@@ -87,7 +87,12 @@ pub async fn filters(netlink: &Netlink, link: &Link) -> Result<Vec<Attachment>> 
     Ok(attachments)
 }
 
-async fn dump(netlink: &Netlink, link: &Link, direction: Direction) -> Result<Vec<TcMessage>> {
+/// The filters of anyone.
+pub(super) async fn dump(
+    netlink: &Netlink,
+    link: &Link,
+    direction: Direction,
+) -> Result<Vec<TcMessage>> {
     let request = netlink.0.traffic_filter(link.index.cast_signed()).get();
     let request = match direction {
         Direction::Ingress => request.ingress(),

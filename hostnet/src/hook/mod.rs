@@ -9,6 +9,7 @@
 
 mod filter;
 mod list;
+mod qdisc;
 mod tcx;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
 use crate::error::{Cause, During as _, Result};
 
 pub use list::{Attachment, filters, pinned, pinned_at};
+pub use qdisc::delete_unused_qdisc;
 
 /// Which packets of a device a program sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

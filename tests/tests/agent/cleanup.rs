@@ -17,6 +17,7 @@ fn cleanup_leaves_nothing_of_ours() -> Result<()> {
             ("ip", words("-4 route show proto 87")),
             ("ip", words("-6 route show proto 87")),
             ("tc", words("filter show dev eth0 ingress")),
+            ("tc", words("qdisc show dev eth0 clsact")),
         ] {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             assert_eq!(host.run(program, &arguments)?.stdout, "", "{program} {arguments:?}");
@@ -28,6 +29,26 @@ fn cleanup_leaves_nothing_of_ours() -> Result<()> {
 
 fn words(line: &str) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+fn cleanup_leaves_filters_of_others_with_their_qdisc() -> Result<()> {
+    let host = Host::start()?;
+    host.agent("attach: clsact")?.kill()?;
+    let tc = |line: &str| {
+        let answer = host.run("tc", &line.split(' ').collect::<Vec<_>>())?;
+        anyhow::ensure!(answer.is_success, "tc {line}: {answer:?}");
+        Ok(answer.stdout)
+    };
+    let program = host.path("bpf/waggle/abi-1/programs/from_pod");
+    let program = program.display();
+    tc(&format!("filter add dev eth0 egress prio 7 bpf direct-action object-pinned {program}"))?;
+    let answer = host.waggle("cleanup")?;
+    assert!(answer.is_success && !answer.stdout.contains("qdisc"), "{answer:?}");
+    assert!(tc("qdisc show dev eth0 clsact")?.contains("qdisc clsact"));
+    assert_eq!(tc("filter show dev eth0 ingress")?, "");
+    assert!(tc("filter show dev eth0 egress")?.contains("pref 7 bpf"));
+    Ok(())
 }
 
 #[test]

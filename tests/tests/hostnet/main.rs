@@ -2,4 +2,5 @@
 
 mod bench;
 mod hook;
+mod qdisc;
 mod route;
