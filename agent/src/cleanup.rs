@@ -31,18 +31,17 @@ struct Outcome {
 /// When an agent is running, unless forced.
 pub async fn cleanup(args: &CleanupArgs) -> anyhow::Result<ExitCode> {
     let places = &args.places;
-    let lock = match AgentLock::take_existing(&places.run_dir) {
-        Err(LockError::Held { .. }) if args.force => None,
-        Err(error @ LockError::Held { .. }) => {
-            return Err(error).context("cleanup is refused (--force does it nevertheless)");
-        }
-        other => other?,
-    };
+    let lock = unless_held(AgentLock::take_existing(&places.run_dir), args.force)?.flatten();
+    let folders = layouts(&places.bpf_root);
+    let of_pins = folders.iter().flatten().map(|folder| AgentLock::take_pins(folder));
+    let _of_pins = of_pins
+        .map(|taken| unless_held(taken, args.force))
+        .collect::<anyhow::Result<Vec<Option<AgentLock>>>>()?;
     let netlink = Netlink::here()?;
     let mut outcome = Outcome::default();
     outcome.remove_hooks(&netlink, places).await;
     outcome.remove_routes(&netlink).await;
-    outcome.remove_pins(&places.bpf_root);
+    outcome.remove_pins(&places.bpf_root, folders);
     outcome.remove_files(places, lock.is_some());
     outcome.print()
 }
@@ -80,8 +79,8 @@ impl Outcome {
     }
 
     /// Pins of all layouts: links of other layouts end with their pin.
-    fn remove_pins(&mut self, root: &Path) {
-        let Some(folders) = self.note(root.display(), layouts(root)) else { return };
+    fn remove_pins(&mut self, root: &Path, folders: io::Result<Vec<PathBuf>>) {
+        let Some(folders) = self.note(root.display(), folders) else { return };
         for folder in folders {
             self.remove(&folder, |folder| std::fs::remove_dir_all(folder));
         }
@@ -125,6 +124,18 @@ impl Outcome {
         }
         io::stdout().write_all(text.as_bytes()).context("writing what was done")?;
         Ok(if self.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// The lock, unless an agent holds it: that refuses the clean-up, or is passed over by force.
+fn unless_held<T>(taken: Result<T, LockError>, force: bool) -> anyhow::Result<Option<T>> {
+    match taken {
+        Ok(lock) => Ok(Some(lock)),
+        Err(LockError::Held { .. } | LockError::PinsHeld { .. }) if force => Ok(None),
+        Err(error @ (LockError::Held { .. } | LockError::PinsHeld { .. })) => {
+            Err(error).context("cleanup is refused (--force does it nevertheless)")
+        }
+        Err(error @ LockError::Io { .. }) => Err(error.into()),
     }
 }
 

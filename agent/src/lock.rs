@@ -43,7 +43,7 @@ pub enum LockError {
         folder: PathBuf,
     },
     /// The file system said no.
-    #[error("failed to lock {}: {source}; check that --run-dir can be written", .path.display())]
+    #[error("failed to lock {}: {source}; check --run-dir and --bpf-root, and that you are root", .path.display())]
     Io {
         /// The lock file or its folder.
         path: PathBuf,

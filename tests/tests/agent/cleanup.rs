@@ -55,10 +55,15 @@ fn cleanup_leaves_filters_of_others_with_their_qdisc() -> Result<()> {
 fn cleanup_under_a_running_agent_is_refused_unless_forced() -> Result<()> {
     let host = Host::start()?;
     let _agent = host.agent("{}")?;
-    let refused = host.waggle("cleanup")?;
-    assert!(!refused.is_success && refused.stderr.contains("--force"), "{refused:?}");
-    assert_eq!(host.status()?["healthy"], true);
-    let forced = host.waggle("cleanup --force")?;
+    // By the lock of its run directory, and from another one by that of its pins.
+    for (run_dir, object) in [("run", "run directory "), ("other", "pins ")] {
+        let refused = host.waggle_at(run_dir, "cleanup")?;
+        let says = |words: &str| refused.stderr.contains(words);
+        assert!(!refused.is_success && says("--force") && says(object), "{refused:?}");
+        assert!(says("stop that one first"), "{refused:?}");
+        assert_eq!(host.status()?["healthy"], true);
+    }
+    let forced = host.waggle_at("other", "cleanup --force")?;
     assert!(forced.is_success && forced.stdout.contains("removed"), "{forced:?}");
     Ok(())
 }

@@ -144,8 +144,14 @@ impl Host {
 
     /// Runs a verb of `waggle` on this host's folders.
     pub(super) fn waggle(&self, line: &str) -> Result<Answer> {
+        self.waggle_at("run", line)
+    }
+
+    /// Runs a verb of `waggle` on another run directory.
+    pub(super) fn waggle_at(&self, run_dir: &str, line: &str) -> Result<Answer> {
         let words: Vec<&str> = line.split_whitespace().collect();
-        self.run(waggle()?, &[words, self.places().iter().map(String::as_str).collect()].concat())
+        let places = self.places(run_dir);
+        self.run(waggle()?, &[words, places.iter().map(String::as_str).collect()].concat())
     }
 
     /// Runs `waggle` as a user who may do nothing.
@@ -169,7 +175,7 @@ impl Host {
         }
         let mut command = self.command(waggle()?);
         command.args(["agent", "--node-name", "a", "--manifests"]).arg(self.path("manifests"));
-        command.arg("--config").arg(&file).args(self.places());
+        command.arg("--config").arg(&file).args(self.places("run"));
         let log = fs::File::create(self.path("agent.log"))?;
         let agent = Agent(command.stderr(log).spawn().context("starting an agent")?);
         self.wait_until(|status| status["agent"]["lastSync"].is_string() && self.has_node_file())?;
@@ -220,9 +226,9 @@ impl Host {
         thread::scope(|scope| scope.spawn(enter).join()).expect("the closure does not panic")
     }
 
-    fn places(&self) -> [String; 4] {
+    fn places(&self, run_dir: &str) -> [String; 4] {
         let path = |name| self.path(name).display().to_string();
-        ["--bpf-root".to_owned(), path("bpf/waggle"), "--run-dir".to_owned(), path("run")]
+        ["--bpf-root".to_owned(), path("bpf/waggle"), "--run-dir".to_owned(), path(run_dir)]
     }
 }
 
