@@ -1,11 +1,12 @@
 //! The maps, by noun. Names and sizes are those of `dataplane_common::abi::names`.
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, PerCpuArray};
+use aya_ebpf::btf_maps::lpm_trie::Key;
+use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use aya_ebpf::macros::btf_map;
 use dataplane_common::abi::{
-    Addr, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey, Link, Meta, Pod, Service,
-    Slot, names,
+    Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
+    Link, Meta, Network, Node, Pod, Service, Slot, names,
 };
 
 use crate::skb::Scratch;
@@ -46,6 +47,16 @@ static COUNTERS: PerCpuArray<u64, { Counter::ALL.len() }> = PerCpuArray::new();
 #[btf_map(name = "meta")]
 static META: Array<Meta, 1> = Array::new();
 
+#[btf_map(name = "node")]
+static NODE: Array<Node, 1> = Array::new();
+
+#[btf_map(name = "networks")]
+static NETWORKS: LpmTrie<[u8; 16], Network, { names::MAX_NETWORKS as usize }> = LpmTrie::new();
+
+#[btf_map(name = "affinities")]
+static AFFINITIES: LruHashMap<AffinityKey, Affinity, { names::MAX_AFFINITIES as usize }> =
+    LruHashMap::new();
+
 /// Not pinned: nothing in them outlives a packet.
 #[btf_map(name = "scratch4")]
 pub(crate) static SCRATCH4: PerCpuArray<Scratch<[u8; 4]>, 1> = PerCpuArray::new();
@@ -81,6 +92,29 @@ pub(crate) fn pod(addr: &Addr) -> Option<Pod> {
 pub(crate) fn link(ifindex: u32) -> Option<Link> {
     // SAFETY: copied at once; the value is a single word.
     unsafe { LINKS.get(ifindex) }.copied()
+}
+
+#[inline(always)]
+pub(crate) fn node() -> Option<Node> {
+    NODE.get(0).copied()
+}
+
+#[inline(always)]
+pub(crate) fn network(addr: &Addr) -> Option<Network> {
+    let key = Key::new(128, addr.0);
+    NETWORKS.get(&key).copied()
+}
+
+#[inline(always)]
+pub(crate) fn affinity(key: &AffinityKey) -> Option<Affinity> {
+    // SAFETY: copied at once. An entry that the LRU takes away and reuses at this very instant can
+    // be read half old and half new; its backend is checked against the array `backends`.
+    unsafe { AFFINITIES.get(key) }.copied()
+}
+
+#[inline(always)]
+pub(crate) fn hold_affinity(key: &AffinityKey, affinity: &Affinity) -> bool {
+    AFFINITIES.insert(key, affinity, 0).is_ok()
 }
 
 #[inline(always)]

@@ -3,7 +3,8 @@
 use aya_ebpf::bindings::{BPF_NOEXIST, bpf_fib_lookup as FibLookup};
 use aya_ebpf::helpers::generated::bpf_fib_lookup;
 use dataplane_common::abi::{
-    Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey, Link, Pod, Service, Slot,
+    Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey, Link,
+    Network, Node, Pod, Service, Slot,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, Tables};
 
@@ -90,6 +91,26 @@ impl<A: Stored> Tables<A> for BpfTables<'_> {
     #[inline(always)]
     fn link(&self, ifindex: u32) -> Option<Link> {
         maps::link(ifindex)
+    }
+
+    #[inline(always)]
+    fn node(&self) -> Option<Node> {
+        maps::node()
+    }
+
+    #[inline(always)]
+    fn network(&self, addr: A) -> Option<Network> {
+        maps::network(&addr.widen())
+    }
+
+    #[inline(always)]
+    fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {
+        maps::affinity(key)
+    }
+
+    #[inline(always)]
+    fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
+        maps::hold_affinity(key, affinity)
     }
 
     #[inline(always)]

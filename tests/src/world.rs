@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use dataplane_common::abi::{
     Addr, Backend, BackendId, BackendState, FrontendKey, FrontendKind, Link, Pod, PodFlags, Port,
-    Proto, Scopes, Service, ServiceId, Slot,
+    Proto, Scopes, Service, ServiceId, Slot, SlotFlags,
 };
 use dataplane_common::flow::Route;
 use waggle_agent::maps::{LbMaps as _, fake::FakeMaps};
@@ -149,6 +149,7 @@ impl World {
             port: Port::new(BACKEND_PORT),
             generation: 1,
             backend: BackendId(id),
+            flags: SlotFlags::default(),
         };
         (1..).zip(&self.backends).map(slot).collect()
     }
@@ -186,7 +187,7 @@ impl World {
     /// The map `links`.
     #[must_use]
     pub fn links(&self) -> Vec<(u32, Link)> {
-        vec![(self.devices.uplink, Link { mtu: self.mtu })]
+        vec![(self.devices.uplink, Link { mtu: self.mtu, ..Link::default() })]
     }
 
     /// The same in memory, with the routes that a sandbox has.

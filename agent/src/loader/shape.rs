@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use aya::maps::{MapError, MapInfo, MapType};
 use dataplane_common::abi::{
-    Addr, Backend, Counter, FlowEntry, FlowKey, FrontendKey, Link, Meta, Pod, Service, Slot, names,
+    Addr, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FrontendKey, Link, Meta,
+    Network, Node, Pod, Service, Slot, names,
 };
 use hostnet::Pins;
 
@@ -44,7 +45,13 @@ pub const SHAPES: [Shape; names::MAPS.len()] = [
     shape::<u32, Link>(names::LINKS, MapType::Hash, names::MAX_LINKS),
     shape::<u32, u64>(names::COUNTERS, MapType::PerCpuArray, COUNTERS),
     shape::<u32, Meta>(names::META, MapType::Array, 1),
+    shape::<u32, Node>(names::NODE, MapType::Array, 1),
+    shape::<Prefix, Network>(names::NETWORKS, MapType::LpmTrie, names::MAX_NETWORKS),
+    shape::<AffinityKey, Affinity>(names::AFFINITIES, MapType::LruHash, names::MAX_AFFINITIES),
 ];
+
+/// Key of a trie of addresses.
+type Prefix = aya::maps::lpm_trie::Key<[u8; 16]>;
 
 #[expect(clippy::cast_possible_truncation, reason = "a constant far below the limit")]
 const COUNTERS: u32 = Counter::ALL.len() as u32;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
 use aya::maps::{HashMap, MapData, MapError};
-use dataplane_common::abi::{Addr, Link, Pod, names};
+use dataplane_common::abi::{Addr, Link, LinkFlags, Pod, names};
 use hostnet::Pins;
 use rustix::io::Errno;
 use rustix::net::netdevice::index_to_name;
@@ -42,8 +42,9 @@ impl DeliveryMaps {
             self.links.iter().collect::<Result<_, _>>().map_err(read(names::LINKS))?;
         let mut changed = BTreeSet::new();
         for (&index, &mtu) in wanted {
-            if present.get(&index) != Some(&Link { mtu }) {
-                self.links.insert(index, Link { mtu }, 0).map_err(write(names::LINKS))?;
+            let link = Link { mtu, flags: LinkFlags::default() };
+            if present.get(&index) != Some(&link) {
+                self.links.insert(index, link, 0).map_err(write(names::LINKS))?;
                 changed.insert(index);
             }
         }

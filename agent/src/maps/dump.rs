@@ -86,6 +86,7 @@ fn service_line(key: &FrontendKey, service: &Service) -> String {
         cluster_offset,
         cluster_count,
         affinity_seconds: _,
+        affinity_epoch: _,
         flags,
         terminating_count,
     } = *service;
@@ -99,7 +100,7 @@ fn service_line(key: &FrontendKey, service: &Service) -> String {
 }
 
 fn slot_line(index: u32, slot: &Slot) -> String {
-    let Slot { addr, port, generation, backend } = *slot;
+    let Slot { addr, port, generation, backend, flags: _ } = *slot;
     let at = SocketAddr::new(addr.to_ip(), port.number());
     format!("slot {index} {at} backend={} generation={generation}", backend.0)
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use dataplane_common::abi::{
-    Addr, Address, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey, Link, Pod, Port,
-    Service, Slot, names,
+    Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
+    FrontendKey, Link, Network, Node, Pod, Port, Service, Slot, SlotFlags, names,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, Tables};
 
@@ -25,6 +25,12 @@ pub struct FakeMaps {
     pub pods: BTreeMap<Addr, Pod>,
     /// Devices, by index.
     pub links: BTreeMap<u32, Link>,
+    /// What the node is.
+    pub node: Option<Node>,
+    /// Networks, by address and how many of its 128 bits count.
+    pub networks: BTreeMap<(Addr, u32), Network>,
+    /// Clients held to backends.
+    pub affinities: RefCell<BTreeMap<AffinityKey, Affinity>>,
     /// Routes of IPv4, by destination; what is not here is left to the stack.
     pub routes4: BTreeMap<[u8; 4], Route<[u8; 4]>>,
     /// Routes of IPv6, by destination; what is not here is left to the stack.
@@ -39,8 +45,13 @@ pub struct FakeMaps {
 type Flows<A> = RefCell<BTreeMap<FlowKey<A>, FlowEntry<A>>>;
 
 /// What an array element is before it is written.
-const EMPTY_SLOT: Slot =
-    Slot { addr: Addr([0; 16]), port: Port::new(0), generation: 0, backend: BackendId(0) };
+const EMPTY_SLOT: Slot = Slot {
+    addr: Addr([0; 16]),
+    port: Port::new(0),
+    generation: 0,
+    backend: BackendId(0),
+    flags: SlotFlags(0),
+};
 
 impl FakeMaps {
     /// Empty maps of the size the kernel's have.
@@ -64,6 +75,9 @@ impl FakeMaps {
             writes: 0,
             pods: BTreeMap::new(),
             links: BTreeMap::new(),
+            node: None,
+            networks: BTreeMap::new(),
+            affinities: RefCell::default(),
             routes4: BTreeMap::new(),
             routes6: BTreeMap::new(),
             flows4: RefCell::default(),
@@ -245,6 +259,29 @@ impl<A: FakeFamily> Tables<A> for FakeMaps {
 
     fn link(&self, ifindex: u32) -> Option<Link> {
         self.links.get(&ifindex).copied()
+    }
+
+    fn node(&self) -> Option<Node> {
+        self.node
+    }
+
+    fn network(&self, addr: A) -> Option<Network> {
+        let addr = u128::from_be_bytes(addr.widen().0);
+        let around = |(net, bits): &(Addr, u32)| {
+            let other = addr ^ u128::from_be_bytes(net.0);
+            other.leading_zeros() >= *bits
+        };
+        let nets = self.networks.iter().filter(|(net, _)| around(net));
+        nets.max_by_key(|((_, bits), _)| *bits).map(|(_, network)| *network)
+    }
+
+    fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {
+        self.affinities.borrow().get(key).copied()
+    }
+
+    fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
+        self.affinities.borrow_mut().insert(*key, *affinity);
+        true
     }
 
     fn route(&self, key: &FlowKey<A>) -> Route<A> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, btree_map::Entry};
 use std::time::Instant;
 
-use dataplane_common::abi::{Addr, Port, Scopes, Service, ServiceId, Slot};
+use dataplane_common::abi::{Addr, Port, Scopes, Service, ServiceId, Slot, SlotFlags};
 
 use super::realized::{Extent, Known, Record};
 use super::{NoRoom, Realized};
@@ -60,6 +60,7 @@ impl Realized {
             cluster_offset: count(|scopes| scopes == Scopes::LOCAL),
             cluster_count: count(|scopes| scopes.has(Scopes::CLUSTER)),
             affinity_seconds: 0,
+            affinity_epoch: 0,
             flags: desired.flags,
             terminating_count: count(|scopes| scopes == Scopes::default()),
         };
@@ -157,6 +158,7 @@ impl Record {
                 port: Port::new(at.port()),
                 generation: known.generation,
                 backend: known.id,
+                flags: SlotFlags::default(),
             })
             .collect()
     }

@@ -69,7 +69,7 @@ impl Realized {
     fn restore_extent(&mut self, id: ServiceId, base: u32, slots: Vec<Slot>) {
         let record = self.records.entry(id).or_default();
         for slot in &slots {
-            let Slot { addr, port, generation, backend } = *slot;
+            let Slot { addr, port, generation, backend, flags: _ } = *slot;
             let at = SocketAddr::new(addr.to_ip(), port.number());
             let own = self.orphans.get(&backend).filter(|own| own.generation == generation);
             if let Some(written) = own.copied()

@@ -31,6 +31,12 @@ pub trait Address:
     /// Stands for the client where a flow's backend is its own client.
     const HAIRPIN: Self;
 
+    /// The unspecified address.
+    const ANY: Self;
+
+    /// Source of this node's masqueraded flows; [`Address::ANY`] is none.
+    fn masquerade(node: &super::Node) -> Self;
+
     /// The address in the form that control tables share.
     fn widen(self) -> Addr;
 
@@ -42,6 +48,12 @@ pub trait Address:
 impl Address for [u8; 4] {
     const FAMILY: Family = Family::V4;
     const HAIRPIN: Self = super::HAIRPIN_V4;
+    const ANY: Self = [0; 4];
+
+    #[inline(always)]
+    fn masquerade(node: &super::Node) -> Self {
+        node.masquerade4
+    }
 
     #[inline(always)]
     fn widen(self) -> Addr {
@@ -59,6 +71,12 @@ impl Address for [u8; 4] {
 impl Address for [u8; 16] {
     const FAMILY: Family = Family::V6;
     const HAIRPIN: Self = super::HAIRPIN_V6;
+    const ANY: Self = [0; 16];
+
+    #[inline(always)]
+    fn masquerade(node: &super::Node) -> Self {
+        node.masquerade6
+    }
 
     #[inline(always)]
     fn widen(self) -> Addr {

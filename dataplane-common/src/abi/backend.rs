@@ -23,9 +23,31 @@ pub struct Slot {
     pub generation: u16,
     /// Its identity in `backends`.
     pub backend: BackendId,
+    /// See [`SlotFlags`].
+    pub flags: SlotFlags,
 }
 
-const _: () = assert!(size_of::<Slot>() == 24 && align_of::<Slot>() == 4);
+const _: () = assert!(size_of::<Slot>() == 28 && align_of::<Slot>() == 4);
+
+/// Switches of a [`Slot`].
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SlotFlags(pub u32);
+
+impl SlotFlags {
+    /// The endpoint is on this node.
+    pub const LOCAL: Self = Self(1);
+    /// The endpoint is on another node of the cluster, so that what is sent to it needs nothing of
+    /// what the host's netfilter does for the world outside.
+    pub const OTHER_NODE: Self = Self(2);
+
+    /// Whether all of `flags` are set.
+    #[must_use]
+    #[inline(always)]
+    pub const fn has(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+}
 
 /// Element of the array `backends`.
 #[repr(C)]

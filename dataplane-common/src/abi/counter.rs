@@ -19,6 +19,8 @@ pub enum DropReason {
     NoLocalBackend,
     /// A packet to the hairpin's stand-in whose flow nobody knows.
     HairpinWithoutFlow,
+    /// A flow that must be masqueraded, on a node without an address of its family.
+    NoMasqueradeAddress,
 }
 
 /// What became of a packet that was not dropped.
@@ -49,11 +51,61 @@ pub enum Counter {
     NewFlow,
     /// Flow creations that met another packet of the same flow and followed it.
     FlowRaceLost,
+    /// Clients that were given a backend to stay with, and had none.
+    AffinityNew,
+    /// Source ports tried until a masqueraded flow had one, by [`Tries`].
+    Tries(Tries),
+}
+
+/// A bucket of the histogram of source ports that a masqueraded flow had to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tries {
+    /// The first was free.
+    One,
+    /// At most 2.
+    Two,
+    /// At most 4.
+    Four,
+    /// At most 8.
+    Eight,
+    /// At most 16.
+    Sixteen,
+    /// More.
+    More,
+}
+
+impl Tries {
+    /// The bucket of a number of tries, from 1.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of(tries: u32) -> Self {
+        match tries {
+            0 | 1 => Self::One,
+            2 => Self::Two,
+            3 | 4 => Self::Four,
+            5..=8 => Self::Eight,
+            9..=16 => Self::Sixteen,
+            _ => Self::More,
+        }
+    }
+
+    /// The bucket's place, from 0.
+    #[inline(always)]
+    const fn place(self) -> u32 {
+        match self {
+            Self::One => 0,
+            Self::Two => 1,
+            Self::Four => 2,
+            Self::Eight => 3,
+            Self::Sixteen => 4,
+            Self::More => 5,
+        }
+    }
 }
 
 impl Counter {
     /// Every counter, in the order of its index.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 24] = [
         Self::Path(PathTaken::Passed),
         Self::Path(PathTaken::Stack),
         Self::Path(PathTaken::Peer),
@@ -70,6 +122,14 @@ impl Counter {
         Self::FlowRaceLost,
         Self::Drop(DropReason::NoLocalBackend),
         Self::Drop(DropReason::HairpinWithoutFlow),
+        Self::Drop(DropReason::NoMasqueradeAddress),
+        Self::AffinityNew,
+        Self::Tries(Tries::One),
+        Self::Tries(Tries::Two),
+        Self::Tries(Tries::Four),
+        Self::Tries(Tries::Eight),
+        Self::Tries(Tries::Sixteen),
+        Self::Tries(Tries::More),
     ];
 
     /// The counter's index in the map.
@@ -93,6 +153,9 @@ impl Counter {
             Self::FlowRaceLost => 13,
             Self::Drop(DropReason::NoLocalBackend) => 14,
             Self::Drop(DropReason::HairpinWithoutFlow) => 15,
+            Self::Drop(DropReason::NoMasqueradeAddress) => 16,
+            Self::AffinityNew => 17,
+            Self::Tries(tries) => 18_u32.wrapping_add(tries.place()),
         }
     }
 
@@ -116,6 +179,14 @@ impl Counter {
             Self::FlowRaceLost => "flow_race_lost",
             Self::Drop(DropReason::NoLocalBackend) => "drop_no_local_backend",
             Self::Drop(DropReason::HairpinWithoutFlow) => "drop_hairpin_without_flow",
+            Self::Drop(DropReason::NoMasqueradeAddress) => "drop_no_masquerade_address",
+            Self::AffinityNew => "affinity_new",
+            Self::Tries(Tries::One) => "source_port_tries_1",
+            Self::Tries(Tries::Two) => "source_port_tries_2",
+            Self::Tries(Tries::Four) => "source_port_tries_4",
+            Self::Tries(Tries::Eight) => "source_port_tries_8",
+            Self::Tries(Tries::Sixteen) => "source_port_tries_16",
+            Self::Tries(Tries::More) => "source_port_tries_more",
         }
     }
 }
@@ -127,6 +198,6 @@ mod tests {
     #[test]
     fn every_counter_stands_at_its_index() {
         let indexes: Vec<_> = Counter::ALL.iter().map(|counter| counter.index()).collect();
-        assert_eq!(indexes, (0..16).collect::<Vec<u32>>());
+        assert_eq!(indexes, (0..24).collect::<Vec<u32>>());
     }
 }

@@ -75,6 +75,8 @@ impl FlowFlags {
     pub const RST: Self = Self(32);
     /// The translated destination is no pod of this node, so delivery asks the routing table.
     pub const REMOTE: Self = Self(64);
+    /// The backend sees the node's address instead of the client's.
+    pub const MASQUERADED: Self = Self(128);
 
     /// Whether all of `flags` are set.
     #[must_use]
@@ -103,7 +105,8 @@ impl FlowFlags {
     #[must_use]
     #[inline(always)]
     pub const fn seen_from_sibling(self) -> Self {
-        let shared = self.0 & (Self::BYPASS.0 | Self::REPLIED.0 | Self::RST.0);
+        let shared =
+            self.0 & (Self::BYPASS.0 | Self::REPLIED.0 | Self::RST.0 | Self::MASQUERADED.0);
         Self(shared)
             .union(Self::when(!self.has(Self::REVERSE), Self::REVERSE))
             .union(Self::when(self.has(Self::FIN), Self::PEER_FIN))

@@ -6,20 +6,24 @@
 //! ports) are byte arrays in network order; counters and identifiers are in the host's order.
 
 mod addr;
+mod affinity;
 mod backend;
 mod config;
 mod counter;
 mod flow;
 pub mod names;
+mod node;
 mod pod;
 mod service;
 #[cfg(feature = "user")]
 mod user;
 
 pub use addr::{Addr, Address, Family, Port, Proto};
-pub use backend::{Backend, BackendId, BackendState, Scopes, Slot};
+pub use affinity::{Affinity, AffinityKey};
+pub use backend::{Backend, BackendId, BackendState, Scopes, Slot, SlotFlags};
 pub use config::{Delivery, HAIRPIN_V4, HAIRPIN_V6, NodeConfig};
-pub use counter::{Counter, DropReason, PathTaken};
+pub use counter::{Counter, DropReason, PathTaken, Tries};
 pub use flow::{FlowEntry, FlowFlags, FlowKey};
-pub use pod::{Link, Meta, Pod, PodFlags};
+pub use node::{IPV4_PREFIX, Network, NetworkFlags, NetworkKind, Node, NodeFlags};
+pub use pod::{Link, LinkFlags, Meta, Pod, PodFlags};
 pub use service::{FrontendKey, FrontendKind, Service, ServiceFlags, ServiceId};

@@ -1,13 +1,13 @@
 //! Names and sizes of maps, programs and pins.
 //!
 //! ```text
-//! <bpf root>/abi-1/maps/<map>            maps
-//! <bpf root>/abi-1/programs/<program>    programs, which the CNI plugin attaches to new pods
-//! <bpf root>/abi-1/links/<device>-<in|out>   TCX links (kernels without TCX: the device's own filters)
+//! <bpf root>/abi-2/maps/<map>            maps
+//! <bpf root>/abi-2/programs/<program>    programs, which the CNI plugin attaches to new pods
+//! <bpf root>/abi-2/links/<device>-<in|out>   TCX links (kernels without TCX: the device's own filters)
 //! ```
 
 /// Number of the layout that this crate describes; another number is another folder of pins.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 2;
 
 /// Hash, [`super::FrontendKey`] to [`super::Service`], not preallocated: a replaced value is freed
 /// after a grace period instead of being reused under a reader.
@@ -29,9 +29,18 @@ pub const COUNTERS: &str = "counters";
 /// Array of one [`super::Meta`].
 pub const META: &str = "meta";
 
+/// Array of one [`super::Node`].
+pub const NODE: &str = "node";
+/// LPM trie, prefixes of [`super::Addr`] to [`super::Network`].
+pub const NETWORKS: &str = "networks";
+/// LRU hash, [`super::AffinityKey`] to [`super::Affinity`].
+pub const AFFINITIES: &str = "affinities";
+
 /// Every map that is pinned.
-pub const MAPS: [&str; 9] =
-    [SERVICES, SLOTS, BACKENDS, FLOWS4, FLOWS6, PODS, LINKS, COUNTERS, META];
+pub const MAPS: [&str; 12] = [
+    SERVICES, SLOTS, BACKENDS, FLOWS4, FLOWS6, PODS, LINKS, COUNTERS, META, NODE, NETWORKS,
+    AFFINITIES,
+];
 
 /// tc program at the host side of a pod's link, ingress: what the pod sends.
 pub const FROM_POD: &str = "from_pod";
@@ -62,6 +71,11 @@ pub const MAX_FLOWS: u32 = 262_144;
 pub const MAX_PODS: u32 = 8_192;
 /// Most devices packets leave by.
 pub const MAX_LINKS: u32 = 1_024;
+
+/// Most networks: each node of a cluster has some.
+pub const MAX_NETWORKS: u32 = 65_536;
+/// Most clients that are held to a backend.
+pub const MAX_AFFINITIES: u32 = 65_536;
 
 /// Priority of our filters where TCX is missing: behind nobody who asks for an early place, ahead
 /// of those who leave the choice to the kernel (which counts down from 49152).

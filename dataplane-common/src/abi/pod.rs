@@ -36,15 +36,35 @@ impl PodFlags {
     }
 }
 
-/// Value of the hash `links`, keyed by interface index (u32): a device packets leave by.
+/// Value of the hash `links`, keyed by interface index (u32): a device packets come in and leave by.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Link {
     /// MTU of the device in bytes, without its link-layer header.
     pub mtu: u32,
+    /// See [`LinkFlags`].
+    pub flags: LinkFlags,
 }
 
-const _: () = assert!(size_of::<Link>() == 4);
+const _: () = assert!(size_of::<Link>() == 8);
+
+/// Switches of a [`Link`].
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct LinkFlags(pub u32);
+
+impl LinkFlags {
+    /// Pods or containers that are not ours are behind it: what goes there or comes from there is
+    /// the stack's.
+    pub const WORKLOADS: Self = Self(1);
+
+    /// Whether all of `flags` are set.
+    #[must_use]
+    #[inline(always)]
+    pub const fn has(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+}
 
 /// The one element of the array `meta`: which build owns the pins.
 #[repr(C)]

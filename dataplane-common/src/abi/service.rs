@@ -26,6 +26,9 @@ pub enum FrontendKind {
     /// The key's address alone, with port and protocol zero and an empty value: some port of it is
     /// served. Tells fragments without ports that they are meant for a frontend.
     Address,
+    /// A NodePort: the key's address is its family's unspecified one, and every address of the node
+    /// that serves NodePorts matches.
+    AnyNode,
 }
 
 impl FrontendKind {
@@ -36,6 +39,7 @@ impl FrontendKind {
         match self {
             Self::Exact => 0,
             Self::Address => 1,
+            Self::AnyNode => 2,
         }
     }
 }
@@ -69,6 +73,8 @@ pub struct Service {
     pub affinity_seconds: u32,
     /// See [`ServiceFlags`].
     pub flags: ServiceFlags,
+    /// Another one whenever affinity was switched on or off.
+    pub affinity_epoch: u16,
     /// How many backends stand behind both sets: they keep the flows they have and take no new ones.
     /// For the agent alone, which finds them again after a restart.
     pub terminating_count: u32,
@@ -79,16 +85,31 @@ const _: () = assert!(size_of::<Service>() == 32 && align_of::<Service>() == 4);
 /// Switches of a [`Service`].
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct ServiceFlags(pub u32);
+pub struct ServiceFlags(pub u16);
 
 impl ServiceFlags {
     /// `internalTrafficPolicy: Local`: senders inside the cluster get the Local set.
     pub const INTERNAL_LOCAL: Self = Self(1);
+    /// The frontend is a NodePort, a load balancer's address or an external address: the external
+    /// traffic policy holds instead of the internal one.
+    pub const EXTERNAL: Self = Self(2);
+    /// `externalTrafficPolicy: Local`: senders outside the cluster get the Local set and keep their
+    /// address.
+    pub const EXTERNAL_LOCAL: Self = Self(4);
+    /// Flows to backends of this node keep their client's address where they need not.
+    pub const KEEP_CLIENT: Self = Self(8);
 
     /// Whether all of `flags` are set.
     #[must_use]
     #[inline(always)]
     pub const fn has(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
+    }
+
+    /// Both sets joined.
+    #[must_use]
+    #[inline(always)]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }

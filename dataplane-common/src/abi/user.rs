@@ -1,7 +1,8 @@
 //! What lets user space read and write these types as map keys and values.
 
 use super::{
-    Addr, Backend, FlowEntry, FlowKey, FrontendKey, Link, Meta, NodeConfig, Pod, Service, Slot,
+    Addr, Affinity, AffinityKey, Backend, FlowEntry, FlowKey, FrontendKey, Link, Meta, Network,
+    Node, NodeConfig, Pod, Service, Slot,
 };
 
 /// Every field of these types is an integer or an array of integers, so any bit pattern is valid,
@@ -18,6 +19,8 @@ macro_rules! pod {
 
 pod!(
     Addr,
+    Affinity,
+    AffinityKey,
     Backend,
     FlowEntry<[u8; 4]>,
     FlowEntry<[u8; 16]>,
@@ -26,6 +29,8 @@ pod!(
     FrontendKey,
     Link,
     Meta,
+    Network,
+    Node,
     NodeConfig,
     Pod,
     Service,

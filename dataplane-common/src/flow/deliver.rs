@@ -75,7 +75,7 @@ fn to_neighbour<A: Address>(
     let Route::Via { ifindex, next_hop } = tables.route(&translated) else {
         return to_stack(packet, work);
     };
-    let Some(Link { mtu }) = tables.link(ifindex) else {
+    let Some(Link { mtu, .. }) = tables.link(ifindex) else {
         return to_stack(packet, work);
     };
     match fit(packet, arrival, mtu) {

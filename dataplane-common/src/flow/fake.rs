@@ -5,8 +5,9 @@ use std::sync::Mutex;
 
 use super::{Env, FlowTable, Inserted, Route, Tables};
 use crate::abi::{
-    Address, Backend, BackendId, BackendState, Counter, FlowEntry, FlowKey, FrontendKey,
-    FrontendKind, Link, Pod, Port, Proto, Scopes, Service, Slot,
+    Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, FlowEntry, FlowKey,
+    FrontendKey, FrontendKind, Link, Network, Node, Pod, Port, Proto, Scopes, Service, Slot,
+    SlotFlags,
 };
 
 /// Tables of one family.
@@ -16,6 +17,10 @@ pub(crate) struct Fake<A> {
     pub(crate) pods: Mutex<BTreeMap<A, Pod>>,
     pub(crate) links: Mutex<BTreeMap<u32, Link>>,
     pub(crate) routes: Mutex<BTreeMap<A, Route<A>>>,
+    pub(crate) node: Mutex<Option<Node>>,
+    /// By address: of tests' networks each has but one.
+    pub(crate) networks: Mutex<BTreeMap<A, Network>>,
+    pub(crate) affinities: Mutex<BTreeMap<AffinityKey, Affinity>>,
     /// Names of the maps that were read, in order.
     pub(crate) reads: Mutex<Vec<&'static str>>,
     backends: Mutex<BTreeMap<BackendId, Backend>>,
@@ -31,6 +36,9 @@ impl<A> Default for Fake<A> {
             pods: Mutex::default(),
             links: Mutex::default(),
             routes: Mutex::default(),
+            node: Mutex::default(),
+            networks: Mutex::default(),
+            affinities: Mutex::default(),
             reads: Mutex::default(),
             backends: Mutex::default(),
             services: Mutex::default(),
@@ -41,7 +49,13 @@ impl<A> Default for Fake<A> {
 
 /// A slot as [`Fake::add_slot`] takes it, of generation 1.
 pub(crate) fn backend_slot<A: Address>(addr: A, port: u16, backend: u32) -> Slot {
-    Slot { addr: addr.widen(), port: Port::new(port), generation: 1, backend: BackendId(backend) }
+    Slot {
+        addr: addr.widen(),
+        port: Port::new(port),
+        generation: 1,
+        backend: BackendId(backend),
+        flags: SlotFlags::default(),
+    }
 }
 
 impl<A: Address> Fake<A> {
@@ -132,6 +146,26 @@ impl<A: Address> Tables<A> for Fake<A> {
     fn link(&self, ifindex: u32) -> Option<Link> {
         self.reads.lock().unwrap().push("links");
         self.links.lock().unwrap().get(&ifindex).copied()
+    }
+
+    fn node(&self) -> Option<Node> {
+        self.reads.lock().unwrap().push("node");
+        *self.node.lock().unwrap()
+    }
+
+    fn network(&self, addr: A) -> Option<Network> {
+        self.reads.lock().unwrap().push("networks");
+        self.networks.lock().unwrap().get(&addr).copied()
+    }
+
+    fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {
+        self.reads.lock().unwrap().push("affinities");
+        self.affinities.lock().unwrap().get(key).copied()
+    }
+
+    fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
+        self.affinities.lock().unwrap().insert(*key, *affinity);
+        true
     }
 
     fn route(&self, key: &FlowKey<A>) -> Route<A> {

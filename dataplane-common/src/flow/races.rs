@@ -7,8 +7,9 @@ use super::create::create;
 use super::fake::{Fake, FixedEnv, backend_slot, orphans};
 use super::{FlowTable, Inserted, Route, Tables, Work};
 use crate::abi::{
-    Backend, BackendId, BackendState, Counter, Delivery, DropReason, FlowEntry, FlowKey,
-    FrontendKey, Link, Pod, Port, Proto, Service, ServiceId, Slot,
+    Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, Delivery, DropReason,
+    FlowEntry, FlowKey, FrontendKey, Link, Network, Node, Pod, Port, Proto, Service, ServiceId,
+    Slot,
 };
 use crate::packet::{Packet, Transport};
 
@@ -118,6 +119,22 @@ impl Tables<V4> for Racer<'_> {
 
     fn link(&self, ifindex: u32) -> Option<Link> {
         self.tables.link(ifindex)
+    }
+
+    fn node(&self) -> Option<Node> {
+        self.tables.node()
+    }
+
+    fn network(&self, addr: V4) -> Option<Network> {
+        self.tables.network(addr)
+    }
+
+    fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {
+        self.tables.affinity(key)
+    }
+
+    fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
+        self.tables.hold_affinity(key, affinity)
     }
 
     fn route(&self, key: &FlowKey<V4>) -> Route<V4> {

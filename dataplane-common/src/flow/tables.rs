@@ -1,7 +1,8 @@
 //! What decisions read and write: maps in the kernel, ordinary collections in tests and tools.
 
 use crate::abi::{
-    Address, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey, Link, Pod, Service, Slot,
+    Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
+    Link, Network, Node, Pod, Service, Slot,
 };
 
 /// What a NOEXIST insert came to.
@@ -40,6 +41,14 @@ pub trait Tables<A: Address>: FlowTable<A> {
     fn pod(&self, addr: A) -> Option<Pod>;
     /// A device packets leave by.
     fn link(&self, ifindex: u32) -> Option<Link>;
+    /// What this node is; nothing while the agent has not said.
+    fn node(&self) -> Option<Node>;
+    /// What the network around an address is; nothing known is outside.
+    fn network(&self, addr: A) -> Option<Network>;
+    /// The backend that a client is held to.
+    fn affinity(&self, key: &AffinityKey) -> Option<Affinity>;
+    /// Holds a client to a backend, whatever it was held to; false where the table refuses.
+    fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool;
     /// Where the host would route a packet that came in by the device at hand.
     fn route(&self, key: &FlowKey<A>) -> Route<A>;
     /// Adds one to a counter.

@@ -64,7 +64,7 @@ impl<A: Host> World<A> {
         let tables = Fake::default();
         tables.add_pod(A::host(A::NODE, 2), pod(12));
         tables.add_pod(A::host(A::NODE, 3), pod(13));
-        tables.links.lock().unwrap().insert(UPLINK, Link { mtu: 1300 });
+        tables.links.lock().unwrap().insert(UPLINK, Link { mtu: 1300, ..Link::default() });
         let via = Route::Via { ifindex: UPLINK, next_hop: A::host(A::PEER, 1) };
         tables.routes.lock().unwrap().insert(A::host(A::PEER, 4), via);
         let service = Service { id: ServiceId(1), cluster_count: 1, ..Service::default() };

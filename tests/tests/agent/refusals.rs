@@ -87,7 +87,7 @@ fn pins_of_another_version_are_refused_by_name() -> Result<()> {
     host.run("mkdir", &["-p", &other])?;
     refused(&host.waggle(&start)?, &[&other, "layout 9", "`waggle cleanup`"]);
     host.run("rmdir", &[&other])?;
-    let maps = host.path("bpf/waggle/abi-1/maps");
+    let maps = host.path("bpf/waggle/abi-2/maps");
     host.run("mkdir", &["-p", &maps.display().to_string()])?;
     host.inside(|| {
         let map = Array::<MapData, u64>::create(3, 0)?;

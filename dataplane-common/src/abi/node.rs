@@ -1,0 +1,124 @@
+//! What this node is and which networks there are: the array `node` and the trie `networks`.
+
+/// The one element of the array `node`: what changes while the programs run.
+///
+/// An element of an array is not replaced atomically: each field is used by itself.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Node {
+    /// Cookie of the network namespace whose processes are clients of Services (kernel 5.14 tells
+    /// it, e8b9eab99232); 0 where it is not known.
+    pub netns_cookie: u64,
+    /// IPv6 source of masqueraded flows; all zero is none.
+    pub masquerade6: [u8; 16],
+    /// IPv4 source of masqueraded flows; all zero is none.
+    pub masquerade4: [u8; 4],
+    /// First source port of masqueraded flows, in the host's order.
+    pub first_port: u16,
+    /// Last source port of masqueraded flows.
+    pub last_port: u16,
+    /// Lowest NodePort, in the host's order; above `last_node_port` where there is none.
+    pub first_node_port: u16,
+    /// Highest NodePort.
+    pub last_node_port: u16,
+    /// See [`NodeFlags`].
+    pub flags: NodeFlags,
+}
+
+const _: () = assert!(size_of::<Node>() == 40 && align_of::<Node>() == 8);
+
+/// Switches of a [`Node`].
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct NodeFlags(pub u32);
+
+impl NodeFlags {
+    /// The node's own sockets may get ports of masqueraded flows, so both sides look out.
+    pub const SHARED_PORTS: Self = Self(1);
+
+    /// Whether all of `flags` are set.
+    #[must_use]
+    #[inline(always)]
+    pub const fn has(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+}
+
+/// Key of the trie `networks`: a prefix of addresses in the form of [`super::Addr`], so that an
+/// IPv4 prefix is 96 bits longer than it is written.
+pub const IPV4_PREFIX: u32 = 96;
+
+/// Value of the trie `networks`: what a network of addresses is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Network {
+    /// A [`NetworkKind`] as its number.
+    pub kind: u8,
+    /// See [`NetworkFlags`].
+    pub flags: NetworkFlags,
+    /// Zero.
+    pub reserved: [u8; 2],
+}
+
+const _: () = assert!(size_of::<Network>() == 4);
+
+/// Whose a network is. The longest prefix decides, so a tunnel's own address inside a pod network
+/// is a node's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NetworkKind {
+    /// Nobody's of the cluster.
+    Outside,
+    /// An address of this node.
+    OwnNode,
+    /// An address of another node.
+    OtherNode,
+    /// Pods of this node.
+    OwnPods,
+    /// Pods of other nodes.
+    OtherPods,
+}
+
+impl NetworkKind {
+    /// The number that stands in [`Network::kind`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Outside => 0,
+            Self::OwnNode => 1,
+            Self::OtherNode => 2,
+            Self::OwnPods => 3,
+            Self::OtherPods => 4,
+        }
+    }
+
+    /// The kind of a number; one that is not known is outside.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::OwnNode,
+            2 => Self::OtherNode,
+            3 => Self::OwnPods,
+            4 => Self::OtherPods,
+            _ => Self::Outside,
+        }
+    }
+}
+
+/// Switches of a [`Network`].
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct NetworkFlags(pub u8);
+
+impl NetworkFlags {
+    /// NodePorts are served at this address of the node.
+    pub const NODE_PORTS: Self = Self(1);
+
+    /// Whether all of `flags` are set.
+    #[must_use]
+    #[inline(always)]
+    pub const fn has(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+}
