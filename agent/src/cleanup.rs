@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use hostnet::hook::{self, Hook};
+use hostnet::hook::{self, Attachment, Hook};
 use hostnet::{Netlink, Pins, route};
 
 use crate::cli::{CleanupArgs, Places};
@@ -52,10 +52,13 @@ impl Outcome {
         let Some(attachments) = self.note("hooks", hooks::all(netlink, &pins).await) else {
             return;
         };
-        for attachment in &attachments {
-            let pin = pins.link(&attachment.device, attachment.direction);
-            let hook =
-                Hook { device: &attachment.device, direction: attachment.direction, pin: &pin };
+        for Attachment { index, device, direction, .. } in &attachments {
+            let (index, direction) = (*index, *direction);
+            let Some(device) = device else {
+                self.note("pins", hook::prune(&pins, index, direction));
+                continue;
+            };
+            let hook = Hook { device, index, direction, pins: &pins };
             match hook::detach(hook) {
                 Ok(true) => self.removed.push(hook.to_string()),
                 Ok(false) => {}

@@ -187,7 +187,7 @@ impl Network {
             info!(%hook, "attached");
         }
         for hook in pruned {
-            info!(%hook, "removed the pin of a device that is gone");
+            info!(pin = hook, "removed the pin of a device that is gone");
         }
         Ok(failed.into_iter().map(|cause| Problem::error("hook", cause)).collect())
     }

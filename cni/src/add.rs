@@ -73,7 +73,7 @@ impl Add<'_> {
             namespace: self.namespace,
         };
         let host_link = wiring.build().await?;
-        self.plugin.datapath.attach(&network.host_name, self.node.attach.into())?;
+        self.plugin.datapath.attach(&host_link, self.node.attach.into())?;
         let pod = Pod {
             ifindex: host_link.index,
             mtu: network.mtu,

@@ -47,11 +47,9 @@ impl Datapath {
     ///
     /// # Errors
     /// When a pin is missing, or the kernel refuses.
-    pub(crate) fn attach(&self, device: &str, choice: Choice) -> Result<(), Error> {
+    pub(crate) fn attach(&self, link: &Link, choice: Choice) -> Result<(), Error> {
         for (program, direction) in PROGRAMS {
-            let pin = self.pins.link(device, direction);
-            let hook = Hook { device, direction, pin: &pin };
-            hook::attach_pinned(&self.pins.program(program), hook, choice)?;
+            hook::attach_pinned(&self.pins.program(program), self.hook(link, direction), choice)?;
         }
         Ok(())
     }
@@ -63,10 +61,10 @@ impl Datapath {
     pub(crate) async fn is_attached(&self, host: &Netlink, link: &Link) -> Result<bool, Error> {
         let mut attached = hook::filters(host, link).await?;
         for (_, direction) in PROGRAMS {
-            attached.extend(hook::pinned_at(&self.pins, &link.name, direction)?);
+            attached.extend(hook::pinned_at(&self.pins, link.index, direction)?);
         }
         let is_attached = |direction| {
-            let mut here = attached.iter().filter(|each| each.index == Some(link.index));
+            let mut here = attached.iter().filter(|each| each.device.is_some());
             here.any(|each| each.direction == direction)
         };
         Ok(PROGRAMS.iter().all(|(_, direction)| is_attached(*direction)))
@@ -76,12 +74,26 @@ impl Datapath {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub(crate) fn detach(&self, device: &str) -> Result<(), Error> {
+    pub(crate) fn detach(&self, link: &Link) -> Result<(), Error> {
         for (_, direction) in PROGRAMS {
-            let pin = self.pins.link(device, direction);
-            hook::detach(Hook { device, direction, pin: &pin })?;
+            hook::detach(self.hook(link, direction))?;
         }
         Ok(())
+    }
+
+    /// Removes the pins of devices that are gone: of such a device nobody knows the index.
+    ///
+    /// # Errors
+    /// When pins cannot be read or removed.
+    pub(crate) fn prune(&self) -> Result<(), Error> {
+        for gone in hook::pinned(&self.pins)?.iter().filter(|each| each.device.is_none()) {
+            hook::prune(&self.pins, gone.index, gone.direction)?;
+        }
+        Ok(())
+    }
+
+    fn hook<'a>(&'a self, link: &'a Link, direction: Direction) -> Hook<'a> {
+        Hook { device: &link.name, index: link.index, direction, pins: &self.pins }
     }
 
     /// Tells the programs where packets to addresses go.

@@ -100,9 +100,8 @@ impl<'a> Plugin<'a> {
             let lease = table.release(&attachment, now());
             let ips = lease.map(|lease| lease.ips).unwrap_or_default();
             self.datapath.forget(&ips)?;
-            self.datapath.detach(&host_name)?;
         }
-        Ok(())
+        self.datapath.prune()
     }
 
     /// The addresses behind a link of the host.
@@ -121,7 +120,10 @@ impl<'a> Plugin<'a> {
     /// The kernel's; then the lease must stay.
     pub(crate) async fn disconnect(&self, link_name: &str, ips: &[IpAddr]) -> Result<(), Error> {
         self.datapath.forget(ips)?;
-        self.datapath.detach(link_name)?;
+        let Some(link) = link::find(&self.host, link_name).await? else {
+            return self.datapath.prune();
+        };
+        self.datapath.detach(&link)?;
         link::delete(&self.host, link_name).await?;
         Ok(())
     }

@@ -58,21 +58,18 @@ impl Pins {
         self.programs().join(name)
     }
 
-    /// The pin of the link at one device and direction.
-    ///
-    /// The BPF file system keeps names with dots for itself, and devices cannot have colons in
-    /// theirs, so one stands for the other.
+    /// The pin of the link at one direction of the device with an index.
     #[must_use]
-    pub fn link(&self, device: &str, direction: Direction) -> PathBuf {
-        let device = device.replace('.', ":");
-        self.links().join(format!("{device}-{}", direction.as_str()))
+    pub fn link(&self, index: u32, direction: Direction) -> PathBuf {
+        self.links().join(format!("{index}-{}", direction.as_str()))
     }
 
-    /// The device and direction that a file in [`Self::links`] is of; none, if it is not ours.
+    /// The device's index and the direction that a file in [`Self::links`] is of; none, if it is not
+    /// ours.
     #[must_use]
-    pub fn link_of(file_name: &OsStr) -> Option<(String, Direction)> {
-        let (device, direction) = file_name.to_str()?.rsplit_once('-')?;
-        Some((device.replace(':', "."), Direction::from_name(direction)?))
+    pub fn link_of(file_name: &OsStr) -> Option<(u32, Direction)> {
+        let (index, direction) = file_name.to_str()?.split_once('-')?;
+        Some((index.parse().ok()?, Direction::from_name(direction)?))
     }
 
     /// Makes the directories.
@@ -95,21 +92,15 @@ mod tests {
     #[test]
     fn a_link_is_recognised_by_its_file_name() {
         let pins = Pins::new(Path::new("/bpf"));
-        for (device, direction) in [
-            ("eth0", Direction::Ingress),
-            ("a-in", Direction::Egress),
-            ("eth0.7", Direction::Egress),
-        ] {
-            let path = pins.link(device, direction);
-            let name = path.file_name().unwrap();
-            assert!(!name.to_str().unwrap().contains('.'), "{name:?}");
-            assert_eq!(Pins::link_of(name), Some((device.to_owned(), direction)));
+        for (index, direction) in [(1, Direction::Ingress), (u32::MAX, Direction::Egress)] {
+            let path = pins.link(index, direction);
+            assert_eq!(Pins::link_of(path.file_name().unwrap()), Some((index, direction)));
         }
     }
 
     #[test]
     fn foreign_files_are_none_of_ours() {
-        for name in ["eth0", "eth0-up", "maps.debug"] {
+        for name in ["7", "7-up", "eth0-in", "maps.debug"] {
             assert_eq!(Pins::link_of(OsStr::new(name)), None, "{name}");
         }
     }

@@ -44,7 +44,7 @@ pub struct Wanted {
 pub struct Changes {
     /// Hooks that were given their program, such as `from_netdev at eth0-in`.
     pub attached: Vec<String>,
-    /// Devices that are gone, whose pins were removed.
+    /// Pins of devices that are gone, which were removed, such as `7-in`.
     pub pruned: Vec<String>,
     /// What could not be done, and why.
     pub failed: Vec<String>,
@@ -63,8 +63,8 @@ pub enum Scan {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Change {
     // First, because the pin that is removed may be that of a hook that is attached.
-    Prune { device: String, direction: Direction },
-    Attach { device: String, direction: Direction, program: &'static str },
+    Prune { index: u32, direction: Direction },
+    Attach { index: u32, device: String, direction: Direction, program: &'static str },
 }
 
 /// Makes every hook run its pinned program: those that run another in place, devices that run none
@@ -105,7 +105,7 @@ pub async fn delete_unused_qdiscs(
     before: &[Attachment],
 ) -> hostnet::Result<Vec<String>> {
     let filters = before.iter().filter(|before| before.mechanism == Mechanism::Filter);
-    let indexes: BTreeSet<_> = filters.filter_map(|filter| filter.index).collect();
+    let indexes: BTreeSet<_> = filters.map(|filter| filter.index).collect();
     if indexes.is_empty() {
         return Ok(Vec::new());
     }
@@ -158,12 +158,12 @@ impl Rules<'_> {
         let mut changes: BTreeSet<_> =
             attachments.iter().filter_map(|attachment| self.change(attachment)).collect();
         let runs = |device: u32, at: Direction| {
-            attachments.iter().any(|Attachment { index, direction, .. }| {
-                *index == Some(device) && *direction == at
-            })
+            let mut alive = attachments.iter().filter(|attachment| attachment.device.is_some());
+            alive.any(|attachment| attachment.index == device && attachment.direction == at)
         };
         let missing = self.places().filter(|(index, direction, ..)| !runs(*index, *direction));
-        changes.extend(missing.map(|(_, direction, device, program)| Change::Attach {
+        changes.extend(missing.map(|(index, direction, device, program)| Change::Attach {
+            index,
             device: device.to_owned(),
             direction,
             program,
@@ -185,14 +185,14 @@ impl Rules<'_> {
     }
 
     fn change(&self, attachment: &Attachment) -> Option<Change> {
-        let (device, direction) = (attachment.device.clone(), attachment.direction);
-        if attachment.index.is_none() {
-            return Some(Change::Prune { device, direction });
-        }
+        let (index, direction) = (attachment.index, attachment.direction);
+        let Some(device) = attachment.device.clone() else {
+            return Some(Change::Prune { index, direction });
+        };
         let program = self.program(attachment)?;
         let is_replaced = self.current.get(program).is_some_and(|id| *id != attachment.program);
         let is_wrong = is_replaced || self.is_attached_otherwise(attachment.mechanism);
-        is_wrong.then_some(Change::Attach { device, direction, program })
+        is_wrong.then_some(Change::Attach { index, device, direction, program })
     }
 
     /// The program a hook should run: an uplink's own, else what it runs if that is known, else what
@@ -204,7 +204,7 @@ impl Rules<'_> {
             Direction::Ingress => match &self.wanted.uplinks {
                 None => known,
                 Some(uplinks) => {
-                    let uplink = attachment.index.and_then(|index| uplinks.get(&index));
+                    let uplink = uplinks.get(&attachment.index);
                     uplink.map(|uplink| uplink.program).or(known).or(Some(names::FROM_POD))
                 }
             },
@@ -230,29 +230,22 @@ async fn apply(
     changes: &mut Changes,
 ) {
     match change {
-        Change::Attach { device, direction, program } => {
-            let pin = pins.link(&device, direction);
-            let hook = Hook { device: &device, direction, pin: &pin };
+        Change::Attach { index, device, direction, program } => {
+            let hook = Hook { device: &device, index, direction, pins };
             match hook::attach_pinned(&pins.program(program), hook, choice) {
-                Ok(_) => changes.attached.push(format!("{program} at {}", name(hook))),
-                // The device went while it was looked at.
+                Ok(_) => {
+                    changes.attached.push(format!("{program} at {device}-{}", direction.as_str()));
+                }
+                // The device went, or got another name, while it was looked at.
                 Err(_) if matches!(link::find(netlink, &device).await, Ok(None)) => {}
                 Err(error) => changes.failed.push(error.to_string()),
             }
         }
-        Change::Prune { device, direction } => {
-            let pin = pins.link(&device, direction);
-            let hook = Hook { device: &device, direction, pin: &pin };
-            match hook::detach(hook) {
-                Ok(_) => changes.pruned.push(name(hook)),
-                Err(error) => changes.failed.push(error.to_string()),
-            }
-        }
+        Change::Prune { index, direction } => match hook::prune(pins, index, direction) {
+            Ok(_) => changes.pruned.push(format!("{index}-{}", direction.as_str())),
+            Err(error) => changes.failed.push(error.to_string()),
+        },
     }
-}
-
-fn name(hook: Hook<'_>) -> String {
-    format!("{}-{}", hook.device, hook.direction.as_str())
 }
 
 /// The name of a way to attach, in status.
@@ -278,9 +271,13 @@ mod tests {
         (13, names::FROM_NETDEV),
     ];
 
-    fn at(device: &str, direction: Direction, index: Option<u32>, program: u32) -> Attachment {
-        let device = device.to_owned();
-        Attachment { device, direction, mechanism: Mechanism::Tcx, index, program }
+    fn at(device: &str, direction: Direction, index: u32, program: u32) -> Attachment {
+        let device = Some(device.to_owned());
+        Attachment { index, device, direction, mechanism: Mechanism::Tcx, program }
+    }
+
+    fn gone(direction: Direction, index: u32, program: u32) -> Attachment {
+        Attachment { device: None, ..at("", direction, index, program) }
     }
 
     fn uplink(device: &str) -> UplinkHook {
@@ -300,25 +297,25 @@ mod tests {
         let (known, scan) = (KNOWN.into(), Scan::Pins);
         let rules = Rules { known: &known, current: &current, wanted: &wanted, choice, scan };
         let text = |change| match change {
-            Change::Attach { device, direction, program } => {
-                format!("{program} {device}-{}", direction.as_str())
+            Change::Attach { index, device, direction, program } => {
+                format!("{program} {device}-{} {index}", direction.as_str())
             }
-            Change::Prune { device, direction } => format!("prune {device}-{}", direction.as_str()),
+            Change::Prune { index, direction } => format!("prune {index}-{}", direction.as_str()),
         };
         rules.plan(attachments).into_iter().map(text).collect()
     }
 
     fn of_q() -> [Attachment; 2] {
-        [at("q", Ingress, Some(5), 1), at("q", Egress, Some(5), 2)]
+        [at("q", Ingress, 5, 1), at("q", Egress, 5, 2)]
     }
 
     #[test]
     fn a_pod_gets_the_programs_that_it_lacks() {
         let [from_pod, to_pod] = of_q();
         for (attachments, expected) in [
-            (vec![], vec!["from_pod q-in", "to_pod q-out"]),
-            (vec![from_pod], vec!["to_pod q-out"]),
-            (vec![to_pod], vec!["from_pod q-in"]),
+            (vec![], vec!["from_pod q-in 5", "to_pod q-out 5"]),
+            (vec![from_pod], vec!["to_pod q-out 5"]),
+            (vec![to_pod], vec!["from_pod q-in 5"]),
         ] {
             assert_eq!(planned(&attachments, None, Choice::Best), expected);
         }
@@ -328,31 +325,27 @@ mod tests {
     fn hooks_get_the_program_of_their_place() {
         const NONE: Option<&[&str]> = Some(&[]);
         const ETH0: Option<&[&str]> = Some(&["eth0"]);
-        let strangers = vec![at("p", Ingress, Some(4), 99), at("p", Egress, Some(4), 98)];
+        let strangers = vec![at("p", Ingress, 4, 99), at("p", Egress, 4, 98)];
         for (name, attachments, uplinks, expected) in [
-            ("all right", vec![at("eth0", Ingress, Some(2), 3)], ETH0, vec![]),
-            ("new uplink", vec![], ETH0, vec!["from_netdev eth0-in"]),
-            ("replaced", vec![at("eth0", Ingress, Some(2), 13)], ETH0, vec!["from_netdev eth0-in"]),
-            (
-                "no uplink",
-                vec![at("eth0", Ingress, Some(2), 13)],
-                NONE,
-                vec!["from_netdev eth0-in"],
-            ),
+            ("all right", vec![at("eth0", Ingress, 2, 3)], ETH0, vec![]),
+            ("new uplink", vec![], ETH0, vec!["from_netdev eth0-in 2"]),
+            ("replaced", vec![at("eth0", Ingress, 2, 13)], ETH0, vec!["from_netdev eth0-in 2"]),
+            ("no uplink", vec![at("eth0", Ingress, 2, 13)], NONE, vec!["from_netdev eth0-in 2"]),
             (
                 "without link layer",
-                vec![at("wg0", Ingress, Some(2), 3)],
+                vec![at("wg0", Ingress, 2, 3)],
                 Some(&["wg0"]),
-                vec!["from_l3dev wg0-in"],
+                vec!["from_l3dev wg0-in 2"],
             ),
-            ("pod", strangers.clone(), NONE, vec!["from_pod p-in", "to_pod p-out"]),
-            ("unknown place", strangers, None, vec!["to_pod p-out"]),
-            ("gone", vec![at("p", Ingress, None, 1)], NONE, vec!["prune p-in"]),
+            ("renamed", vec![at("lan0", Ingress, 2, 3)], ETH0, vec![]),
+            ("pod", strangers.clone(), NONE, vec!["from_pod p-in 4", "to_pod p-out 4"]),
+            ("unknown place", strangers, None, vec!["to_pod p-out 4"]),
+            ("gone", vec![gone(Ingress, 4, 1)], NONE, vec!["prune 4-in"]),
             (
                 "made again",
-                vec![at("eth0", Ingress, None, 3)],
+                vec![gone(Ingress, 2, 3)],
                 ETH0,
-                vec!["prune eth0-in", "from_netdev eth0-in"],
+                vec!["prune 2-in", "from_netdev eth0-in 2"],
             ),
         ] {
             let attachments = [attachments, of_q().to_vec()].concat();
@@ -362,9 +355,9 @@ mod tests {
 
     #[test]
     fn hooks_follow_the_choice_of_how_to_attach() {
-        let right = [at("eth0", Ingress, Some(2), 3)];
+        let right = [at("eth0", Ingress, 2, 3)];
         let right = [right.to_vec(), of_q().to_vec()].concat();
         let planned = planned(&right, Some(&["eth0"]), Choice::Filter);
-        assert_eq!(planned, ["from_netdev eth0-in", "from_pod q-in", "to_pod q-out"]);
+        assert_eq!(planned, ["from_netdev eth0-in 2", "from_pod q-in 5", "to_pod q-out 5"]);
     }
 }

@@ -189,12 +189,12 @@ async fn hook_uses(
     let attachments = hooks::all(&Netlink::here()?, pins).await?;
     let of = |id: u32| programs.iter().find(|(_, known)| **known == id).map(|(name, _)| *name);
     let hook = attachments.into_iter().map(|attachment| HookUse {
-        device: attachment.device,
+        present: attachment.device.is_some(),
+        device: attachment.device.unwrap_or_else(|| format!("device {}", attachment.index)),
         direction: attachment.direction.as_str(),
         program: of(attachment.program),
         program_id: attachment.program,
         by: hooks::mechanism(attachment.mechanism),
-        present: attachment.index.is_some(),
     });
     Ok(hook.collect())
 }

@@ -7,7 +7,7 @@ use dataplane_common::abi::names::{TC_HANDLE, TC_PRIORITY};
 use futures_util::TryStreamExt as _;
 use rtnetlink::packet_route::tc::{TcAttribute, TcFilterBpfOption, TcMessage, TcOption};
 
-use super::{Direction, Mechanism};
+use super::{Direction, Mechanism, device};
 use crate::bpf;
 use crate::error::{During as _, Result};
 use crate::link::Link;
@@ -17,19 +17,19 @@ use crate::pins::Pins;
 /// A program of ours at a device.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Attachment {
-    /// The device's name.
-    pub device: String,
+    /// The device's index.
+    pub index: u32,
+    /// The device's name; none when the device is gone and only the pin is left.
+    pub device: Option<String>,
     /// Which packets the program sees.
     pub direction: Direction,
     /// How it is attached.
     pub mechanism: Mechanism,
-    /// The device's index; none when the device is gone and only the pin is left.
-    pub index: Option<u32>,
     /// The program's identifier in the kernel.
     pub program: u32,
 }
 
-/// What is attached by pinned links, in the order of their names.
+/// What is attached by pinned links, in the order of their devices.
 ///
 /// # Errors
 /// When a pin cannot be read. A directory that does not exist holds none.
@@ -43,9 +43,9 @@ pub fn pinned(pins: &Pins) -> Result<Vec<Attachment>> {
     let mut attachments = Vec::new();
     for entry in entries {
         let entry = entry.during("list", object)?;
-        let Some((device, direction)) = Pins::link_of(&entry.file_name()) else { continue };
+        let Some((index, direction)) = Pins::link_of(&entry.file_name()) else { continue };
         // None: whoever deletes a pod at this moment has removed its pin since it was listed.
-        attachments.extend(pinned_at(pins, &device, direction)?);
+        attachments.extend(pinned_at(pins, index, direction)?);
     }
     attachments.sort();
     Ok(attachments)
@@ -55,15 +55,17 @@ pub fn pinned(pins: &Pins) -> Result<Vec<Attachment>> {
 ///
 /// # Errors
 /// When the pin cannot be read. One that does not exist is none.
-pub fn pinned_at(pins: &Pins, device: &str, direction: Direction) -> Result<Option<Attachment>> {
-    let pin = pins.link(device, direction);
+pub fn pinned_at(pins: &Pins, index: u32, direction: Direction) -> Result<Option<Attachment>> {
+    let pin = pins.link(index, direction);
     let link = match bpf::tcx_link(&pin) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.during("read", pin.display())?,
     };
-    let index = Some(link.ifindex).filter(|index| *index != 0);
-    let (device, mechanism, program) = (device.to_owned(), Mechanism::Tcx, link.program);
-    Ok(Some(Attachment { device, direction, mechanism, index, program }))
+    // Only the kernel's word for it makes a device gone: names are those of one namespace.
+    let name = || device::name(index).unwrap_or_else(|| format!("device {index}"));
+    let device = (link.ifindex == index).then(name);
+    let (mechanism, program) = (Mechanism::Tcx, link.program);
+    Ok(Some(Attachment { index, device, direction, mechanism, program }))
 }
 
 /// What is attached to one device by filters.
@@ -76,10 +78,10 @@ pub async fn filters(netlink: &Netlink, link: &Link) -> Result<Vec<Attachment>> 
         for message in dump(netlink, link, direction).await? {
             let Some(program) = program_of_ours(&message) else { continue };
             attachments.push(Attachment {
-                device: link.name.clone(),
+                index: link.index,
+                device: Some(link.name.clone()),
                 direction,
                 mechanism: Mechanism::Filter,
-                index: Some(link.index),
                 program,
             });
         }

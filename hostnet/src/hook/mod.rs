@@ -4,21 +4,26 @@
 //! with their pin. Before, a program is a filter of the device's clsact qdisc, and ours is
 //! known by its priority and handle. [`attach`] takes the first where the kernel has it.
 //!
+//! Pins are named by the device's index, because a device keeps that when it is renamed. A link
+//! whose device is gone says so, so that its pin is never taken for one of a later device.
+//!
 //! Everything acts in the calling thread's network namespace, because the kernel resolves a
 //! device there.
 
+mod device;
 mod filter;
 mod list;
 mod qdisc;
 mod tcx;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aya::programs::links::LinkError;
 use aya::programs::tc::TcError;
 use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
 
-use crate::error::{Cause, During as _, Result};
+use crate::error::{Cause, During as _, Error, Result};
+use crate::pins::Pins;
 
 pub use list::{Attachment, filters, pinned, pinned_at};
 pub use qdisc::delete_unused_qdisc;
@@ -56,10 +61,18 @@ pub enum Choice {
 pub struct Hook<'a> {
     /// The device's name.
     pub device: &'a str,
+    /// The device's index.
+    pub index: u32,
     /// Which packets.
     pub direction: Direction,
-    /// The link's pin; see [`crate::Pins::link`].
-    pub pin: &'a Path,
+    /// Where links are pinned.
+    pub pins: &'a Pins,
+}
+
+impl Hook<'_> {
+    fn pin(self) -> PathBuf {
+        self.pins.link(self.index, self.direction)
+    }
 }
 
 impl Direction {
@@ -91,15 +104,20 @@ impl Direction {
 /// The program stays attached when the process ends.
 ///
 /// # Errors
-/// When the device does not exist, the pin cannot be made, or the kernel refuses the program.
+/// When the device does not exist or has another name, the pin cannot be made, or the kernel refuses
+/// the program.
 pub fn attach(program: &mut SchedClassifier, hook: Hook<'_>, choice: Choice) -> Result<Mechanism> {
+    if device::index(hook.device)? != hook.index {
+        let cause = Cause::Errno(libc::ENODEV);
+        return Err(Error { action: "attach", object: hook.to_string(), cause });
+    }
     if choice == Choice::Best && tcx::attach(program, hook)? {
         // A filter of ours may be here from a time of another choice; it must not run twice.
         filter::detach(hook)?;
         return Ok(Mechanism::Tcx);
     }
     filter::attach(program, hook)?;
-    tcx::detach(hook)?;
+    tcx::detach(&hook.pin())?;
     Ok(Mechanism::Filter)
 }
 
@@ -118,9 +136,17 @@ pub fn attach_pinned(program: &Path, hook: Hook<'_>, choice: Choice) -> Result<M
 /// # Errors
 /// The kernel's, unless it says that there is nothing, or no such device.
 pub fn detach(hook: Hook<'_>) -> Result<bool> {
-    let had_link = tcx::detach(hook)?;
+    let had_link = tcx::detach(&hook.pin())?;
     let had_filter = filter::detach(hook)?;
     Ok(had_link || had_filter)
+}
+
+/// Removes what is left of a hook whose device is gone; says whether anything was.
+///
+/// # Errors
+/// The file system's.
+pub fn prune(pins: &Pins, index: u32, direction: Direction) -> Result<bool> {
+    tcx::detach(&pins.link(index, direction))
 }
 
 impl std::fmt::Display for Hook<'_> {

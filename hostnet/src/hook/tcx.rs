@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use aya::pin::PinError;
 use aya::programs::links::{FdLink, PinnedLink};
@@ -10,7 +11,7 @@ use aya::programs::{LinkOrder, SchedClassifier};
 
 use super::Hook;
 use crate::bpf;
-use crate::error::{Cause, During as _, Error, Result};
+use crate::error::{During as _, Error, Result};
 
 /// Attaches a program; says no where the kernel has no TCX.
 pub(super) fn attach(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<bool> {
@@ -19,44 +20,32 @@ pub(super) fn attach(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<bo
         return Ok(true);
     }
     // What is pinned here belongs to a device that is gone.
-    detach(hook)?;
+    detach(&hook.pin())?;
     create(program, hook)
 }
 
-/// Removes the link with its pin; says whether there was one.
-pub(super) fn detach(hook: Hook<'_>) -> Result<bool> {
+/// Removes a link with its pin; says whether there was one.
+pub(super) fn detach(pin: &Path) -> Result<bool> {
     // A link that cannot be detached goes with its pin.
-    let _: io::Result<()> = bpf::detach_link(hook.pin);
-    match fs::remove_file(hook.pin) {
+    let _: io::Result<()> = bpf::detach_link(pin);
+    match fs::remove_file(pin) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error).during("remove", format_args!("pin of {hook}")),
+        Err(error) => Err(error).during("remove", format_args!("pin {}", pin.display())),
     }
 }
 
-/// Whether the pinned link is attached to the device that has the name at this moment.
+/// Whether the pinned link is attached to the device, and not left from one that had its index.
 fn is_alive(hook: Hook<'_>) -> Result<bool> {
-    match bpf::tcx_link(hook.pin) {
-        Ok(link) => Ok(link.ifindex != 0 && link.ifindex == index(hook)?),
+    match bpf::tcx_link(&hook.pin()) {
+        Ok(link) => Ok(link.ifindex == hook.index),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error).during("read", format_args!("pinned link of {hook}")),
     }
 }
 
-fn index(hook: Hook<'_>) -> Result<u32> {
-    let name = std::ffi::CString::new(hook.device)
-        .map_err(|_| Cause::Errno(libc::ENODEV))
-        .during("find", hook.device)?;
-    // SAFETY: the pointer is to a string with a NUL at its end, which outlives the call.
-    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    if index == 0 {
-        return Err(io::Error::last_os_error()).during("attach", hook);
-    }
-    Ok(index)
-}
-
 fn replace(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<()> {
-    let pinned = PinnedLink::from_pin(hook.pin).during("open", format_args!("link of {hook}"))?;
+    let pinned = PinnedLink::from_pin(hook.pin()).during("open", format_args!("link of {hook}"))?;
     let link = SchedClassifierLink::try_from(FdLink::from(pinned)).during("open", hook)?;
     let id = program.attach_to_link(link).during("replace", hook)?;
     // The pin keeps the link; the program must not keep a second claim to it.
@@ -74,10 +63,11 @@ fn create(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<bool> {
     };
     let link: FdLink =
         program.take_link(id).during("attach", hook)?.try_into().during("attach", hook)?;
-    match link.pin(hook.pin) {
+    let pin = hook.pin();
+    match link.pin(&pin) {
         Ok(_) => Ok(true),
         Err(PinError::SyscallError(call)) => Err(call.io_error),
         Err(other) => return Err(Error::new("pin", hook, other.to_string())),
     }
-    .during("pin", format_args!("link of {hook} to {}", hook.pin.display()))
+    .during("pin", format_args!("link of {hook} to {}", pin.display()))
 }

@@ -115,6 +115,30 @@ fn devices_are_followed() -> Result<()> {
 }
 
 #[test]
+fn a_renamed_uplink_keeps_its_program_and_another_may_take_its_name() -> Result<()> {
+    for attach in ["auto", "clsact"] {
+        let host = Host::start()?;
+        let _agent = host.agent(&format!("attach: {attach}"))?;
+        let before = host.status()?["hooks"][0]["programId"].clone();
+        let ip = |line: &str| host.run("ip", &line.split(' ').collect::<Vec<_>>());
+        ip("link set eth0 down")?;
+        ip("link set eth0 name lan0")?;
+        ip("link set lan0 up")?;
+        // The second address goes to a device that comes under the old name.
+        ip("address delete fd00::1/64 dev lan0")?;
+        ip("link add eth0 type veth peer name wire1")?;
+        ip("link set eth0 up")?;
+        ip("address add fd00::1/64 dev eth0 nodad")?;
+        let both = |status: &Value| status["uplinks"].as_array().is_some_and(|all| all.len() == 2);
+        let status = host.wait_until(|status| both(status) && status["healthy"] == true)?;
+        let hooks = status["hooks"].as_array().into_iter().flatten();
+        let told: Vec<_> = hooks.map(|hook| json!([hook["device"], hook["programId"]])).collect();
+        assert_eq!(told, [json!(["lan0", before]), json!(["eth0", before])], "{attach}");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_uplink_without_link_layer_gets_the_program_for_such() -> Result<()> {
     let host = Host::start()?;
     host.run("ip", &["tuntap", "add", "tun0", "mode", "tun"])?;

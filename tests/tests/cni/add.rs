@@ -131,10 +131,8 @@ fn what_is_damaged_is_found_by_check() -> Result<()> {
 
     let pins = host.pins();
     let link = host.links()?.into_iter().find(|link| link.name.starts_with("wag"));
-    let link = link.context("no link")?.name;
-    host.run(move || {
-        Ok(std::fs::remove_file(pins.link(&link, hostnet::hook::Direction::Egress))?)
-    })?;
+    let link = link.context("no link")?.index;
+    host.run(move || Ok(std::fs::remove_file(pins.link(link, hostnet::hook::Direction::Egress))?))?;
     assert_eq!(check()?, 101, "without a program");
     Ok(())
 }

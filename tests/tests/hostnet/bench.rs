@@ -1,8 +1,8 @@
 //! A namespace with a device and pinned programs to attach to it.
 
-use std::{fs, future::Future, path::Path, thread};
+use std::{fs, future::Future, path::Path, process::Command, thread};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use aya::{EbpfLoader, programs::SchedClassifier};
 use dataplane_common::abi::names;
 use hostnet::{
@@ -56,6 +56,13 @@ pub(super) fn make_device() -> Result<Link> {
     })
 }
 
+/// Runs `ip` with a line of arguments.
+pub(super) fn ip(line: &str) -> Result<()> {
+    let status = Command::new("ip").args(line.split(' ')).status()?;
+    ensure!(status.success(), "ip {line}");
+    Ok(())
+}
+
 pub(super) fn delete_device() -> Result<()> {
     block_on(async { Ok(link::delete(&Netlink::here()?, DEVICE).await.map(drop)?) })
 }
@@ -77,17 +84,20 @@ pub(super) fn pin_programs(bpf: &Path) -> Result<Pins> {
 
 /// Attaches a pinned program to the device's ingress.
 pub(super) fn attach(pins: &Pins, program: &str, choice: Choice) -> hostnet::Result<Mechanism> {
-    let pin = pins.link(DEVICE, Direction::Ingress);
-    let hook = Hook { device: DEVICE, direction: Direction::Ingress, pin: &pin };
-    hook::attach_pinned(&pins.program(program), hook, choice)
+    hook::attach_pinned(&pins.program(program), ingress(pins), choice)
 }
 
 pub(super) fn detach(pins: &Pins) -> hostnet::Result<bool> {
-    let pin = pins.link(DEVICE, Direction::Ingress);
-    hook::detach(Hook { device: DEVICE, direction: Direction::Ingress, pin: &pin })
+    hook::detach(ingress(pins))
 }
 
-/// Everything that is attached, by name of the program.
+fn ingress(pins: &Pins) -> Hook<'_> {
+    let found = block_on(async { Ok(link::find(&Netlink::here()?, DEVICE).await?) });
+    let index = found.expect("links can be asked for").map_or(0, |link| link.index);
+    Hook { device: DEVICE, index, direction: Direction::Ingress, pins }
+}
+
+/// Everything that is attached, by name of the program; without an index where the device is gone.
 pub(super) fn attached(pins: &Pins) -> Result<Vec<(Mechanism, Option<u32>, &'static str)>> {
     let mut all = hook::pinned(pins)?;
     all.extend(block_on(async {
@@ -105,9 +115,9 @@ pub(super) fn attached(pins: &Pins) -> Result<Vec<(Mechanism, Option<u32>, &'sta
         })
     };
     let named = |attachment: Attachment| {
-        let Attachment { device, direction, mechanism, index, program } = attachment;
-        assert_eq!((device.as_str(), direction), (DEVICE, Direction::Ingress));
-        (mechanism, index, name(program).unwrap_or("an unknown program"))
+        let Attachment { index, device, direction, mechanism, program } = attachment;
+        assert_eq!(direction, Direction::Ingress);
+        (mechanism, device.map(|_| index), name(program).unwrap_or("an unknown program"))
     };
     Ok(all.into_iter().map(named).collect())
 }

@@ -1,15 +1,13 @@
 //! Routes are replaced and deleted where they are ours, and left alone where they are not.
 
-use std::process::Command;
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use hostnet::{
     Netlink,
     addr::{self, Address, Scope},
     route::{self, Route},
 };
 
-use super::bench::{DEVICE, block_on, make_device, on_bench};
+use super::bench::{DEVICE, block_on, ip, make_device, on_bench};
 
 const ROWS: [[&str; 4]; 2] = [
     ["10.1.2.0/24", "192.0.2.2", "192.0.2.3", "192.0.2.1/24"],
@@ -49,9 +47,7 @@ fn a_route_of_somebody_else_is_left_alone() -> Result<()> {
     on_bench(|_| {
         let link = make_device()?.index;
         for [destination, ..] in ROWS {
-            let status =
-                Command::new("ip").args(["route", "add", destination, "dev", DEVICE]).status()?;
-            ensure!(status.success(), "ip route add {destination}");
+            ip(&format!("route add {destination} dev {DEVICE}"))?;
         }
         block_on(async {
             let netlink = Netlink::here()?;
