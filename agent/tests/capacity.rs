@@ -1,11 +1,9 @@
 //! Maps that are full or fragmented concern the Service that finds no room, and no other.
 
-mod support;
-
-use support::node::{NAME, Node};
-use support::objects::{Endpoint, delete, service, slice};
-use support::view;
-use support::watched::WatchedMaps;
+use crate::support::node::{NAME, Node};
+use crate::support::objects::{Endpoint, delete, service, slice};
+use crate::support::view;
+use crate::support::watched::WatchedMaps;
 use waggle_agent::k8s::Kind;
 use waggle_agent::maps::Capacity;
 

@@ -1,15 +1,13 @@
 //! Random changes in random order, with failures and restarts: the maps end as a fresh build's.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use support::node::{NAME, Node};
-use support::objects::{delete, service_with, slice};
-use support::random::{Random, seeds};
-use support::view;
-use support::watched::WatchedMaps;
+use crate::support::node::{NAME, Node};
+use crate::support::objects::{delete, service_with, slice};
+use crate::support::random::{Random, seeds};
+use crate::support::view;
+use crate::support::watched::WatchedMaps;
 use waggle_agent::k8s::{Change, Kind, Object, ObjectRef};
 
 const SERVICES: [&str; 4] = ["a", "b", "c", "d"];

@@ -1,10 +1,8 @@
 //! What a change costs depends on the Service it concerns and on nothing else.
 
-mod support;
-
-use support::node::{NAME, Node};
-use support::objects::{Endpoint, service, slice};
-use support::watched::WatchedMaps;
+use crate::support::node::{NAME, Node};
+use crate::support::objects::{Endpoint, service, slice};
+use crate::support::watched::WatchedMaps;
 
 const ENDPOINTS: u8 = 20;
 const FRONTENDS: usize = 1;
@@ -76,7 +74,7 @@ fn a_policy_costs_no_more_than_each_endpoint_twice() {
         service("web", &["10.96.0.1"]),
         slice("web-1", "web", &endpoints(ENDPOINTS, "ready")),
     ]);
-    node.feed(vec![support::objects::service_with("web", &["10.96.0.1"], "Local", None)]);
+    node.feed(vec![crate::support::objects::service_with("web", &["10.96.0.1"], "Local", None)]);
     let expected = usize::from(ENDPOINTS) + FRONTENDS;
     assert_eq!(node.report.writes, expected, "states change, slots do not");
 }

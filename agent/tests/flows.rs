@@ -1,17 +1,13 @@
 //! Packets on what was reconciled: objects in, the backend of a flow out.
 
-#![expect(clippy::panic, reason = "what is unexpected fails the test")]
-
-mod support;
-
 use std::collections::BTreeSet;
 
+use crate::support::node::{NAME, Node};
+use crate::support::objects::{Endpoint, service, service_with, slice};
+use crate::support::watched::WatchedMaps;
 use dataplane_common::abi::{Delivery, DropReason, FlowKey, Port, Proto};
 use dataplane_common::flow::{Arrival, Env, Verdict, Work, from_pod};
 use dataplane_common::packet::{Packet, TcpFlags, Transport};
-use support::node::{NAME, Node};
-use support::objects::{Endpoint, service, service_with, slice};
-use support::watched::WatchedMaps;
 use waggle_agent::k8s::Change;
 
 const VIP: [u8; 4] = [10, 96, 0, 1];
@@ -138,6 +134,6 @@ fn an_endpoint_that_leaves_one_service_stays_in_the_other() {
 fn a_deleted_service_is_unknown() {
     let mut node = node("Cluster", &[here(1, "ready")]);
     assert_eq!(backend_of(&node, VIP, 1000, 0), 1);
-    node.feed(vec![support::objects::delete(waggle_agent::k8s::Kind::Service, "web")]);
+    node.feed(vec![crate::support::objects::delete(waggle_agent::k8s::Kind::Service, "web")]);
     assert_eq!(send(&node, VIP, 3000, 0), Verdict::Pass);
 }

@@ -1,5 +1,4 @@
 //! A real folder, followed by inotify.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what is unexpected fails the test")]
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,11 +1,9 @@
 //! The order of writes: no frontend leads to what is not there yet, nothing ends that is still
 //! chosen.
 
-mod support;
-
-use support::node::{NAME, Node};
-use support::objects::{delete, service_with, slice};
-use support::watched::WatchedMaps;
+use crate::support::node::{NAME, Node};
+use crate::support::objects::{delete, service_with, slice};
+use crate::support::watched::WatchedMaps;
 use waggle_agent::k8s::{Change, Kind};
 
 fn service(name: &str, address: &str, created: &str) -> Change {

@@ -1,12 +1,10 @@
 //! Another agent takes over what the maps hold.
 
-mod support;
-
+use crate::support::node::{NAME, Node};
+use crate::support::objects::{delete, service, slice};
+use crate::support::view;
+use crate::support::watched::WatchedMaps;
 use dataplane_common::abi::{Backend, BackendId, BackendState, Scopes};
-use support::node::{NAME, Node};
-use support::objects::{delete, service, slice};
-use support::view;
-use support::watched::WatchedMaps;
 use waggle_agent::k8s::{Change, Kind};
 use waggle_agent::maps::{LbMaps as _, dump};
 

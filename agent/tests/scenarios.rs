@@ -17,17 +17,14 @@
 //! order; with a restart before each expectation; and with maps of which one operation in ten
 //! fails. Expected identifiers hold for the first, expected effects for all.
 //! `BLESS=1 cargo test -p waggle-agent --test scenarios` writes down what comes out.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what is unexpected fails the test")]
-
-mod support;
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use support::node::Node;
-use support::view;
-use support::watched::WatchedMaps;
+use crate::support::node::Node;
+use crate::support::view;
+use crate::support::watched::WatchedMaps;
 
 /// A step: its title, as in `write web.yaml`, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
