@@ -101,7 +101,7 @@ fn install_toolchain(machine: &Machine, refusals: Refusals) -> Result<Toolchain>
         return Err(refusals.with(reason).into());
     }
     match machine.conflicts() {
-        conflicts if conflicts.is_empty() => apt::install(toolchain::PACKAGES)?,
+        conflicts if conflicts.is_empty() => apt::install(package::RUSTC_WEB)?,
         conflicts => {
             say(&format!("{} stays; rustc-web is unpacked beside it", conflicts.join(", ")));
             unpack::rustc_web(machine)?;

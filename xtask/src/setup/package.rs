@@ -1,6 +1,11 @@
-//! System programs that the demo and the privileged suites start, and what brings them.
+//! Debian packages: those of a compiler, and those of the programs that the demo and the privileged
+//! suites start.
 
 use super::{Scope, machine::Machine};
+
+/// The packages of rustc-web and of its core library for the BPF target.
+pub(super) const RUSTC_WEB: &[&str] =
+    &["rustc-web", "libstd-rust-web-dev", "libstd-rust-web-dev-bpf"];
 
 /// A Debian package, recognised by a program of it so that other systems are recognised too.
 #[derive(Debug, PartialEq, Eq)]

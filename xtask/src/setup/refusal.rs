@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use thiserror::Error;
 
-use super::{machine::Immutable, toolchain};
+use super::{machine::Immutable, package};
 use crate::pins;
 
 /// Why a compiler cannot be taken, with the way out.
@@ -22,11 +22,11 @@ pub(crate) enum Refusal {
         .rustc.display(), pins::BPF_LINKER, pins::LLVM
     )]
     OtherLlvm { rustc: PathBuf, found: u32 },
-    #[error("{} does not exist: `sudo apt-get install {}`", .rustc.display(), toolchain::PACKAGES.join(" "))]
+    #[error("{} does not exist: `sudo apt-get install {}`", .rustc.display(), package::RUSTC_WEB.join(" "))]
     NoRustcWeb { rustc: PathBuf },
     #[error(
         "{} is {}.{}, rustc-web {}.{} or newer is needed: `sudo apt-get install {}` with Debian's security archive",
-        .rustc.display(), .found.0, .found.1, pins::RUSTC_WEB.0, pins::RUSTC_WEB.1, toolchain::PACKAGES.join(" ")
+        .rustc.display(), .found.0, .found.1, pins::RUSTC_WEB.0, pins::RUSTC_WEB.1, package::RUSTC_WEB.join(" ")
     )]
     TooOld { rustc: PathBuf, found: (u32, u32) },
     #[error("{} is not there: `sudo apt-get install libstd-rust-web-dev-bpf`", .folder.display())]

@@ -12,10 +12,6 @@ use super::{
 };
 use crate::pins;
 
-/// The Debian packages of the second kind of compiler.
-pub(crate) const PACKAGES: &[&str] =
-    &["rustc-web", "libstd-rust-web-dev", "libstd-rust-web-dev-bpf"];
-
 /// How a compiler gets its core library for the BPF target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {

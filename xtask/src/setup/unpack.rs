@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result};
 
-use super::{apt, machine::Machine, toolchain};
+use super::{apt, machine::Machine, package};
 use crate::progress::step;
 
 /// The shared library of LLVM conflicts with nothing and is installed as usual.
@@ -33,7 +33,7 @@ pub(crate) fn rustc_web(machine: &Machine) -> Result<()> {
 }
 
 fn fetch(folder: &Path) -> Result<()> {
-    apt::download(toolchain::PACKAGES, folder)?;
+    apt::download(package::RUSTC_WEB, folder)?;
     // The runtime half is named after its version.
     let runtime = apt::dependencies("libstd-rust-web-dev")?;
     let runtime: Vec<&str> = runtime.iter().map(String::as_str).collect();
