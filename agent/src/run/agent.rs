@@ -85,14 +85,18 @@ pub(super) fn first_state(
     }
 }
 
+impl Stop {
+    fn on_signals() -> std::io::Result<Self> {
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+    }
+}
+
 impl Agent {
     /// Follows the objects and the host until told to stop.
     pub(super) async fn follow(mut self) -> anyhow::Result<()> {
         let mut watch = Watch::here()?;
-        let mut stop = Stop {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        };
+        let mut stop = Stop::on_signals()?;
         let scan = Scan::Everything;
         let mut due = Due { retry: None, network: Instant::now() + PERIOD, scan, pause: RETRY };
         let mut report = None;

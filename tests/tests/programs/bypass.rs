@@ -7,6 +7,7 @@ use waggle_tests::world::World;
 use crate::row::{Expected, Row, Scene, agree, endpoint, into_pod};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of rows")]
 fn flows_are_translated_and_redirected_at_their_first_hook() {
     agree(Delivery::Bypass, |scene| {
         let Scene { net, .. } = *scene;

@@ -44,6 +44,7 @@ fn a_frontend_that_nobody_serves_is_unreachable() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of rows")]
 fn what_exceeds_the_next_links_mtu_is_answered_before_it_is_changed() {
     agree(Delivery::Bypass, |scene| {
         let Scene { net, .. } = *scene;

@@ -46,6 +46,7 @@ fn the_stack_sees_client_and_backend_in_both_directions() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of rows")]
 fn a_pod_that_is_its_own_backend_meets_a_stranger_behind_the_stack() {
     agree(Delivery::Stack, |scene| {
         let Scene { net, .. } = *scene;

@@ -32,19 +32,14 @@ fn frame(link: Option<usize>, family: Family, ip: &[u8], padding: usize) -> Vec<
 /// What etherparse sees, in our terms. `bytes` must be those it was given.
 fn view(bytes: &[u8], sliced: &SlicedPacket) -> Parsed {
     let offset = |part: &[u8]| u32::try_from(part.as_ptr().addr() - bytes.as_ptr().addr()).unwrap();
+    let (transport, sport, dport) = transport(sliced);
+    let reserved = [0; 3];
     match sliced.net.as_ref().unwrap() {
         NetSlice::Ipv4(ip) => {
             let (header, payload) = (ip.header(), ip.payload());
-            let (transport, sport, dport) = transport(sliced);
+            let (src, dst, proto) = (header.source(), header.destination(), payload.ip_number.0);
             Parsed::V4(Packet {
-                key: FlowKey {
-                    src: header.source(),
-                    dst: header.destination(),
-                    sport,
-                    dport,
-                    proto: Proto(payload.ip_number.0),
-                    reserved: [0; 3],
-                },
+                key: FlowKey { src, dst, sport, dport, proto: Proto(proto), reserved },
                 l3: offset(header.slice()),
                 l4: offset(payload.payload),
                 length: header.total_len().into(),
@@ -55,16 +50,9 @@ fn view(bytes: &[u8], sliced: &SlicedPacket) -> Parsed {
         }
         NetSlice::Ipv6(ip) => {
             let (header, payload) = (ip.header(), ip.payload());
-            let (transport, sport, dport) = transport(sliced);
+            let (src, dst, proto) = (header.source(), header.destination(), payload.ip_number.0);
             Parsed::V6(Packet {
-                key: FlowKey {
-                    src: header.source(),
-                    dst: header.destination(),
-                    sport,
-                    dport,
-                    proto: Proto(payload.ip_number.0),
-                    reserved: [0; 3],
-                },
+                key: FlowKey { src, dst, sport, dport, proto: Proto(proto), reserved },
                 l3: offset(header.slice()),
                 l4: offset(payload.payload),
                 length: u32::from(header.payload_length()) + 40,
