@@ -20,6 +20,12 @@ pub(crate) fn pass() -> i32 {
     NEXT
 }
 
+/// Leaves alone what has been decided about before.
+#[inline(always)]
+pub(crate) const fn leave_alone() -> i32 {
+    NEXT
+}
+
 /// Does to a packet what was decided.
 // Not inlined: a step of its own, as `skb::hook` has it.
 #[inline(never)]

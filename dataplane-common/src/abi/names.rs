@@ -53,8 +53,20 @@ pub const FROM_NETDEV: &str = "from_netdev";
 /// [`FROM_NETDEV`] for packets that begin with their IP header.
 pub const FROM_L3DEV: &str = "from_l3dev";
 
+/// tc program at any device that is no pod's link, egress: what leaves the host by it.
+pub const TO_NETDEV: &str = "to_netdev";
+
+/// [`TO_NETDEV`] at a device without link-layer headers.
+pub const TO_L3DEV: &str = "to_l3dev";
+
 /// Every program that is pinned.
-pub const PROGRAMS: [&str; 4] = [FROM_POD, TO_POD, FROM_NETDEV, FROM_L3DEV];
+pub const PROGRAMS: [&str; 6] =
+    [FROM_POD, TO_POD, FROM_NETDEV, FROM_L3DEV, TO_NETDEV, TO_L3DEV];
+
+/// Bit of a packet's mark that says, between a redirect and the egress of the device it leads to,
+/// that everything has been done to the packet. [`TO_NETDEV`] takes it out again; the other bits
+/// are others' and stay.
+pub const DONE_MARK: u32 = 1 << 21;
 
 /// Read-only global that holds [`super::NodeConfig`].
 pub const CONFIG: &str = "CONFIG";

@@ -3,4 +3,6 @@
 mod from_l3dev;
 mod from_netdev;
 mod from_pod;
+mod to_l3dev;
+mod to_netdev;
 mod to_pod;

@@ -13,6 +13,7 @@ use aya_ebpf::helpers::generated::{
     bpf_skb_vlan_pop,
 };
 use aya_ebpf::programs::TcContext;
+use dataplane_common::abi::names::DONE_MARK;
 use dataplane_common::packet::{Bytes, BytesMut, Sum, TooShort};
 
 /// The kernel refused; what it says why has no place to go.
@@ -54,6 +55,26 @@ impl Skb {
     pub(crate) fn has_vlan_beside(&self) -> bool {
         // SAFETY: as above.
         unsafe { (*self.raw).vlan_present != 0 }
+    }
+
+    /// Says that everything has been done to the packet.
+    #[inline(always)]
+    pub(crate) fn set_done_mark(&self) {
+        // SAFETY: as above; programs at tc hooks may write the mark.
+        unsafe { (*self.raw).mark |= DONE_MARK };
+    }
+
+    /// Whether everything has been done to the packet; who asks is the last to know.
+    #[inline(always)]
+    pub(crate) fn take_done_mark(&self) -> bool {
+        // SAFETY: as above.
+        let mark = unsafe { (*self.raw).mark };
+        let done = mark & DONE_MARK != 0;
+        if done {
+            // SAFETY: as above.
+            unsafe { (*self.raw).mark = mark & !DONE_MARK };
+        }
+        done
     }
 
     /// Writes bytes that no checksum covers, or whose checksums are written likewise.

@@ -1,0 +1,34 @@
+//! tc egress at a device that is no pod's link: what leaves the host by it.
+//!
+//! Last hook before the device. Packets that we redirected there are done with: the redirect marks
+//! them, and here the mark ends.
+
+use aya_ebpf::macros::classifier;
+use aya_ebpf::programs::TcContext;
+use dataplane_common::flow::{self, Verdict, Work};
+use dataplane_common::packet::{Framing, Packet};
+
+use crate::env::KernelEnv;
+use crate::family::Stored;
+use crate::skb::{Hook, Skb, run};
+use crate::tables::BpfTables;
+use crate::verdict::leave_alone;
+
+#[classifier]
+fn to_netdev(ctx: TcContext) -> i32 {
+    leave(ctx, Framing::Ethernet)
+}
+
+#[inline(always)]
+pub(super) fn leave(ctx: TcContext, framing: Framing) -> i32 {
+    if Skb::new(&ctx).take_done_mark() { leave_alone() } else { run::<ToNetdev>(ctx, framing) }
+}
+
+struct ToNetdev;
+
+impl Hook for ToNetdev {
+    #[inline(always)]
+    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict<A> {
+        flow::to_pod(packet, skb, &BpfTables(skb), &KernelEnv, work)
+    }
+}
