@@ -1,18 +1,17 @@
 //! Names that follow from the attachment, so that DEL needs no record to find what ADD made.
 
 use hostnet::Mac;
+use hostnet::link::{POD_DIGITS, POD_PREFIX};
 
 use crate::protocol::{Attachment, PodName};
 
-/// What the host's ends of pod links are called, before eleven hexadecimal digits.
-const PREFIX: &str = "wag";
 /// Longest alias the kernel keeps.
 const ALIAS_LENGTH: usize = 255;
 
 /// The name of an attachment's link on the host.
 #[must_use]
 pub(crate) fn host_link(attachment: &Attachment) -> String {
-    format!("{PREFIX}{:011x}", hash("link", attachment) >> 20)
+    format!("{POD_PREFIX}{:0POD_DIGITS$x}", hash("link", attachment) >> 20)
 }
 
 /// The hardware address of the host's end.
@@ -103,7 +102,7 @@ mod tests {
             })
             .collect();
         assert_eq!(names.len(), 4000);
-        assert!(names.iter().all(|name| name.len() == 14 && name.starts_with(PREFIX)));
+        assert!(names.iter().all(|name| name.len() == 14 && name.starts_with(POD_PREFIX)));
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use futures_util::TryStreamExt as _;
 use ipnetwork::IpNetwork;
+use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 
+use crate::dump::dump;
 use crate::error::{During as _, Result, unless_absent};
 use crate::netlink::Netlink;
 
@@ -66,14 +67,31 @@ pub async fn delete(netlink: &Netlink, address: Address) -> Result<bool> {
     unless_absent(answer.during("delete", format_args!("address {network} of link {link}")))
 }
 
-/// Every address of the namespace.
+/// Every address of the namespace: in the kernel's order, but those last that it would not choose
+/// as a source if it had another.
 ///
 /// # Errors
 /// The kernel's.
 pub async fn list(netlink: &Netlink) -> Result<Vec<Address>> {
-    let answer: std::result::Result<Vec<_>, _> =
-        netlink.0.address().get().execute().try_collect().await;
-    Ok(answer.during("list", "addresses")?.iter().filter_map(Address::of).collect())
+    let question = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+    let answers = dump(netlink, question).await.during("list", "addresses")?;
+    let messages = answers.into_iter().filter_map(|answer| match answer {
+        RouteNetlinkMessage::NewAddress(message) => Some(message),
+        _ => None,
+    });
+    let mut messages: Vec<_> = messages.collect();
+    messages.sort_by_key(is_second_choice);
+    Ok(messages.iter().filter_map(Address::of).collect())
+}
+
+fn is_second_choice(message: &AddressMessage) -> bool {
+    // Of IPv6, the flag of secondary addresses means temporary ones.
+    message.header.flags.intersects(
+        AddressHeaderFlags::Secondary
+            | AddressHeaderFlags::Deprecated
+            | AddressHeaderFlags::Tentative
+            | AddressHeaderFlags::Dadfailed,
+    )
 }
 
 impl Address {

@@ -12,6 +12,7 @@
 
 pub mod addr;
 mod bpf;
+mod dump;
 mod error;
 pub mod hook;
 pub mod link;

@@ -3,15 +3,33 @@
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use futures_util::TryStreamExt as _;
+use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
 };
 use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
 
+use crate::dump::dump;
 use crate::error::{During as _, Result, unless_absent};
 use crate::mac::Mac;
 use crate::netlink::Netlink;
 use crate::netns::NetNs;
+
+/// What the host's ends of links to pods are called, before [`POD_DIGITS`] hexadecimal digits.
+pub const POD_PREFIX: &str = "wag";
+/// How many digits the name of a link to a pod ends in.
+pub const POD_DIGITS: usize = 11;
+
+/// What packets of a device begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// An Ethernet header.
+    Ethernet,
+    /// Their IP header: tunnels, wireguard, tun, ppp.
+    Ip,
+    /// Something else, which is not ours to read.
+    Other,
+}
 
 /// A device, as the kernel describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +40,8 @@ pub struct Link {
     pub name: String,
     /// Its driver, like `veth` or `bridge`; hardware and loopback have none.
     pub kind: Option<String>,
+    /// What its packets begin with.
+    pub layer: Layer,
     /// Its hardware address; devices without Ethernet header have none.
     pub mac: Option<Mac>,
     /// Its MTU in bytes.
@@ -116,8 +136,13 @@ pub async fn require(netlink: &Netlink, name: &str) -> Result<Link> {
 /// # Errors
 /// The kernel's.
 pub async fn list(netlink: &Netlink) -> Result<Vec<Link>> {
-    let answer = netlink.0.link().get().execute().map_ok(Link::from).try_collect().await;
-    answer.during("list", "links")
+    let question = RouteNetlinkMessage::GetLink(LinkMessage::default());
+    let answers = dump(netlink, question).await.during("list", "links")?;
+    let links = answers.into_iter().filter_map(|answer| match answer {
+        RouteNetlinkMessage::NewLink(message) => Some(Link::from(message)),
+        _ => None,
+    });
+    Ok(links.collect())
 }
 
 /// Switches a device on.
@@ -147,6 +172,7 @@ impl From<LinkMessage> for Link {
             index: message.header.index,
             name: String::new(),
             kind: None,
+            layer: message.header.link_layer_type.into(),
             mac: None,
             mtu: 0,
             is_up: flags.contains(LinkFlags::Up),
@@ -163,7 +189,35 @@ impl From<LinkMessage> for Link {
     }
 }
 
+impl From<LinkLayerType> for Layer {
+    fn from(kind: LinkLayerType) -> Self {
+        match kind {
+            LinkLayerType::Ether | LinkLayerType::Loopback => Self::Ethernet,
+            LinkLayerType::None
+            | LinkLayerType::Rawip
+            | LinkLayerType::Ppp
+            | LinkLayerType::Tunnel
+            | LinkLayerType::Tunnel6
+            | LinkLayerType::Sit
+            | LinkLayerType::Ipgre
+            | LinkLayerType::Ip6gre => Self::Ip,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Link {
+    /// Whether this is, by its name, the host's end of a link to a pod that the CNI plugin made.
+    /// That is so from the device's first moment on.
+    #[must_use]
+    pub fn is_named_for_pod(&self) -> bool {
+        let digits = self.name.strip_prefix(POD_PREFIX);
+        let is_name = digits.is_some_and(|digits| {
+            digits.len() == POD_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        });
+        is_name && self.kind.as_deref() == Some("veth")
+    }
+
     fn take(&mut self, attribute: LinkAttribute) {
         match attribute {
             LinkAttribute::IfName(name) => self.name = name,
@@ -183,5 +237,47 @@ fn kind(info: &LinkInfo) -> Option<String> {
         LinkInfo::Kind(InfoKind::Other(kind)) => Some(kind.clone()),
         LinkInfo::Kind(kind) => Some(kind.to_string()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(name: &str, kind: &str, layer: LinkLayerType) -> Link {
+        let mut message = LinkMessage::default();
+        message.header.link_layer_type = layer;
+        message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        let kind = InfoKind::Other(kind.to_owned());
+        message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
+        message.into()
+    }
+
+    #[test]
+    fn a_link_to_a_pod_is_known_by_name_and_kind() {
+        for (name, kind, expected) in [
+            ("wag00c0ffee123", "veth", true),
+            ("wag00c0ffee123", "dummy", false),
+            ("wag00c0ffee12", "veth", false),
+            ("wag00c0ffee12g", "veth", false),
+            ("veth0c0ffee123", "veth", false),
+        ] {
+            let link = link(name, kind, LinkLayerType::Ether);
+            assert_eq!(link.is_named_for_pod(), expected, "{name} {kind}");
+        }
+    }
+
+    #[test]
+    fn the_type_of_a_device_tells_what_its_packets_begin_with() {
+        for (kind, layer) in [
+            (LinkLayerType::Ether, Layer::Ethernet),
+            (LinkLayerType::None, Layer::Ip),
+            (LinkLayerType::Ppp, Layer::Ip),
+            (LinkLayerType::Tunnel, Layer::Ip),
+            (LinkLayerType::Can, Layer::Other),
+            (LinkLayerType::Infiniband, Layer::Other),
+        ] {
+            assert_eq!(link("x", "y", kind).layer, layer, "{kind:?}");
+        }
     }
 }

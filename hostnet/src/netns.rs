@@ -4,11 +4,12 @@
 
 use std::fmt;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use rustix::fs::{fstat, fstatfs};
+use rustix::net::{AddressFamily, SocketType, socket};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::error::{During as _, Error, Result};
@@ -31,6 +32,40 @@ pub struct Identity {
     pub device: u64,
     /// The namespace's inode on it.
     pub inode: u64,
+}
+
+/// `SO_NETNS_COOKIE` of the kernel's `asm-generic/socket.h`.
+const SO_NETNS_COOKIE: libc::c_int = 71;
+
+/// The number that kernel programs know the calling thread's namespace by; none before Linux 5.14,
+/// which does not tell it.
+///
+/// # Errors
+/// When no socket can be made.
+pub fn cookie() -> Result<Option<u64>> {
+    const OBJECT: &str = "the cookie of this network namespace";
+    let socket = socket(AddressFamily::INET, SocketType::DGRAM, None).during("read", OBJECT)?;
+    let mut cookie = 0_u64;
+    let mut length: libc::socklen_t = 8;
+    // SAFETY: the pointers are to a value of the given length and to that length, which the call
+    // alone uses.
+    let outcome = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut length,
+        )
+    };
+    if outcome == 0 {
+        return Ok(Some(cookie));
+    }
+    let error = std::io::Error::last_os_error();
+    if error.raw_os_error() == Some(libc::ENOPROTOOPT) {
+        return Ok(None);
+    }
+    Err(error).during("read", OBJECT)
 }
 
 impl NetNs {
@@ -114,6 +149,12 @@ mod tests {
         let by_thread = NetNs::current().unwrap();
         let by_process = NetNs::open(Path::new("/proc/self/ns/net")).unwrap();
         assert_eq!(by_thread.identity(), by_process.identity());
+    }
+
+    #[test]
+    fn each_namespace_has_a_cookie_of_its_own() {
+        let here = cookie().unwrap();
+        assert!(here.is_none_or(|cookie| cookie != 0) && here == cookie().unwrap(), "{here:?}");
     }
 
     #[test]

@@ -3,19 +3,22 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use futures_util::TryStreamExt as _;
 use ipnetwork::IpNetwork;
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
     RouteType,
 };
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
+use crate::dump::dump;
 use crate::error::{During as _, Error, Result, unless_absent};
 use crate::netlink::Netlink;
 
 /// The number that says who made a route. It is in no list of known ones.
 pub const PROTOCOL: u8 = 0x57;
+
+/// `RT_TABLE_LOCAL` of the kernel's `linux/rtnetlink.h`: the table of the host's own addresses.
+const LOCAL: u8 = 255;
 
 /// A route of the main table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,10 +85,63 @@ pub async fn delete(netlink: &Netlink, route: &Route) -> Result<bool> {
 /// # Errors
 /// The kernel's.
 pub async fn list(netlink: &Netlink) -> Result<Vec<Route>> {
-    let answer: std::result::Result<Vec<_>, _> =
-        netlink.0.route().get(RouteMessage::default()).execute().try_collect().await;
-    let messages = answer.during("list", "routes")?;
-    Ok(messages.iter().filter(|message| is_ours(message)).filter_map(parse).collect())
+    Ok(Routes::read(netlink).await?.ours)
+}
+
+/// The routes of both families.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Routes {
+    /// Those of ours in the main table.
+    pub ours: Vec<Route>,
+    /// Where those of anyone lead, in all tables but that of the host's own addresses.
+    pub ways: Vec<Way>,
+}
+
+/// A destination and a link that a route of anyone leads to it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Way {
+    /// Where it leads.
+    pub destination: IpNetwork,
+    /// The route's metric: of several to one destination the lowest is taken.
+    pub metric: u32,
+    /// Index of the link.
+    pub link: u32,
+}
+
+impl Routes {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub async fn read(netlink: &Netlink) -> Result<Self> {
+        let question = RouteNetlinkMessage::GetRoute(RouteMessage::default());
+        let answers = dump(netlink, question).await.during("list", "routes")?;
+        let mut routes = Self::default();
+        for answer in answers {
+            let RouteNetlinkMessage::NewRoute(message) = answer else { continue };
+            routes.ours.extend(is_ours(&message).then(|| parse(&message)).flatten());
+            routes.ways.extend(ways(&message));
+        }
+        Ok(routes)
+    }
+}
+
+fn ways(message: &RouteMessage) -> Vec<Way> {
+    if message.header.kind != RouteType::Unicast || message.header.table == LOCAL {
+        return Vec::new();
+    }
+    let Some(destination) = destination(message) else { return Vec::new() };
+    let metric = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Priority(metric) => Some(*metric),
+        _ => None,
+    });
+    let way = |link| Way { destination, metric: metric.unwrap_or_default(), link };
+    let links = message.attributes.iter().flat_map(|attribute| match attribute {
+        RouteAttribute::Oif(index) => vec![*index],
+        RouteAttribute::MultiPath(hops) => hops.iter().map(|hop| hop.interface_index).collect(),
+        _ => Vec::new(),
+    });
+    links.map(way).collect()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,24 +190,31 @@ fn is_ours(message: &RouteMessage) -> bool {
         && message.header.table == RouteHeader::RT_TABLE_MAIN
 }
 
-fn parse(message: &RouteMessage) -> Option<Route> {
+fn destination(message: &RouteMessage) -> Option<IpNetwork> {
     let unspecified: IpAddr = match message.header.address_family {
         AddressFamily::Inet => [0; 4].into(),
         AddressFamily::Inet6 => [0; 16].into(),
         _ => return None,
     };
-    let (mut destination, mut via, mut link, mut source) = (unspecified, None, None, None);
+    let named = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Destination(address) => Some(ip(address)),
+        _ => None,
+    });
+    IpNetwork::new(named.unwrap_or(Some(unspecified))?, message.header.destination_prefix_length)
+        .ok()
+}
+
+fn parse(message: &RouteMessage) -> Option<Route> {
+    let (mut via, mut link, mut source) = (None, None, None);
     for attribute in &message.attributes {
         match attribute {
-            RouteAttribute::Destination(address) => destination = ip(address)?,
             RouteAttribute::Gateway(address) => via = ip(address),
             RouteAttribute::PrefSource(address) => source = ip(address),
             RouteAttribute::Oif(index) => link = Some(*index),
             _ => {}
         }
     }
-    let destination = IpNetwork::new(destination, message.header.destination_prefix_length).ok()?;
-    Some(Route { destination, via, link: link?, source })
+    Some(Route { destination: destination(message)?, via, link: link?, source })
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {
@@ -174,6 +237,8 @@ impl fmt::Display for Route {
 
 #[cfg(test)]
 mod tests {
+    use rtnetlink::packet_route::route::RouteNextHop;
+
     use super::*;
 
     #[test]
@@ -188,6 +253,25 @@ mod tests {
             let message = message(&route);
             assert!(is_ours(&message));
             assert_eq!(parse(&message), Some(route));
+            let Route { destination, link, .. } = route;
+            assert_eq!(ways(&message), [Way { destination, metric: 0, link }]);
         }
+    }
+
+    #[test]
+    fn a_route_by_several_links_leads_by_each_and_one_that_leads_nowhere_by_none() {
+        let destination = "10.1.2.0/24".parse().unwrap();
+        let mut route = message(&Route::on_link(destination, 3));
+        let hop = |index| {
+            let mut hop = RouteNextHop::default();
+            hop.interface_index = index;
+            hop
+        };
+        route.attributes.retain(|attribute| !matches!(attribute, RouteAttribute::Oif(_)));
+        route.attributes.push(RouteAttribute::MultiPath(vec![hop(4), hop(5)]));
+        route.attributes.push(RouteAttribute::Priority(7));
+        assert_eq!(ways(&route), [4, 5].map(|link| Way { destination, metric: 7, link }));
+        route.header.kind = RouteType::BlackHole;
+        assert_eq!(ways(&route), []);
     }
 }
