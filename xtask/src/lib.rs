@@ -5,6 +5,8 @@ pub mod cluster;
 pub mod topology;
 pub mod workload;
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 
 /// Runs a verb that the network's own processes are started with, if `arguments` (without the
@@ -19,6 +21,16 @@ pub fn run_inside(arguments: &[String]) -> Option<Result<()>> {
                 .with_context(|| format!("port {port}"))
                 .and_then(|port| workload::serve(name, port)),
         ),
+        [workload::ASK, protocol, address, patience] => {
+            Some(ask_and_tell(protocol, address, patience))
+        }
         _ => None,
     }
+}
+
+fn ask_and_tell(protocol: &str, address: &str, patience: &str) -> Result<()> {
+    let address = address.parse().with_context(|| format!("address {address}"))?;
+    let patience = patience.parse().with_context(|| format!("patience {patience}"))?;
+    workload::ask_and_tell(protocol.parse()?, address, Duration::from_millis(patience))?;
+    Ok(())
 }

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use xtask::{
     cluster::{Agent, CNI_CONFIG, Endpoint, Manifests, PATIENCE, Ports},
-    topology::{Attachment, Lifetime, Netns, Node, Pod, Process, Runtime, TwoNodes, sweep},
+    topology::{Attachment, Lifetime, Netns, Network, Node, Pod, Process, Runtime, sweep},
     workload::{Answer, ask},
 };
 
@@ -44,7 +44,7 @@ pub(super) const MODES: [Mode; 4] = [
 /// The suite's share of one test: bare nodes and a folder.
 #[derive(Debug)]
 pub(super) struct Ground {
-    pub(super) network: TwoNodes,
+    pub(super) network: Network,
     folder: PathBuf,
 }
 
@@ -57,7 +57,7 @@ impl Ground {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let network = TwoNodes::start(PREFIX, &tool()?, &folder, Lifetime::Caller)?;
+        let network = Network::start(PREFIX, 2, &tool()?, &folder, Lifetime::Caller)?;
         Ok(Self { network, folder })
     }
 }

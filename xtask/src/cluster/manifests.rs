@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-/// The Node objects of [`crate::topology::TwoNodes`].
+/// The Node objects of [`crate::topology::Network`].
 const NODES: &str = include_str!("../../../manifests/demo/nodes.yaml");
 
 /// Who answers for a Service.

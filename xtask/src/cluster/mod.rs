@@ -1,4 +1,4 @@
-//! What makes a cluster of two nodes: objects as YAML, agents, pods. For the demo and the suites,
+//! What makes nodes a cluster: objects as YAML, agents, pods. For the demo and the suites,
 //! each of which brings its own Services.
 
 mod agent;

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: two nodes on this machine, pods on them, and Services answered by eBPF.
+//! `cargo xtask demo`: three nodes on this machine with pods, a client outside, and Services answered by eBPF.
 
 mod acts;
 mod board;

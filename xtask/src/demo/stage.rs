@@ -1,4 +1,4 @@
-//! Two nodes with an agent each, four pods with a server each, and the YAML that describes them.
+//! Three nodes with an agent each, four pods with a server each, and the YAML that describes them.
 
 use std::{
     fs,
@@ -12,13 +12,16 @@ use std::{
 use anyhow::{Context as _, Result};
 use xtask::{
     cluster::{Agent, CNI_CONFIG, Endpoint, Manifests, Ports},
-    topology::{Attachment, Lifetime, Netns, Node, Pod, Process, Runtime, TwoNodes},
+    topology::{Attachment, Lifetime, Netns, Network, Node, Pod, Process, Runtime},
 };
 
 use super::{PREFIX, board::Server, interrupt::Interrupt};
 use crate::workspace::{self, Artifacts};
 
 const SERVICES: &str = include_str!("../../../manifests/demo/services.yaml");
+
+/// How many nodes there are.
+const NODES: u8 = 3;
 
 /// Where every server listens.
 const PORT: u16 = 8080;
@@ -59,14 +62,14 @@ pub(super) fn lock() -> Result<UnixListener> {
 }
 
 /// The nodes, without anything on them.
-pub(super) fn network(folders: &Folders, lifetime: Lifetime) -> Result<TwoNodes> {
+pub(super) fn network(folders: &Folders, lifetime: Lifetime) -> Result<Network> {
     let tool = std::env::current_exe().context("finding this program")?;
-    TwoNodes::start(PREFIX, &tool, &folders.logs, lifetime).context("making two nodes")
+    Network::start(PREFIX, NODES, &tool, &folders.logs, lifetime).context("making nodes")
 }
 
 /// The stage.
 pub(super) struct Stage<'a> {
-    network: &'a TwoNodes,
+    network: &'a Network,
     artifacts: &'a Artifacts,
     interrupt: &'a Interrupt,
     manifests: Manifests,
@@ -86,7 +89,7 @@ struct Actor<'a> {
 impl<'a> Stage<'a> {
     /// Starts the agents, wires the pods and writes the YAML.
     pub(super) fn set(
-        network: &'a TwoNodes,
+        network: &'a Network,
         folders: &Folders,
         artifacts: &'a Artifacts,
         interrupt: &'a Interrupt,
@@ -94,7 +97,7 @@ impl<'a> Stage<'a> {
         let manifests = Manifests::create(&folders.manifests, SERVICES)?;
         let (agents, actors) = (Vec::new(), Vec::new());
         let mut stage = Self { network, artifacts, interrupt, manifests, agents, actors };
-        for node in [network.a(), network.b()] {
+        for node in network.nodes() {
             interrupt.check()?;
             let folder = stage.manifests.folder();
             stage.agents.push(Agent::start(node, &artifacts.waggle, folder, None)?);
@@ -103,7 +106,7 @@ impl<'a> Stage<'a> {
             (network.a(), CLIENT),
             (network.a(), WEB[0]),
             (network.b(), WEB[1]),
-            (network.b(), WEB[2]),
+            (network.c(), WEB[2]),
         ] {
             interrupt.check()?;
             stage.enter(node, name).with_context(|| stage.log_tails())?;
@@ -175,14 +178,14 @@ impl<'a> Stage<'a> {
     /// What to type to see for oneself.
     pub(super) fn how_to_look_around(&self) -> String {
         let waggle = self.artifacts.waggle.display();
-        let (a, b) = (self.network.a().pid(), self.network.b().pid());
+        let [a, b, c] = [self.network.a(), self.network.b(), self.network.c()].map(Node::pid);
         format!(
             "\nThe nodes stay. To look around:\n  \
-             nsenter --target {a} --all            a shell on node-a (node-b: {b})\n  \
+             nsenter --target {a} --all            a shell on node-a (node-b: {b}, node-c: {c})\n  \
              nsenter --target {a} --all {waggle} status\n  \
              nsenter --target {a} --all {waggle} service list\n  \
              nsenter --target {a} --all ip netns exec {CLIENT} curl http://10.96.0.80/\n  \
-             {}            YAML that both agents follow: edit it\n\
+             {}            YAML that all agents follow: edit it\n\
              To remove all: cargo xtask demo --clean",
             self.manifests.folder().display()
         )

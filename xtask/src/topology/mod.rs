@@ -1,11 +1,16 @@
-//! Two nodes on a bridge, made of namespaces; it knows nothing of Services.
+//! Nodes on a bridge and a client outside, made of namespaces; it knows nothing of Services.
 //!
 //! ```text
-//!   <prefix>-net   br0 ──┬──────────────┐
-//!                        │ eth0         │ eth0          192.168.77.0/24, fd77::/64
-//!                   <prefix>-a     <prefix>-b           named network namespaces
-//!                     pods …         pods …             known inside their node only
+//!   <prefix>-outside   eth0                               203.0.113.9, fdcb::9
+//!                       │
+//!   <prefix>-net       wan ── routing ── br0              192.168.77.1, fd77::1
+//!                                 ┌───────┴──────┬─ ─
+//!                                 │ eth0         │ eth0   192.168.77.0/24, fd77::/64
+//!                             <prefix>-a     <prefix>-b … named network namespaces
+//!                               pods …         pods …     known inside their node only
 //! ```
+//!
+//! The router knows nothing of pods; what is for virtual addresses it sends to the first node.
 //!
 //! A node has mount, process, cgroup and host name namespaces of its own, all held by its first
 //! process: /run, /sys, the BPF file system and the pods in there end with it. What a killed
@@ -16,15 +21,17 @@ mod cgroup;
 mod cni;
 mod init;
 mod netns;
+mod network;
 mod node;
 mod pod;
 mod process;
-mod two_nodes;
+mod router;
 
 pub use cni::{Attachment, Runtime};
 pub use init::{NODE_INIT, node_init};
 pub use netns::Netns;
+pub use network::{Network, sweep};
 pub use node::{Node, NodeAddresses};
 pub use pod::Pod;
 pub use process::{Lifetime, Process};
-pub use two_nodes::{TwoNodes, sweep};
+pub use router::{OUTSIDE, VIRTUAL};

@@ -14,15 +14,13 @@ use super::{
     Lifetime, Netns, Pod, Process, cgroup::Cgroup, init::NODE_INIT, netns::run, process::join,
 };
 
-/// Addresses of a node and of its pods.
+/// Addresses of a node on its uplink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeAddresses {
-    /// On the uplink.
+    /// The one of IPv4.
     pub v4: Ipv4Addr,
-    /// On the uplink.
+    /// The one of IPv6.
     pub v6: Ipv6Addr,
-    /// Pods' addresses come from here.
-    pub pod_cidrs: [&'static str; 2],
 }
 
 /// A running node.
@@ -85,7 +83,7 @@ impl Node {
         &self.name
     }
 
-    /// Its addresses and its pods' ranges.
+    /// Its addresses.
     #[must_use]
     pub fn addresses(&self) -> NodeAddresses {
         self.addresses
@@ -135,12 +133,17 @@ impl Node {
         name: &str,
         arguments: &[&str],
     ) -> Result<Process> {
-        let mut command = self.command_in(netns, &self.tool)?;
+        let mut command = self.workload(netns)?;
         command.args(arguments).stdout(Stdio::piped());
         let log = self.logs.join(format!("{}.{name}.log", self.name));
         let mut process = Process::start(command, self.lifetime, &log)?;
         process.wait_ready().with_context(|| format!("starting the workload of {name}"))?;
         Ok(process)
+    }
+
+    /// Our own workload in a network namespace of the node, yet without its verb.
+    pub(super) fn workload(&self, netns: &Netns) -> Result<Command> {
+        self.command_in(netns, &self.tool)
     }
 
     /// A network namespace of a pod, known under that name inside the node only.

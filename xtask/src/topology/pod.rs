@@ -1,9 +1,11 @@
 //! A network namespace of a node that workload runs in.
 
+use std::{io, net::SocketAddr, time::Duration};
+
 use anyhow::Result;
 
-use super::{Netns, Node, Process};
-use crate::workload::SERVER;
+use super::{Netns, Node, Process, netns::run};
+use crate::workload::{ASK, Answer, Protocol, SERVER, told};
 
 /// A pod, or the node itself in the place of one on the host's network.
 #[derive(Debug)]
@@ -39,5 +41,19 @@ impl<'a> Pod<'a> {
     /// Starts the server that answers TCP and UDP on a port with the pod's name.
     pub fn serve(&self, port: u16) -> Result<Process> {
         self.node.start_workload(&self.netns, &self.name, &[SERVER, &self.name, &port.to_string()])
+    }
+
+    /// Asks from a process of its own, which is in the node's cgroup: a thread of the caller that
+    /// enters the network namespace is not.
+    pub fn ask(
+        &self,
+        protocol: Protocol,
+        address: SocketAddr,
+        patience: Duration,
+    ) -> Result<io::Result<Answer>> {
+        let mut command = self.node.workload(&self.netns)?;
+        command.args([ASK, protocol.name(), &address.to_string()]);
+        command.arg(patience.as_millis().to_string());
+        Ok(told(&String::from_utf8(run(&mut command)?)?))
     }
 }

@@ -3,8 +3,14 @@
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket},
+    str::FromStr,
     time::Duration,
 };
+
+use anyhow::bail;
+
+/// The hidden verb that runs [`ask_and_tell`].
+pub const ASK: &str = "demo-ask";
 
 /// What carries a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +20,29 @@ pub enum Protocol {
     /// A connected socket of its own for each request, which takes answers from the address that
     /// was asked and from no other.
     Udp,
+}
+
+impl Protocol {
+    /// As it is written where programs are started.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> anyhow::Result<Self> {
+        match name {
+            "tcp" => Ok(Self::Tcp),
+            "udp" => Ok(Self::Udp),
+            other => bail!("{other} is no protocol: tcp and udp are"),
+        }
+    }
 }
 
 /// What a server said.
@@ -27,14 +56,44 @@ pub struct Answer {
 
 /// Asks whoever answers at `address`, and waits for `patience` at most at each step.
 pub fn ask(protocol: Protocol, address: SocketAddr, patience: Duration) -> io::Result<Answer> {
-    let text = match protocol {
+    match protocol {
         Protocol::Tcp => ask_tcp(address, patience)?,
         Protocol::Udp => ask_udp(address, patience)?,
-    };
-    let mut words = text.split_whitespace();
-    match (words.next(), words.next().map(str::parse)) {
-        (Some(server), Some(Ok(client))) => Ok(Answer { server: server.to_owned(), client }),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, text)),
+    }
+    .parse()
+}
+
+impl FromStr for Answer {
+    type Err = io::Error;
+
+    fn from_str(text: &str) -> io::Result<Self> {
+        let mut words = text.split_whitespace();
+        match (words.next(), words.next().map(str::parse)) {
+            (Some(server), Some(Ok(client))) => Ok(Self { server: server.to_owned(), client }),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, text)),
+        }
+    }
+}
+
+/// Asks as a process of its own, and writes what came of it for [`told`].
+pub fn ask_and_tell(protocol: Protocol, address: SocketAddr, patience: Duration) -> io::Result<()> {
+    match ask(protocol, address, patience) {
+        Ok(Answer { server, client }) => writeln!(io::stdout(), "{server} {client}"),
+        Err(error) => match error.raw_os_error() {
+            Some(number) => writeln!(io::stdout(), "errno {number}"),
+            None => writeln!(io::stdout(), "error {error}"),
+        },
+    }
+}
+
+/// What a process that asked has written.
+pub fn told(text: &str) -> io::Result<Answer> {
+    match text.trim_end().split_once(' ') {
+        Some(("errno", number)) => {
+            Err(number.parse().map_or_else(io::Error::other, io::Error::from_raw_os_error))
+        }
+        Some(("error", message)) => Err(io::Error::other(message.to_owned())),
+        Some(_) | None => text.parse(),
     }
 }
 

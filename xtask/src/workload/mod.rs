@@ -8,6 +8,6 @@ mod client;
 mod server;
 mod stream;
 
-pub use client::{Answer, Protocol, ask};
+pub use client::{ASK, Answer, Protocol, ask, ask_and_tell, told};
 pub use server::{SERVER, serve};
 pub use stream::{BLOCK, Progress, receive_stream};

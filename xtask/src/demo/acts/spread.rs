@@ -19,5 +19,5 @@ pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
         }
     }
     let total = total(&rows);
-    Ok(format!("{total} requests from one pod, all answered, by all three pods on both nodes"))
+    Ok(format!("{total} requests from one pod, all answered, by all three pods on three nodes"))
 }
