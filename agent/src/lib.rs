@@ -15,6 +15,7 @@ pub mod config;
 pub mod engine;
 pub mod forwarding;
 pub mod k8s;
+pub mod kube;
 pub mod loader;
 pub mod lock;
 pub mod logging;
