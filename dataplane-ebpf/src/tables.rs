@@ -3,10 +3,10 @@
 use aya_ebpf::bindings::{BPF_NOEXIST, bpf_fib_lookup as FibLookup};
 use aya_ebpf::helpers::generated::bpf_fib_lookup;
 use dataplane_common::abi::{
-    Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey, Link,
-    Network, Node, Pod, Service, Slot,
+    Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
+    Link, Network, Node, Pod, Service, Slot,
 };
-use dataplane_common::flow::{FlowTable, Inserted, Route, Tables};
+use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 
 use crate::family::{Stored, route_lookup};
 use crate::maps;
@@ -22,10 +22,10 @@ const NO_NEIGHBOUR: i64 = 7;
 /// matters is decided elsewhere, by the same MTU.
 const FRAGMENTATION_NEEDED: i64 = 8;
 
-/// The tables as a packet meets them.
-pub(crate) struct BpfTables<'a>(pub(crate) &'a Skb);
+/// The tables as a packet meets them, or as a socket (which has no `&Skb`) does.
+pub(crate) struct BpfTables<T>(pub(crate) T);
 
-impl<A: Stored> FlowTable<A> for BpfTables<'_> {
+impl<A: Stored> FlowTable<A> for BpfTables<&Skb> {
     #[inline(always)]
     fn flow(&self, key: &FlowKey<A>) -> Option<FlowEntry<A>> {
         // SAFETY: copied at once. An entry that the LRU takes away and reuses at this very instant
@@ -67,7 +67,7 @@ impl<A: Stored> FlowTable<A> for BpfTables<'_> {
     }
 }
 
-impl<A: Stored> Tables<A> for BpfTables<'_> {
+impl<T> ServiceTables for BpfTables<T> {
     #[inline(always)]
     fn service(&self, key: &FrontendKey) -> Option<Service> {
         maps::service(key)
@@ -84,23 +84,13 @@ impl<A: Stored> Tables<A> for BpfTables<'_> {
     }
 
     #[inline(always)]
-    fn pod(&self, addr: A) -> Option<Pod> {
-        maps::pod(&addr.widen())
-    }
-
-    #[inline(always)]
-    fn link(&self, ifindex: u32) -> Option<Link> {
-        maps::link(ifindex)
-    }
-
-    #[inline(always)]
     fn node(&self) -> Option<Node> {
         maps::node()
     }
 
     #[inline(always)]
-    fn network(&self, addr: A) -> Option<Network> {
-        maps::network(&addr.widen())
+    fn network(&self, addr: &Addr) -> Option<Network> {
+        maps::network(addr)
     }
 
     #[inline(always)]
@@ -111,6 +101,23 @@ impl<A: Stored> Tables<A> for BpfTables<'_> {
     #[inline(always)]
     fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
         maps::hold_affinity(key, affinity)
+    }
+
+    #[inline(always)]
+    fn count(&self, counter: Counter) {
+        maps::count(counter);
+    }
+}
+
+impl<A: Stored> Tables<A> for BpfTables<&Skb> {
+    #[inline(always)]
+    fn pod(&self, addr: A) -> Option<Pod> {
+        maps::pod(&addr.widen())
+    }
+
+    #[inline(always)]
+    fn link(&self, ifindex: u32) -> Option<Link> {
+        maps::link(ifindex)
     }
 
     #[inline(always)]
@@ -127,10 +134,5 @@ impl<A: Stored> Tables<A> for BpfTables<'_> {
             },
             _ => Route::Stack,
         }
-    }
-
-    #[inline(always)]
-    fn count(&self, counter: Counter) {
-        maps::count(counter);
     }
 }

@@ -1,7 +1,7 @@
 //! The host core: the kernel's decisions, on tables in memory, with a shell of ten lines per verdict.
 
 use dataplane_common::abi::{Counter, Delivery, DropReason, PathTaken};
-use dataplane_common::flow::{self, Answer, Arrival, Env, Tables, Verdict, Work};
+use dataplane_common::flow::{self, Answer, Arrival, Env, ServiceTables as _, Verdict, Work};
 use dataplane_common::packet::{
     self, Framing, IpAddress, Packet, Parsed, Transport, apply, apply_related, may_answer, parse,
     quote,
@@ -82,14 +82,10 @@ impl Core {
             Ok(Parsed::V4(packet)) => self.handle(hook, &packet, arrived),
             Ok(Parsed::V6(packet)) => self.handle(hook, &packet, arrived),
             Err(_) => {
-                self.count::<[u8; 4]>(Counter::Path(PathTaken::Passed));
+                self.maps.count(Counter::Path(PathTaken::Passed));
                 Outcome { action: Action::Next, bytes: arrived.bytes.to_vec() }
             }
         }
-    }
-
-    fn count<A: FakeFamily>(&self, counter: Counter) {
-        <FakeMaps as Tables<A>>::count(&self.maps, counter);
     }
 
     fn handle<A: FakeFamily + IpAddress + AsRef<[u8]>>(
@@ -107,7 +103,7 @@ impl Core {
                 (Counter::Drop(reason), Outcome { action: Action::Drop, bytes })
             }
         };
-        self.count::<A>(counter);
+        self.maps.count(counter);
         outcome
     }
 

@@ -9,7 +9,7 @@ use dataplane_common::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
     FrontendKey, Link, Network, Node, Pod, Port, Service, Slot, SlotFlags, names,
 };
-use dataplane_common::flow::{FlowTable, Inserted, Route, Tables};
+use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 
 use super::{ApplyError, Capacity, LbMaps, Result, length};
 
@@ -240,7 +240,7 @@ impl<A: FakeFamily> FlowTable<A> for FakeMaps {
     }
 }
 
-impl<A: FakeFamily> Tables<A> for FakeMaps {
+impl ServiceTables for FakeMaps {
     fn service(&self, key: &FrontendKey) -> Option<Service> {
         self.services.get(key).copied()
     }
@@ -253,20 +253,12 @@ impl<A: FakeFamily> Tables<A> for FakeMaps {
         self.backends.get(&id).copied()
     }
 
-    fn pod(&self, addr: A) -> Option<Pod> {
-        self.pods.get(&addr.widen()).copied()
-    }
-
-    fn link(&self, ifindex: u32) -> Option<Link> {
-        self.links.get(&ifindex).copied()
-    }
-
     fn node(&self) -> Option<Node> {
         self.node
     }
 
-    fn network(&self, addr: A) -> Option<Network> {
-        let addr = u128::from_be_bytes(addr.widen().0);
+    fn network(&self, addr: &Addr) -> Option<Network> {
+        let addr = u128::from_be_bytes(addr.0);
         let around = |(net, bits): &(Addr, u32)| {
             let other = addr ^ u128::from_be_bytes(net.0);
             other.leading_zeros() >= *bits
@@ -284,11 +276,21 @@ impl<A: FakeFamily> Tables<A> for FakeMaps {
         true
     }
 
-    fn route(&self, key: &FlowKey<A>) -> Route<A> {
-        A::routes(self).get(&key.dst).copied().unwrap_or(Route::Stack)
-    }
-
     fn count(&self, counter: Counter) {
         *self.counters.borrow_mut().entry(counter.index()).or_default() += 1;
+    }
+}
+
+impl<A: FakeFamily> Tables<A> for FakeMaps {
+    fn pod(&self, addr: A) -> Option<Pod> {
+        self.pods.get(&addr.widen()).copied()
+    }
+
+    fn link(&self, ifindex: u32) -> Option<Link> {
+        self.links.get(&ifindex).copied()
+    }
+
+    fn route(&self, key: &FlowKey<A>) -> Route<A> {
+        A::routes(self).get(&key.dst).copied().unwrap_or(Route::Stack)
     }
 }

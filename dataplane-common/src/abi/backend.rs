@@ -13,7 +13,7 @@ pub struct BackendId(pub u32);
 
 /// Element of the array `slots`: where a new flow goes.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Slot {
     /// The endpoint's address.
     pub addr: Addr,

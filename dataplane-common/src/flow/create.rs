@@ -9,10 +9,9 @@
 
 use super::conntrack::{end, is_expired};
 use super::select::scale;
-use super::{Env, FlowTable, Inserted, Tables, Work};
+use super::{Choice, Env, FlowTable, Inserted, Tables, Work};
 use crate::abi::{
     Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, Pod, PodFlags, Port,
-    Service, Slot,
 };
 
 /// Source ports for flows whose own is taken: above Linux's default `ip_local_port_range`, so that
@@ -39,15 +38,13 @@ enum Claim {
 /// Makes the flow of a packet, or finds it made by another CPU meanwhile.
 #[inline(always)]
 pub(super) fn create<A: Address>(
-    service: &Service,
-    slot: &Slot,
     delivery: Delivery,
     tables: &impl Tables<A>,
     env: &impl Env,
     work: &mut Work<A>,
 ) -> Result<(), DropReason> {
     let now = env.now();
-    work.entry = forward_entry(&work.key, service, slot, delivery, tables, now);
+    work.entry = forward_entry(&work.key, &work.choice, delivery, tables, now);
     for attempt in 0..TRIES {
         match claim(tables, now, work) {
             Claim::Settled => return Ok(()),
@@ -63,12 +60,12 @@ pub(super) fn create<A: Address>(
 #[inline(always)]
 fn forward_entry<A: Address>(
     key: &FlowKey<A>,
-    service: &Service,
-    slot: &Slot,
+    choice: &Choice,
     delivery: Delivery,
     tables: &impl Tables<A>,
     now: u32,
 ) -> FlowEntry<A> {
+    let Choice { service, slot, .. } = choice;
     let dst = A::narrow(slot.addr);
     let backend = tables.pod(dst);
     // Both directions or none: netfilter takes half a flow for an invalid one.

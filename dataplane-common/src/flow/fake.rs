@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::{Env, FlowTable, Inserted, Route, Tables};
+use super::{Env, FlowTable, Inserted, Route, ServiceTables, Tables};
 use crate::abi::{
-    Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, FlowEntry, FlowKey,
-    FrontendKey, FrontendKind, Link, Network, Node, Pod, Port, Proto, Scopes, Service, Slot,
-    SlotFlags,
+    Addr, Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, FlowEntry,
+    FlowKey, FrontendKey, FrontendKind, Link, Network, Node, Pod, Port, Proto, Scopes, Service,
+    Slot, SlotFlags,
 };
 
 /// Tables of one family.
@@ -19,8 +19,10 @@ pub(crate) struct Fake<A> {
     pub(crate) routes: Mutex<BTreeMap<A, Route<A>>>,
     pub(crate) node: Mutex<Option<Node>>,
     /// By address: of tests' networks each has but one.
-    pub(crate) networks: Mutex<BTreeMap<A, Network>>,
+    pub(crate) networks: Mutex<BTreeMap<Addr, Network>>,
     pub(crate) affinities: Mutex<BTreeMap<AffinityKey, Affinity>>,
+    /// Whether `affinities` takes no more.
+    pub(crate) refuses_affinities: bool,
     /// Names of the maps that were read, in order.
     pub(crate) reads: Mutex<Vec<&'static str>>,
     backends: Mutex<BTreeMap<BackendId, Backend>>,
@@ -39,6 +41,7 @@ impl<A> Default for Fake<A> {
             node: Mutex::default(),
             networks: Mutex::default(),
             affinities: Mutex::default(),
+            refuses_affinities: false,
             reads: Mutex::default(),
             backends: Mutex::default(),
             services: Mutex::default(),
@@ -71,11 +74,18 @@ impl<A: Address> Fake<A> {
         services.insert(key(Port::new(0), Proto(0), FrontendKind::Address), Service::default());
     }
 
+    pub(crate) fn add_node_port(&self, port: u16, proto: Proto, service: Service) {
+        let kind = FrontendKind::AnyNode.number();
+        let key = FrontendKey { addr: A::ANY.widen(), port: Port::new(port), proto, kind };
+        self.services.lock().unwrap().insert(key, service);
+    }
+
     pub(crate) fn add_slot(&self, index: u32, slot: Slot) {
         self.set_backend(slot.backend, BackendState::Active);
         self.slots.lock().unwrap().insert(index, slot);
     }
 
+    /// In both sets, of generation 1.
     pub(crate) fn set_backend(&self, id: BackendId, state: BackendState) {
         let backend = Backend {
             generation: 1,
@@ -83,6 +93,14 @@ impl<A: Address> Fake<A> {
             scopes: Scopes::LOCAL.union(Scopes::CLUSTER),
         };
         self.backends.lock().unwrap().insert(id, backend);
+    }
+
+    pub(crate) fn set_scopes(&self, id: BackendId, scopes: Scopes) {
+        self.backends.lock().unwrap().entry(id).or_default().scopes = scopes;
+    }
+
+    pub(crate) fn set_generation(&self, id: BackendId, generation: u16) {
+        self.backends.lock().unwrap().entry(id).or_default().generation = generation;
     }
 
     /// How many conntrack entries there are.
@@ -122,7 +140,7 @@ impl<A: Address> FlowTable<A> for Fake<A> {
     }
 }
 
-impl<A: Address> Tables<A> for Fake<A> {
+impl<A: Address> ServiceTables for Fake<A> {
     fn service(&self, key: &FrontendKey) -> Option<Service> {
         self.reads.lock().unwrap().push("services");
         self.services.lock().unwrap().get(key).copied()
@@ -138,6 +156,35 @@ impl<A: Address> Tables<A> for Fake<A> {
         self.backends.lock().unwrap().get(&id).copied()
     }
 
+    fn node(&self) -> Option<Node> {
+        self.reads.lock().unwrap().push("node");
+        *self.node.lock().unwrap()
+    }
+
+    fn network(&self, addr: &Addr) -> Option<Network> {
+        self.reads.lock().unwrap().push("networks");
+        self.networks.lock().unwrap().get(addr).copied()
+    }
+
+    fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {
+        self.reads.lock().unwrap().push("affinities");
+        self.affinities.lock().unwrap().get(key).copied()
+    }
+
+    fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
+        if self.refuses_affinities {
+            return false;
+        }
+        self.affinities.lock().unwrap().insert(*key, *affinity);
+        true
+    }
+
+    fn count(&self, counter: Counter) {
+        *self.counted.lock().unwrap().entry(counter).or_default() += 1;
+    }
+}
+
+impl<A: Address> Tables<A> for Fake<A> {
     fn pod(&self, addr: A) -> Option<Pod> {
         self.reads.lock().unwrap().push("pods");
         self.pods.lock().unwrap().get(&addr).copied()
@@ -148,32 +195,8 @@ impl<A: Address> Tables<A> for Fake<A> {
         self.links.lock().unwrap().get(&ifindex).copied()
     }
 
-    fn node(&self) -> Option<Node> {
-        self.reads.lock().unwrap().push("node");
-        *self.node.lock().unwrap()
-    }
-
-    fn network(&self, addr: A) -> Option<Network> {
-        self.reads.lock().unwrap().push("networks");
-        self.networks.lock().unwrap().get(&addr).copied()
-    }
-
-    fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {
-        self.reads.lock().unwrap().push("affinities");
-        self.affinities.lock().unwrap().get(key).copied()
-    }
-
-    fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
-        self.affinities.lock().unwrap().insert(*key, *affinity);
-        true
-    }
-
     fn route(&self, key: &FlowKey<A>) -> Route<A> {
         self.routes.lock().unwrap().get(&key.dst).copied().unwrap_or(Route::Stack)
-    }
-
-    fn count(&self, counter: Counter) {
-        *self.counted.lock().unwrap().entry(counter).or_default() += 1;
     }
 }
 

@@ -1,11 +1,12 @@
 //! First hook of what a pod of this node sends.
 
-use super::select::{Selection, is_ours, select};
+use super::policy::Standing;
+use super::select::{choose, frontend, is_ours};
 use super::{
-    Answer, Arrival, Env, Tables, Verdict, Work, conntrack, create::create, deliver::deliver,
-    hairpin, related,
+    Answer, Arrival, Env, Sender, Tables, Verdict, Work, conntrack, create::create,
+    deliver::deliver, hairpin, related,
 };
-use crate::abi::{Address, Delivery, DropReason};
+use crate::abi::{Address, Delivery, DropReason, FlowKey};
 use crate::packet::{Bytes, IpAddress, Packet, TcpFlags, Transport};
 
 /// Decides about a packet that a pod sends.
@@ -67,18 +68,21 @@ fn begin<A: Address>(
     if packet.key.dst == A::HAIRPIN {
         return Begun::Refused(DropReason::HairpinWithoutFlow);
     }
-    let (service, slot) = match select(&work.key, tables, env) {
-        Selection::NotFrontend => return Begun::NotOurs,
-        Selection::NoBackend => return Begun::Rejected,
-        Selection::Refused(reason) => return Begun::Refused(reason),
-        Selection::Backend(service, slot) => (service, slot),
-    };
+    let FlowKey { src, dst, dport, proto, .. } = work.key;
+    if !frontend(dst, dport, proto, tables, &mut work.choice.service) {
+        return Begun::NotOurs;
+    }
     // Any other segment begins a flow, as Linux conntrack's loose pick-up has it: a backend that
     // does not know the connection resets it, and the client learns in one round trip.
     if matches!(packet.transport, Transport::Tcp(flags) if flags.has(TcpFlags::RST)) {
         return Begun::Refused(DropReason::ResetWithoutFlow);
     }
-    match create(&service, &slot, delivery, tables, env, work) {
+    match choose(src, Sender::LocalPod, tables, env, &mut work.choice) {
+        Standing::Served => {}
+        Standing::Rejected => return Begun::Rejected,
+        Standing::NoLocalBackend => return Begun::Refused(DropReason::NoLocalBackend),
+    }
+    match create(delivery, tables, env, work) {
         Ok(()) => Begun::Flow,
         Err(reason) => Begun::Refused(reason),
     }

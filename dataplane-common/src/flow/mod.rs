@@ -17,7 +17,9 @@
 //! packets that are redirected, may take the others for invalid. What must see netfilter is a flow
 //! of the second kind from its first packet on.
 
+mod affinity;
 mod arrival;
+mod choice;
 mod conntrack;
 mod create;
 mod deliver;
@@ -28,10 +30,12 @@ mod from_pod;
 mod hairpin;
 #[cfg(test)]
 mod lifetimes;
+pub(crate) mod policy;
 #[cfg(test)]
 mod races;
 mod related;
-mod select;
+pub(crate) mod select;
+mod sender;
 mod tables;
 mod to_pod;
 mod verdict;
@@ -42,9 +46,11 @@ mod work;
 mod world;
 
 pub use arrival::Arrival;
+pub use choice::Choice;
 pub use from_netdev::from_netdev;
 pub use from_pod::from_pod;
-pub use tables::{Env, FlowTable, Inserted, Route, Tables};
+pub use sender::Sender;
+pub use tables::{Env, FlowTable, Inserted, Route, ServiceTables, Tables};
 pub use to_pod::to_pod;
 pub use verdict::{Answer, Related, Rewrite, Verdict};
 pub use work::Work;

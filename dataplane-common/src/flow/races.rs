@@ -5,9 +5,9 @@ use std::sync::{Condvar, Mutex};
 use super::conntrack::find;
 use super::create::create;
 use super::fake::{Fake, FixedEnv, backend_slot, orphans};
-use super::{FlowTable, Inserted, Route, Tables, Work};
+use super::{Choice, FlowTable, Inserted, Route, ServiceTables, Tables, Work};
 use crate::abi::{
-    Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, Delivery, DropReason,
+    Addr, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, Delivery, DropReason,
     FlowEntry, FlowKey, FrontendKey, Link, Network, Node, Pod, Port, Proto, Service, ServiceId,
     Slot,
 };
@@ -100,7 +100,7 @@ impl FlowTable<V4> for Racer<'_> {
     }
 }
 
-impl Tables<V4> for Racer<'_> {
+impl ServiceTables for Racer<'_> {
     fn service(&self, key: &FrontendKey) -> Option<Service> {
         self.tables.service(key)
     }
@@ -113,19 +113,11 @@ impl Tables<V4> for Racer<'_> {
         self.tables.backend(id)
     }
 
-    fn pod(&self, addr: V4) -> Option<Pod> {
-        self.tables.pod(addr)
-    }
-
-    fn link(&self, ifindex: u32) -> Option<Link> {
-        self.tables.link(ifindex)
-    }
-
     fn node(&self) -> Option<Node> {
         self.tables.node()
     }
 
-    fn network(&self, addr: V4) -> Option<Network> {
+    fn network(&self, addr: &Addr) -> Option<Network> {
         self.tables.network(addr)
     }
 
@@ -137,12 +129,22 @@ impl Tables<V4> for Racer<'_> {
         self.tables.hold_affinity(key, affinity)
     }
 
-    fn route(&self, key: &FlowKey<V4>) -> Route<V4> {
-        self.tables.route(key)
-    }
-
     fn count(&self, counter: Counter) {
         self.tables.count(counter);
+    }
+}
+
+impl Tables<V4> for Racer<'_> {
+    fn pod(&self, addr: V4) -> Option<Pod> {
+        self.tables.pod(addr)
+    }
+
+    fn link(&self, ifindex: u32) -> Option<Link> {
+        self.tables.link(ifindex)
+    }
+
+    fn route(&self, key: &FlowKey<V4>) -> Route<V4> {
+        self.tables.route(key)
     }
 }
 
@@ -175,10 +177,11 @@ impl Request {
     fn send(self, tables: &impl Tables<V4>) -> Result<Flow, DropReason> {
         let env = FixedEnv { now: NOW, random: self.random };
         let slot = backend_slot([10, 1, 2, self.backend], 5353, u32::from(self.backend));
-        let mut work = Work { key: key(self.vip), ..Work::default() };
+        let service = Service { id: ServiceId(1), ..Service::default() };
+        let choice = Choice { service, slot, ..Choice::default() };
+        let mut work = Work { key: key(self.vip), choice, ..Work::default() };
         if !find(&packet(work.key), tables, &env, &mut work) {
-            let service = Service { id: ServiceId(1), ..Service::default() };
-            create(&service, &slot, Delivery::Bypass, tables, &env, &mut work)?;
+            create(Delivery::Bypass, tables, &env, &mut work)?;
         }
         Ok(work.entry)
     }

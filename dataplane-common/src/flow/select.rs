@@ -1,64 +1,119 @@
-//! From a destination to one backend of its ServicePort: one hash and one array read.
+//! From a destination to one backend of its ServicePort: one hash and one array read, unless it is
+//! a NodePort or its ServicePort has session affinity.
 
-use super::{Env, Tables};
+use super::policy::{Scope, Standing, masquerades};
+use super::{Choice, Env, Sender, ServiceTables, affinity};
 use crate::abi::{
-    Address, DropReason, FlowKey, FrontendKey, FrontendKind, Port, Proto, Service, ServiceFlags,
-    Slot,
+    Addr, Address, FrontendKey, FrontendKind, NetworkFlags, NetworkKind, Port, Proto, Service,
 };
 
-/// What a destination came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Selection {
-    /// It is no frontend.
-    NotFrontend,
-    /// It is one, and nobody serves it: rejected.
-    NoBackend,
-    /// It is one that must not be served.
-    Refused(DropReason),
-    /// It is served by this backend.
-    Backend(Service, Slot),
+/// Finds what a destination stands for; false where it is no frontend.
+#[inline(always)]
+pub(crate) fn frontend<A: Address>(
+    dst: A,
+    port: Port,
+    proto: Proto,
+    tables: &impl ServiceTables,
+    service: &mut Service,
+) -> bool {
+    let mut key =
+        FrontendKey { addr: dst.widen(), port, proto, kind: FrontendKind::Exact.number() };
+    if let Some(found) = tables.service(&key) {
+        *service = found;
+        return true;
+    }
+    if !is_node_port(port, tables) || !serves_node_ports(&key.addr, tables) {
+        return false;
+    }
+    key.addr = A::ANY.widen();
+    key.kind = FrontendKind::AnyNode.number();
+    match tables.service(&key) {
+        Some(found) => {
+            *service = found;
+            true
+        }
+        None => false,
+    }
 }
 
-/// Chooses a backend for a flow that begins inside the cluster.
+/// Spares all other ports the look-ups of a NodePort.
 #[inline(always)]
-pub(super) fn select<A: Address>(
-    key: &FlowKey<A>,
-    tables: &impl Tables<A>,
+fn is_node_port(port: Port, tables: &impl ServiceTables) -> bool {
+    let port = port.number();
+    tables.node().is_some_and(|node| node.first_node_port <= port && port <= node.last_node_port)
+}
+
+#[inline(always)]
+fn serves_node_ports(addr: &Addr, tables: &impl ServiceTables) -> bool {
+    tables.network(addr).is_some_and(|network| {
+        NetworkKind::from_number(network.kind) == NetworkKind::OwnNode
+            && network.flags.has(NetworkFlags::NODE_PORTS)
+    })
+}
+
+/// Chooses a backend of the ServicePort in `choice` for a flow that begins. But for
+/// [`Standing::Served`], there is none.
+#[inline(always)]
+pub(crate) fn choose<A: Address>(
+    client: A,
+    sender: Sender,
+    tables: &impl ServiceTables,
     env: &impl Env,
-) -> Selection {
-    let frontend = FrontendKey {
-        addr: key.dst.widen(),
-        port: key.dport,
-        proto: key.proto,
-        kind: FrontendKind::Exact.number(),
-    };
-    let Some(service) = tables.service(&frontend) else {
-        return Selection::NotFrontend;
-    };
-    let internal_local = service.flags.has(ServiceFlags::INTERNAL_LOCAL);
-    let (offset, count) = if internal_local {
-        (0, service.local_count)
+    choice: &mut Choice,
+) -> Standing {
+    let scope = Scope::of(choice.service.flags, sender);
+    let standing = Standing::of(&choice.service, scope);
+    if standing != Standing::Served {
+        return standing;
+    }
+    let found = if choice.service.affinity_seconds == 0 {
+        pick(scope, tables, env, choice)
     } else {
-        (service.cluster_offset, service.cluster_count)
+        pick_for(client.widen(), scope, tables, env, choice)
     };
-    if count == 0 {
-        // A Local policy hides backends from a node; that nobody serves is another thing (KEP-2086).
-        return if internal_local && service.cluster_count > 0 {
-            Selection::Refused(DropReason::NoLocalBackend)
-        } else {
-            Selection::NoBackend
-        };
+    if !found {
+        return Standing::Rejected;
     }
-    let pick = scale(env.random(), count);
-    match tables.slot(service.base.wrapping_add(offset).wrapping_add(pick)) {
-        Some(slot) => Selection::Backend(service, slot),
-        None => Selection::NoBackend,
+    choice.masquerade = masquerades(choice.service.flags, sender, choice.slot.flags);
+    Standing::Served
+}
+
+/// Any backend of the set.
+#[inline(always)]
+fn pick(scope: Scope, tables: &impl ServiceTables, env: &impl Env, choice: &mut Choice) -> bool {
+    let (offset, count) = scope.extent(&choice.service);
+    let place = offset.wrapping_add(scale(env.random(), count));
+    match tables.slot(choice.service.base.wrapping_add(place)) {
+        Some(slot) => {
+            choice.slot = slot;
+            true
+        }
+        None => false,
     }
+}
+
+/// The backend that the client is held to, or any, to which it is held from then on.
+// Not inlined: most Services have no affinity, and its stack is needed by what comes after it.
+#[inline(never)]
+fn pick_for(
+    client: Addr,
+    scope: Scope,
+    tables: &impl ServiceTables,
+    env: &impl Env,
+    choice: &mut Choice,
+) -> bool {
+    let now = env.now();
+    let is_held = affinity::honour(client, scope, tables, now, choice);
+    if !is_held && !pick(scope, tables, env, choice) {
+        return false;
+    }
+    affinity::hold(client, !is_held, tables, now, choice);
+    true
 }
 
 /// Whether an address is none but ours to answer: that of a frontend, or the hairpin's stand-in.
 #[inline(always)]
-pub(super) fn is_ours<A: Address>(dst: A, tables: &impl Tables<A>) -> bool {
+pub(super) fn is_ours<A: Address>(dst: A, tables: &impl ServiceTables) -> bool {
     let key = FrontendKey {
         addr: dst.widen(),
         port: Port::new(0),
@@ -77,31 +132,20 @@ pub(super) fn scale(random: u32, count: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::{Network, Node, ServiceFlags, ServiceId, Slot, SlotFlags};
     use crate::flow::fake::{Fake, FixedEnv, backend_slot};
 
-    const VIP: [u8; 4] = [10, 96, 0, 10];
-
-    fn key() -> FlowKey<[u8; 4]> {
-        FlowKey {
-            src: [10, 1, 1, 2],
-            dst: VIP,
-            sport: Port::new(40000),
-            dport: Port::new(80),
-            proto: Proto::TCP,
-            reserved: [0; 3],
-        }
-    }
-
-    fn pick(service: Service, random: u32) -> Selection {
+    /// The choice of a pod's flow, on tables whose slots 0 to 7 are backends of these numbers.
+    fn chosen(service: Service, random: u32) -> (Standing, Choice) {
         let tables = Fake::<[u8; 4]>::default();
-        tables.add_service(VIP, 80, Proto::TCP, service);
         for number in 0..8 {
-            tables.add_slot(
-                u32::from(number),
-                backend_slot([10, 1, 1, number], 8080, u32::from(number)),
-            );
+            let slot = backend_slot([10, 1, 1, number], 8080, u32::from(number));
+            tables.add_slot(u32::from(number), Slot { flags: SlotFlags::LOCAL, ..slot });
         }
-        select(&key(), &tables, &FixedEnv { now: 0, random })
+        let mut choice = Choice { service, ..Choice::default() };
+        let env = FixedEnv { now: 0, random };
+        let standing = choose([10, 1, 1, 2], Sender::LocalPod, &tables, &env, &mut choice);
+        (standing, choice)
     }
 
     #[test]
@@ -114,20 +158,64 @@ mod tests {
             ..Service::default()
         };
         let local = Service { flags: ServiceFlags::INTERNAL_LOCAL, ..cluster };
-        let hidden = Service { local_count: 0, ..local };
-        let empty = Service { cluster_count: 0, ..cluster };
-        let backend = |service, number: u8| {
-            Selection::Backend(service, backend_slot([10, 1, 1, number], 8080, u32::from(number)))
+        let external = Service { flags: ServiceFlags::EXTERNAL, ..cluster };
+        let served = |service, number: u8, masquerade| {
+            let slot = backend_slot([10, 1, 1, number], 8080, u32::from(number));
+            let slot = Slot { flags: SlotFlags::LOCAL, ..slot };
+            (Standing::Served, Choice { service, slot, masquerade })
         };
         for (name, service, random, expected) in [
-            ("cluster, lowest", cluster, 0, backend(cluster, 2)),
-            ("cluster, highest", cluster, u32::MAX, backend(cluster, 5)),
-            ("local, lowest", local, 0, backend(local, 1)),
-            ("local, highest", local, u32::MAX, backend(local, 2)),
-            ("local, none here", hidden, 0, Selection::Refused(DropReason::NoLocalBackend)),
-            ("nobody", empty, 0, Selection::NoBackend),
+            ("cluster, lowest", cluster, 0, served(cluster, 2, false)),
+            ("cluster, highest", cluster, u32::MAX, served(cluster, 5, false)),
+            ("local, lowest", local, 0, served(local, 1, false)),
+            ("local, highest", local, u32::MAX, served(local, 2, false)),
+            ("external", external, 0, served(external, 2, true)),
         ] {
-            assert_eq!(pick(service, random), expected, "{name}");
+            assert_eq!(chosen(service, random), expected, "{name}");
+        }
+        let hidden = Service { local_count: 0, ..local };
+        let empty = Service { cluster_count: 0, ..cluster };
+        assert_eq!(chosen(hidden, 0).0, Standing::NoLocalBackend);
+        assert_eq!(chosen(empty, 0).0, Standing::Rejected);
+    }
+
+    #[test]
+    fn node_ports_are_served_at_the_nodes_own_addresses_and_behind_exact_frontends() {
+        let (node_port, exact) = (ServiceId(1), ServiceId(2));
+        let (node, other_node) = ([192, 0, 2, 1], [192, 0, 2, 2]);
+        let (loopback, vip) = ([127, 0, 0, 1], [192, 0, 2, 9]);
+        let tables = Fake::<[u8; 4]>::default();
+        let (first_node_port, last_node_port) = (30_000, 32_767);
+        *tables.node.lock().unwrap() =
+            Some(Node { first_node_port, last_node_port, ..Node::default() });
+        let serves = NetworkFlags::NODE_PORTS;
+        for (addr, kind, flags) in [
+            (node, NetworkKind::OwnNode, serves),
+            (loopback, NetworkKind::OwnNode, NetworkFlags::default()),
+            (other_node, NetworkKind::OtherNode, serves),
+        ] {
+            let network = Network { kind: kind.number(), flags, reserved: [0; 2] };
+            tables.networks.lock().unwrap().insert(addr.widen(), network);
+        }
+        for port in [29_999, 30_000, 32_767, 32_768, 31_000] {
+            tables.add_node_port(port, Proto::TCP, Service { id: node_port, ..Service::default() });
+        }
+        tables.add_service(node, 31_000, Proto::TCP, Service { id: exact, ..Service::default() });
+        for (name, dst, port, proto, expected) in [
+            ("lowest", node, 30_000, Proto::TCP, Some(node_port)),
+            ("highest", node, 32_767, Proto::TCP, Some(node_port)),
+            ("below", node, 29_999, Proto::TCP, None),
+            ("above", node, 32_768, Proto::TCP, None),
+            ("of another protocol", node, 30_000, Proto::UDP, None),
+            ("nobody's", node, 30_001, Proto::TCP, None),
+            ("exact", node, 31_000, Proto::TCP, Some(exact)),
+            ("at an address without NodePorts", loopback, 30_000, Proto::TCP, None),
+            ("at another node", other_node, 30_000, Proto::TCP, None),
+            ("elsewhere", vip, 30_000, Proto::TCP, None),
+        ] {
+            let mut service = Service::default();
+            let is_found = frontend(dst, Port::new(port), proto, &tables, &mut service);
+            assert_eq!(is_found.then_some(service.id), expected, "{name}");
         }
     }
 

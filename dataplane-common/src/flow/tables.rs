@@ -1,8 +1,8 @@
 //! What decisions read and write: maps in the kernel, ordinary collections in tests and tools.
 
 use crate::abi::{
-    Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Network, Node, Pod, Service, Slot,
+    Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
+    FrontendKey, Link, Network, Node, Pod, Service, Slot,
 };
 
 /// What a NOEXIST insert came to.
@@ -29,30 +29,34 @@ pub trait FlowTable<A: Address> {
     fn remove_flow(&self, key: &FlowKey<A>);
 }
 
-/// All tables a packet of one family may meet.
-pub trait Tables<A: Address>: FlowTable<A> {
+/// What says which backend a flow gets when it begins. The same for both families.
+pub trait ServiceTables {
     /// What a frontend stands for.
     fn service(&self, key: &FrontendKey) -> Option<Service>;
     /// The slot at an index.
     fn slot(&self, index: u32) -> Option<Slot>;
     /// The state of a backend.
     fn backend(&self, id: BackendId) -> Option<Backend>;
-    /// The pod of this node that has an address.
-    fn pod(&self, addr: A) -> Option<Pod>;
-    /// A device packets leave by.
-    fn link(&self, ifindex: u32) -> Option<Link>;
     /// What this node is; nothing while the agent has not said.
     fn node(&self) -> Option<Node>;
     /// What the network around an address is; nothing known is outside.
-    fn network(&self, addr: A) -> Option<Network>;
+    fn network(&self, addr: &Addr) -> Option<Network>;
     /// The backend that a client is held to.
     fn affinity(&self, key: &AffinityKey) -> Option<Affinity>;
     /// Holds a client to a backend, whatever it was held to; false where the table refuses.
     fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool;
-    /// Where the host would route a packet that came in by the device at hand.
-    fn route(&self, key: &FlowKey<A>) -> Route<A>;
     /// Adds one to a counter.
     fn count(&self, counter: Counter);
+}
+
+/// All tables a packet of one family may meet.
+pub trait Tables<A: Address>: FlowTable<A> + ServiceTables {
+    /// The pod of this node that has an address.
+    fn pod(&self, addr: A) -> Option<Pod>;
+    /// A device packets leave by.
+    fn link(&self, ifindex: u32) -> Option<Link>;
+    /// Where the host would route a packet that came in by the device at hand.
+    fn route(&self, key: &FlowKey<A>) -> Route<A>;
 }
 
 /// What the host's routing table says of a packet.

@@ -1,5 +1,6 @@
 //! What a decision holds while it is made.
 
+use super::Choice;
 use crate::abi::{Address, FlowEntry, FlowKey};
 
 /// The caller keeps it: these are more than the 512 bytes of stack that kernel programs have.
@@ -11,6 +12,8 @@ pub struct Work<A> {
     pub(super) key: FlowKey<A>,
     /// The entry of that key.
     pub(super) entry: FlowEntry<A>,
+    /// What the flow is given, where it begins.
+    pub(super) choice: Choice,
     /// The key of the flow's other direction.
     pub(super) sibling_key: FlowKey<A>,
     /// The entry of that key.

@@ -1,0 +1,14 @@
+//! What a flow is given when it begins.
+
+use crate::abi::{Service, Slot};
+
+/// A ServicePort, one of its backends, and whether that one may see who the client is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// What the frontend stands for.
+    pub service: Service,
+    /// Where the flow goes.
+    pub slot: Slot,
+    /// Whether the backend sees the node's address instead of the client's.
+    pub masquerade: bool,
+}
