@@ -30,6 +30,7 @@ pub mod pods;
 pub mod problem;
 pub mod reconcile;
 pub mod run;
+pub mod source;
 pub mod state;
 pub mod status;
 pub mod uplink;

@@ -17,11 +17,11 @@ use crate::loader::hooks::{self, Scan, Wanted};
 use crate::loader::{self, Found, LoadError};
 use crate::lock::AgentLock;
 use crate::logging;
-use crate::manifests::Manifests;
 use crate::maps::delivery::DeliveryMaps;
 use crate::maps::kernel::KernelMaps;
 use crate::network::{Network, Parts};
 use crate::node_file;
+use crate::status::State;
 
 use agent::Agent;
 
@@ -31,7 +31,7 @@ use agent::Agent;
 /// When something does not hold that must, before anything is changed; or when the kernel refuses
 /// what must be brought up.
 pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
-    let folder = args.source()?;
+    let origin = args.source().await?;
     let config = args.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
     logging::begin(args.log_format, config.log_level)?;
     let AgentArgs { node_name, places, cgroup_root, .. } = args;
@@ -49,11 +49,13 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     bring_up(&netlink, &pins, object, &config).await?;
     let maps = KernelMaps::open(&pins)?;
     let engine = Engine::restore(&node_name, &maps).context("reading the tables")?;
-    let manifests = Manifests::open(&folder)?;
     let network = network(&node_name, netlink, pins, config.attach, &places)?;
-    let state = agent::first_state(&node_name, &folder, &config, cgroup_root.as_deref());
     let run_dir = places.run_dir;
-    Agent { engine, maps, manifests, network, state, run_dir }.follow().await?;
+    let before = State::read(&run_dir).ok().flatten();
+    let state =
+        agent::first_state(&node_name, origin.place(), &config, cgroup_root.as_deref(), before);
+    let source = origin.open()?;
+    Agent { engine, maps, source, network, state, run_dir, recorded_at: None }.follow().await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Places;
+use crate::kube::{Access, AccessError};
+use crate::source::Origin;
 
 /// Arguments of `waggle agent`.
 #[derive(Debug, Args)]
@@ -15,10 +17,10 @@ pub struct AgentArgs {
     /// Take objects from the YAML files in this folder, and follow their changes.
     #[arg(long, value_name = "DIR", conflicts_with = "kubeconfig")]
     pub manifests: Option<PathBuf>,
-    /// Take objects from the API server that this file names (not in this version).
+    /// Take objects from the API server that this file's current context names.
     ///
     /// Without --manifests and --kubeconfig the API server of the cluster around the process is
-    /// meant (not in this version either).
+    /// meant: the process is then a pod with a service account.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Settings: a YAML file with the keys delivery (bypass, stack), attach (auto, clsact)
@@ -48,21 +50,8 @@ pub enum LogFormat {
 }
 
 /// Why the chosen source of objects is not taken.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The API server by kubeconfig.
-    #[error(
-        "--kubeconfig {}: this version cannot read from an API server; give --manifests DIR, a \
-         folder of YAML files with the objects",
-        .0.display()
-    )]
-    Kubeconfig(PathBuf),
-    /// The API server around the process.
-    #[error(
-        "no source of objects: this version cannot read from the API server of the cluster around \
-         it; give --manifests DIR, a folder of YAML files with the objects"
-    )]
-    InCluster,
     /// The folder is not one.
     #[error("--manifests {}: {cause}; give an existing folder of YAML files", .folder.display())]
     Folder {
@@ -71,22 +60,23 @@ pub enum SourceError {
         /// What is wrong with it.
         cause: String,
     },
+    /// There is no way to an API server.
+    #[error(transparent)]
+    Access(#[from] AccessError),
 }
 
 impl AgentArgs {
-    /// The folder to take objects from.
+    /// Where to take objects from. Nothing is asked of an API server yet.
     ///
     /// # Errors
-    /// When another source is chosen, or the folder cannot be read.
-    pub fn source(&self) -> Result<PathBuf, SourceError> {
+    /// When a folder cannot be read, or no way to an API server is known.
+    pub async fn source(&self) -> Result<Origin, SourceError> {
         let Some(folder) = self.manifests.clone() else {
-            return Err(self
-                .kubeconfig
-                .clone()
-                .map_or(SourceError::InCluster, SourceError::Kubeconfig));
+            let access = self.kubeconfig.clone().map_or(Access::InCluster, Access::Kubeconfig);
+            return Ok(Origin::Api(access.enter().await?));
         };
         match std::fs::read_dir(&folder) {
-            Ok(_) => Ok(folder),
+            Ok(_) => Ok(Origin::Folder(folder)),
             Err(error) => Err(SourceError::Folder { folder, cause: error.to_string() }),
         }
     }
@@ -128,14 +118,29 @@ mod tests {
     }
 
     #[test]
-    fn sources_of_later_versions_are_refused_with_a_sentence() {
-        for (line, start) in [
-            ("--node-name a", "no source of objects: "),
-            ("--node-name a --kubeconfig /f", "--kubeconfig /f: "),
-            ("--node-name a --manifests /missing", "--manifests /missing: No such file"),
+    fn a_source_that_cannot_be_taken_is_refused_with_a_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(path("empty"), "apiVersion: v1\nkind: Config\n").unwrap();
+        std::fs::write(path("broken"), "clusters: [").unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for (options, start) in [
+            (String::new(), "no source of objects: ".to_owned()),
+            (format!("--kubeconfig {}", path("none")), format!("--kubeconfig {}: ", path("none"))),
+            (
+                format!("--kubeconfig {}", path("empty")),
+                format!("--kubeconfig {}: ", path("empty")),
+            ),
+            (
+                format!("--kubeconfig {}", path("broken")),
+                format!("--kubeconfig {}: ", path("broken")),
+            ),
+            ("--manifests /missing".to_owned(), "--manifests /missing: No such file".to_owned()),
         ] {
-            let message = agent(line).unwrap().source().unwrap_err().to_string();
-            assert!(message.starts_with(start) && message.contains("give "), "{message}");
+            let args = agent(&format!("--node-name a {options}")).unwrap();
+            let Err(error) = runtime.block_on(args.source()) else { panic!("{options}: taken") };
+            let message = error.to_string();
+            assert!(message.starts_with(&start) && message.contains("; give "), "{message}");
         }
     }
 }

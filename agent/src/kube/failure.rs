@@ -56,9 +56,7 @@ impl fmt::Display for Failed<'_> {
                  watch on services, nodes and endpointslices.discovery.k8s.io by a ClusterRole"
             )?,
             Failure::Busy(_) => write!(f, "is too busy for {resource} (429)")?,
-            Failure::Gone => {
-                write!(f, "has forgotten the version of {resource} that was asked for")?
-            }
+            Failure::Gone => write!(f, "has forgotten the version of {resource}")?,
             Failure::Refused { code, message } => {
                 write!(f, "refuses {resource} ({code}: {message}); look into its log")?;
             }

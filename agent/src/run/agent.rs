@@ -16,10 +16,10 @@ use crate::engine::{Engine, Report};
 use crate::k8s::Change;
 use crate::loader::hooks::Scan;
 use crate::logging::log_transitions;
-use crate::manifests::Manifests;
 use crate::maps::kernel::KernelMaps;
 use crate::network::{Cluster, Network, NetworkState};
 use crate::problem::Problem;
+use crate::source::Source;
 use crate::status::State;
 
 /// How often the network is looked after when nothing is heard of it.
@@ -28,15 +28,18 @@ const PERIOD: Duration = Duration::from_secs(30);
 const SETTLING: Duration = Duration::from_millis(100);
 /// How long after a failure the network is looked after again; doubled each time up to [`PERIOD`].
 const RETRY: Duration = Duration::from_secs(1);
+/// How often things are written down at most: it is all Services each time.
+const RECORDING: Duration = Duration::from_millis(500);
 
 /// The agent.
 pub(super) struct Agent {
     pub(super) engine: Engine,
     pub(super) maps: KernelMaps,
-    pub(super) manifests: Manifests,
+    pub(super) source: Source,
     pub(super) network: Network,
     pub(super) state: State,
     pub(super) run_dir: PathBuf,
+    pub(super) recorded_at: Option<Instant>,
 }
 
 /// What the agent waits for.
@@ -46,12 +49,14 @@ enum Event {
     Devices,
     Retry,
     Network,
+    Record,
 }
 
 /// When something is due, if nothing happens before.
 struct Due {
     retry: Option<Instant>,
     network: Instant,
+    record: Option<Instant>,
     scan: Scan,
     pause: Duration,
 }
@@ -62,16 +67,18 @@ struct Stop {
     interrupt: Signal,
 }
 
-/// The state before anything was done.
+/// The state before anything was done. What an earlier agent served is served still.
 pub(super) fn first_state(
     node: &str,
-    source: &Path,
+    source: String,
     config: &Config,
     cgroup_root: Option<&Path>,
+    before: Option<State>,
 ) -> State {
     State {
         node: node.to_owned(),
-        source: text(source),
+        source,
+        api: None,
         started: now(),
         last_sync: None,
         complete: false,
@@ -81,7 +88,19 @@ pub(super) fn first_state(
         cgroup_root: cgroup_root.map(text),
         uplinks: Vec::new(),
         problems: Vec::new(),
-        services: Vec::new(),
+        services: before.map(|before| before.services).unwrap_or_default(),
+    }
+}
+
+impl Due {
+    fn at_first() -> Self {
+        let network = Instant::now() + PERIOD;
+        Self { retry: None, network, record: None, scan: Scan::Everything, pause: RETRY }
+    }
+
+    fn record_after(&mut self, last: Option<Instant>) {
+        let next = last.map_or_else(Instant::now, |last| last + RECORDING);
+        self.record.get_or_insert(next);
     }
 }
 
@@ -97,20 +116,20 @@ impl Agent {
     pub(super) async fn follow(mut self) -> anyhow::Result<()> {
         let mut watch = Watch::here()?;
         let mut stop = Stop::on_signals()?;
-        let scan = Scan::Everything;
-        let mut due = Due { retry: None, network: Instant::now() + PERIOD, scan, pause: RETRY };
+        let mut due = Due::at_first();
         let mut report = None;
         let mut network = NetworkState::default();
         info!(node = self.state.node, source = self.state.source, "started");
         loop {
-            match next(&mut self.manifests, &mut watch, &mut stop, &due).await {
+            match next(&mut self.source, &mut watch, &mut stop, &due).await {
                 Event::Stop => break,
                 Event::Changes(changes) => {
-                    let round = self.sync(changes, &mut due);
-                    if round.listed && (report.is_none() || round.nodes_changed) {
-                        due.network = Instant::now();
-                    }
-                    report = round.listed.then_some(round);
+                    report = Some(self.take_in(changes, report.as_ref(), &mut due));
+                }
+                Event::Record => {
+                    due.record = None;
+                    self.record(report.as_ref(), &network);
+                    continue;
                 }
                 Event::Retry => report = Some(self.sync(Vec::new(), &mut due)),
                 Event::Devices => {
@@ -121,17 +140,28 @@ impl Agent {
                     "the pinned tables were removed under this agent: start it again to make them anew"
                 ),
                 Event::Network => match &report {
-                    Some(report) => {
+                    Some(report) if report.listed => {
                         let is_complete = report.complete;
                         network = self.look_after_network(is_complete, network, &mut due).await;
                     }
-                    None => due.network = Instant::now() + PERIOD,
+                    Some(_) | None => due.network = Instant::now() + PERIOD,
                 },
             }
-            self.record(report.as_ref(), &network);
+            due.record_after(self.recorded_at);
         }
+        self.record(report.as_ref(), &network);
         info!("stopped; programs, tables and routes stay in place");
         Ok(())
+    }
+
+    /// The network is looked after when there are Nodes for the first time and when they change.
+    fn take_in(&mut self, changes: Vec<Change>, before: Option<&Report>, due: &mut Due) -> Report {
+        let round = self.sync(changes, due);
+        let is_first = before.is_none_or(|before| !before.listed);
+        if round.listed && (is_first || round.nodes_changed) {
+            due.network = Instant::now();
+        }
+        round
     }
 
     fn sync(&mut self, changes: Vec<Change>, due: &mut Due) -> Report {
@@ -167,16 +197,20 @@ impl Agent {
 
     /// Logs what became wrong or right, and writes down how things are.
     fn record(&mut self, report: Option<&Report>, network: &NetworkState) {
+        self.recorded_at = Some(Instant::now());
         let Some(report) = report else { return };
         let mut problems = report.problems.clone();
         problems.extend(network.problems.iter().cloned());
         log_transitions(&self.state.problems, &problems);
         self.state.problems = problems;
-        self.state.uplinks.clone_from(&network.uplinks);
-        self.state.services = self.engine.services();
-        self.state.complete = report.complete;
-        if report.pending == 0 {
-            self.state.last_sync = Some(now());
+        self.state.api = self.source.health();
+        if report.listed {
+            self.state.uplinks.clone_from(&network.uplinks);
+            self.state.services = self.engine.services();
+            self.state.complete = report.complete;
+            if report.pending == 0 {
+                self.state.last_sync = Some(now());
+            }
         }
         if let Err(failure) = self.state.write(&self.run_dir) {
             error!(%failure, folder = text(&self.run_dir), "failed to write state.json");
@@ -184,20 +218,19 @@ impl Agent {
     }
 }
 
-async fn next(manifests: &mut Manifests, watch: &mut Watch, stop: &mut Stop, due: &Due) -> Event {
-    let retry = async {
-        match due.retry {
-            Some(at) => sleep_until(at).await,
-            None => future::pending().await,
-        }
+async fn next(source: &mut Source, watch: &mut Watch, stop: &mut Stop, due: &Due) -> Event {
+    let until = async |time: Option<Instant>| match time {
+        Some(time) => sleep_until(time).await,
+        None => future::pending().await,
     };
     tokio::select! {
         biased;
         _ = stop.terminate.recv() => Event::Stop,
         _ = stop.interrupt.recv() => Event::Stop,
-        changes = manifests.next() => Event::Changes(changes),
-        () = watch.changed() => Event::Devices,
-        () = retry => Event::Retry,
+        () = until(due.record) => Event::Record,
+        changes = source.next() => Event::Changes(changes),
+        _ = watch.changed() => Event::Devices,
+        () = until(due.retry) => Event::Retry,
         () = sleep_until(due.network) => Event::Network,
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Attach, Delivery};
 use crate::engine::ServiceRow;
+use crate::kube::Health;
 use crate::network::Uplink;
 use crate::problem::Problem;
 use crate::whole_file;
@@ -21,6 +22,8 @@ pub struct State {
     pub node: String,
     /// Where objects come from.
     pub source: String,
+    /// How it stands with the source, where it is an API server.
+    pub api: Option<Health>,
     /// When the agent started, as RFC 3339 has it.
     pub started: String,
     /// When the tables were last known to be as objects want them; none before the first time.
@@ -96,6 +99,7 @@ pub(super) mod tests {
         State {
             node: "a".to_owned(),
             source: "/manifests".to_owned(),
+            api: None,
             started: "2026-01-01T00:00:00Z".to_owned(),
             last_sync: None,
             complete: true,

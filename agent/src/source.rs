@@ -1,0 +1,64 @@
+//! Where objects come from: a folder of manifests or an API server. What follows is the same.
+
+use std::path::PathBuf;
+
+use crate::k8s::Change;
+use crate::kube::{ApiServer, Entrance, Health};
+use crate::manifests::{Manifests, WatchError};
+
+/// A source that can be opened.
+pub enum Origin {
+    /// The files of a folder.
+    Folder(PathBuf),
+    /// An API server.
+    Api(Entrance),
+}
+
+/// A source that is followed.
+pub enum Source {
+    /// The files of a folder.
+    Folder(Box<Manifests>),
+    /// An API server.
+    Api(Box<ApiServer>),
+}
+
+impl Origin {
+    /// Begins to follow it. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When a folder cannot be watched.
+    pub fn open(self) -> Result<Source, WatchError> {
+        Ok(match self {
+            Self::Folder(folder) => Source::Folder(Box::new(Manifests::open(&folder)?)),
+            Self::Api(entrance) => Source::Api(Box::new(ApiServer::follow(entrance))),
+        })
+    }
+
+    /// Its path or address.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Folder(folder) => folder.display().to_string(),
+            Self::Api(entrance) => entrance.address.clone(),
+        }
+    }
+}
+
+impl Source {
+    /// Waits for changes. May be dropped and called again.
+    pub async fn next(&mut self) -> Vec<Change> {
+        match self {
+            Self::Folder(manifests) => manifests.next().await,
+            Self::Api(server) => server.next().await,
+        }
+    }
+
+    /// How it stands with the API server, if it is one.
+    #[must_use]
+    pub fn health(&self) -> Option<Health> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Api(server) => Some(server.health()),
+        }
+    }
+}
