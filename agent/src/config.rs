@@ -16,6 +16,20 @@ pub struct Config {
     pub attach: Attach,
     /// What is logged, where the environment variable `RUST_LOG` does not say.
     pub log_level: LogLevel,
+    /// Which flows from outside keep their client's address, though their traffic policy is Cluster.
+    #[serde(rename = "keepClientIP")]
+    pub keep_client_ip: KeepClientIp,
+}
+
+/// Which flows from outside keep their client's address, though their traffic policy is Cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeepClientIp {
+    /// None: every backend sees the node's address, wherever it is.
+    #[default]
+    None,
+    /// Those to backends of the node they come in at.
+    Local,
 }
 
 /// How packets of translated flows reach their next hop.
@@ -164,12 +178,13 @@ mod tests {
             delivery: Delivery::Stack,
             attach: Attach::Clsact,
             log_level: LogLevel::Debug,
+            keep_client_ip: KeepClientIp::Local,
         };
         for (text, config) in [
             ("", Config::default()),
             ("# nothing yet\n", Config::default()),
             ("delivery: stack\n", Config { delivery: Delivery::Stack, ..Config::default() }),
-            ("delivery: stack\nattach: clsact\nlogLevel: debug\n", full),
+            ("delivery: stack\nattach: clsact\nlogLevel: debug\nkeepClientIP: local\n", full),
         ] {
             assert_eq!(Config::parse(Path::new("c.yaml"), text).unwrap(), config, "{text}");
         }

@@ -48,7 +48,8 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let netlink = Netlink::here()?;
     bring_up(&netlink, &pins, object, &config).await?;
     let maps = KernelMaps::open(&pins)?;
-    let engine = Engine::restore(&node_name, &maps).context("reading the tables")?;
+    let engine =
+        Engine::restore(&node_name, config.keep_client_ip, &maps).context("reading the tables")?;
     let network = network(&node_name, netlink, pins, config.attach, &places)?;
     let run_dir = places.run_dir;
     let before = State::read(&run_dir).ok().flatten();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::support::node::{NAME, Node};
-use crate::support::objects::{delete, service_with, slice};
+use crate::support::objects::{Shape, delete, slice};
 use crate::support::random::{Random, seeds};
 use crate::support::view;
 use crate::support::watched::WatchedMaps;
@@ -51,7 +51,7 @@ impl Cluster {
         change
     }
 
-    /// Services share few addresses, so that they come to claim each other's.
+    /// Services share few addresses and node ports, so that they come to claim each other's.
     fn random_service(&mut self) -> Change {
         let name = SERVICES[self.random.below(SERVICES.len())];
         let v4 = format!("10.96.0.{}", self.random.below(4));
@@ -61,10 +61,27 @@ impl Cluster {
             1 => vec![v6.as_str()],
             _ => vec![v4.as_str(), v6.as_str()],
         };
-        let policy = if self.random.one_in(3) { "Local" } else { "Cluster" };
         let created = format!("2026-01-0{}T00:00:00Z", 1 + self.random.below(3));
-        let created = (!self.random.one_in(3)).then_some(created.as_str());
-        service_with(name, &cluster_ips, policy, created)
+        let node_ports = [0, 0, 30_080, 30_081, 32_000];
+        Shape {
+            internal_local: self.random.one_in(3),
+            external_local: self.random.one_in(3),
+            created: (!self.random.one_in(3)).then_some(created),
+            node_port: node_ports[self.random.below(node_ports.len())],
+            load_balancer_ips: self.outer_ips(),
+            external_ips: self.outer_ips(),
+            affinity_seconds: [None, Some(60), Some(10_800)][self.random.below(3)],
+            ..Shape::of(name, &cluster_ips)
+        }
+        .change()
+    }
+
+    /// A few addresses, of any family, some of them cluster IPs of others.
+    fn outer_ips(&mut self) -> Vec<String> {
+        let count = self.random.below(3);
+        let nets = ["192.0.2.", "2001:db8::", "10.96.0."];
+        let mut ip = || format!("{}{}", nets[self.random.below(3)], self.random.below(3));
+        (0..count).map(|_| ip()).collect()
     }
 
     fn random_slice(&mut self) -> Change {

@@ -1,11 +1,12 @@
 //! What a change costs depends on the Service it concerns and on nothing else.
 
 use crate::support::node::{NAME, Node};
-use crate::support::objects::{Endpoint, service, slice};
+use crate::support::objects::{Endpoint, Shape, service, slice};
 use crate::support::watched::WatchedMaps;
 
 const ENDPOINTS: u8 = 20;
-const FRONTENDS: usize = 1;
+/// A cluster IP, a node port, two addresses of load balancers and an external one.
+const FRONTENDS: usize = 5;
 
 fn endpoints(count: u8, condition_of_first: &'static str) -> Vec<Endpoint<'static>> {
     (0..count)
@@ -14,6 +15,15 @@ fn endpoints(count: u8, condition_of_first: &'static str) -> Vec<Endpoint<'stati
             (format!("10.1.0.{number}"), NAME, condition)
         })
         .collect()
+}
+
+fn web() -> Shape {
+    Shape {
+        node_port: 30_080,
+        load_balancer_ips: ["192.0.2.1", "192.0.2.2"].map(str::to_owned).to_vec(),
+        external_ips: vec!["192.0.2.3".to_owned()],
+        ..Shape::of("web", &["10.96.0.1"])
+    }
 }
 
 /// Map writes for one change after the other, on a node with this many Services.
@@ -26,10 +36,7 @@ fn writes(services: usize) -> Vec<(&'static str, usize)> {
         [service(&name, &[&address]), slice(&slice_name, &name, &endpoints(3, "ready"))]
     });
     node.feed(others.collect());
-    node.feed(vec![
-        service("web", &["10.96.0.1"]),
-        slice("web-1", "web", &endpoints(ENDPOINTS, "ready")),
-    ]);
+    node.feed(vec![web().change(), slice("web-1", "web", &endpoints(ENDPOINTS, "ready"))]);
     let changes = [
         ("terminating", slice("web-1", "web", &endpoints(ENDPOINTS, "terminating"))),
         ("gone", slice("web-1", "web", &endpoints(ENDPOINTS, "gone"))),
@@ -57,11 +64,11 @@ fn one_endpoint_costs_the_same_at_10_and_at_10_000_services() {
         assert!(*cost <= limit, "{name} costs {cost} writes, more than {limit}");
     }
     let expected = [
-        ("terminating", 22),
-        ("gone", 21),
-        ("back", 22),
-        ("removed", 21),
-        ("added", 22),
+        ("terminating", 26),
+        ("gone", 25),
+        ("back", 26),
+        ("removed", 25),
+        ("added", 26),
         ("same", 0),
     ];
     assert_eq!(few, expected);
@@ -70,11 +77,36 @@ fn one_endpoint_costs_the_same_at_10_and_at_10_000_services() {
 #[test]
 fn a_policy_costs_no_more_than_each_endpoint_twice() {
     let mut node = Node::new(WatchedMaps::default());
-    node.feed(vec![
-        service("web", &["10.96.0.1"]),
-        slice("web-1", "web", &endpoints(ENDPOINTS, "ready")),
-    ]);
-    node.feed(vec![crate::support::objects::service_with("web", &["10.96.0.1"], "Local", None)]);
-    let expected = usize::from(ENDPOINTS) + FRONTENDS;
-    assert_eq!(node.report.writes, expected, "states change, slots do not");
+    node.feed(vec![web().change(), slice("web-1", "web", &endpoints(ENDPOINTS, "ready"))]);
+    let endpoints = usize::from(ENDPOINTS);
+    for (name, shape, expected) in [
+        (
+            "states and all frontends change, slots do not",
+            Shape { internal_local: true, ..web() },
+            endpoints + FRONTENDS,
+        ),
+        (
+            "only the external frontends change",
+            Shape { internal_local: true, external_local: true, ..web() },
+            FRONTENDS - 1,
+        ),
+        (
+            "all frontends get a timeout",
+            Shape {
+                internal_local: true,
+                external_local: true,
+                affinity_seconds: Some(1),
+                ..web()
+            },
+            FRONTENDS,
+        ),
+        (
+            "a frontend less, and policies and affinity as at first",
+            Shape { node_port: 0, ..web() },
+            endpoints + FRONTENDS,
+        ),
+    ] {
+        node.feed(vec![shape.change()]);
+        assert_eq!(node.report.writes, expected, "{name}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::support::node::{NAME, Node};
-use crate::support::objects::{Endpoint, service, service_with, slice};
+use crate::support::objects::{Endpoint, Shape, service, slice};
 use crate::support::watched::WatchedMaps;
 use dataplane_common::abi::{Delivery, DropReason, FlowKey, Port, Proto};
 use dataplane_common::flow::{Arrival, Env, Verdict, Work, from_pod};
@@ -59,7 +59,9 @@ fn backends(node: &Node, ports: std::ops::Range<u16>) -> BTreeSet<u8> {
 
 fn node(policy: &str, endpoints: &[Endpoint<'_>]) -> Node {
     let mut node = Node::new(WatchedMaps::default());
-    node.feed(vec![service_with("web", &["10.96.0.1"], policy, None), web(endpoints)]);
+    let internal_local = policy == "Local";
+    let shape = Shape { internal_local, ..Shape::of("web", &["10.96.0.1"]) };
+    node.feed(vec![shape.change(), web(endpoints)]);
     node
 }
 

@@ -2,12 +2,13 @@
 //! chosen.
 
 use crate::support::node::{NAME, Node};
-use crate::support::objects::{delete, service_with, slice};
+use crate::support::objects::{Shape, delete, slice};
 use crate::support::watched::WatchedMaps;
 use waggle_agent::k8s::{Change, Kind};
 
 fn service(name: &str, address: &str, created: &str) -> Change {
-    service_with(name, &[address], "Local", Some(created))
+    let created = Some(created.to_owned());
+    Shape { internal_local: true, created, ..Shape::of(name, &[address]) }.change()
 }
 
 fn endpoints(service: &str, endpoints: &[(u8, &'static str)]) -> Change {

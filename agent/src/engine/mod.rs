@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 pub use report::Report;
-pub use rows::{BackendRow, ServiceRow};
+pub use rows::{BackendRow, FrontendRow, ServiceRow};
 
+use crate::config::KeepClientIp;
 use crate::k8s::{Change, Kind, Object, ObjectRef};
 use crate::maps::{LbMaps, Result};
 use crate::model::{Name, NodeSpec};
@@ -54,9 +55,9 @@ impl Engine {
     ///
     /// # Errors
     /// When a map cannot be read.
-    pub fn restore(node: &str, maps: &impl LbMaps) -> Result<Self> {
+    pub fn restore(node: &str, keep_client_ip: KeepClientIp, maps: &impl LbMaps) -> Result<Self> {
         Ok(Self {
-            store: Store::new(node),
+            store: Store::new(node, keep_client_ip),
             realized: Realized::restore(maps)?,
             desired: BTreeMap::new(),
             pending: BTreeSet::new(),
@@ -98,9 +99,20 @@ impl Engine {
     /// Everything that shall be served, in the order of names.
     #[must_use]
     pub fn services(&self) -> Vec<ServiceRow> {
-        let rows = self.desired.iter();
-        rows.map(|(port, desired)| ServiceRow::new(port, desired, self.failures.get(port)))
-            .collect()
+        let row = |(port, desired): (&FamilyPort, &Desired)| {
+            let kind = self.store.service(&port.port.service).map(|spec| spec.kind);
+            let failure = self.failures.get(port);
+            ServiceRow::new(port, kind.unwrap_or_default(), desired, failure)
+        };
+        self.desired.iter().map(row).collect()
+    }
+
+    /// The lowest and the highest NodePort that are or shall be served, if there is any.
+    #[must_use]
+    pub fn node_port_range(&self) -> Option<(u16, u16)> {
+        let ranges = [self.store.node_port_range(), self.realized.node_port_range()];
+        let ranges = ranges.into_iter().flatten();
+        ranges.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
     }
 
     /// All nodes, this one among them, in the order of names.

@@ -1,5 +1,6 @@
 //! Kubernetes objects in, specs out: here, and nowhere else, their defaults and oddities are known.
 
+mod addresses;
 mod endpoint_slice;
 mod endpoints;
 mod node;

@@ -61,6 +61,41 @@ impl Findings {
         address
     }
 
+    /// An IP address that can lead to a Service, or a finding about `field`.
+    pub(super) fn destination(&mut self, field: &str, text: &str) -> Option<IpAddr> {
+        let ip = self.address(field, text)?;
+        self.unless(is_of_no_host(ip), field, ip)
+    }
+
+    /// One that can do so from outside of the cluster.
+    pub(super) fn outer_destination(&mut self, field: &str, text: &str) -> Option<IpAddr> {
+        let ip = self.destination(field, text)?;
+        let is_link_local = match ip {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        self.unless(is_link_local, field, ip)
+    }
+
+    fn unless(&mut self, is_bad: bool, field: &str, ip: IpAddr) -> Option<IpAddr> {
+        if is_bad {
+            self.error(format!(
+                "has {field} {ip}, which cannot lead to a Service; use another one"
+            ));
+        }
+        (!is_bad).then_some(ip)
+    }
+
+    /// Whether a traffic policy is Local.
+    pub(super) fn is_local(&mut self, field: &str, policy: Option<&str>) -> bool {
+        if let Some(other) = policy.filter(|it| !["", "Cluster", "Local"].contains(it)) {
+            self.error(format!(
+                "has {field} \"{other}\", which is taken as Cluster; use Cluster or Local"
+            ));
+        }
+        policy == Some("Local")
+    }
+
     /// A protocol, or a finding about `field`.
     pub(super) fn protocol(&mut self, field: &str, text: Option<&str>) -> Option<Protocol> {
         match text {
@@ -89,6 +124,11 @@ impl Findings {
 /// Whether the object asks to be left to another proxy or to none.
 pub(super) fn is_foreign(labels: Option<&BTreeMap<String, String>>) -> bool {
     labels.is_some_and(|labels| FOREIGN.iter().any(|label| labels.contains_key(*label)))
+}
+
+fn is_of_no_host(ip: IpAddr) -> bool {
+    let is_broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || is_broadcast
 }
 
 /// An address as Kubernetes reads it: leading zeros of IPv4 parts are decimal (CVE-2021-29923).

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use dataplane_common::abi::{
     Backend, BackendId, BackendState, FrontendKey, FrontendKind, Scopes, Service, ServiceFlags,
-    Slot,
+    Slot, SlotFlags,
 };
 
 use super::{LbMaps, Result};
@@ -75,6 +75,40 @@ pub fn scopes_text(scopes: Scopes) -> &'static str {
     }
 }
 
+/// The traffic policy that holds for a frontend.
+#[must_use]
+pub const fn traffic_policy(flags: ServiceFlags) -> &'static str {
+    if flags.has(ServiceFlags::INTERNAL_LOCAL) || flags.has(ServiceFlags::EXTERNAL_LOCAL) {
+        "Local"
+    } else {
+        "Cluster"
+    }
+}
+
+/// The names of a frontend's switches, each after a blank.
+#[must_use]
+pub fn flags_text(flags: ServiceFlags) -> String {
+    let names = [
+        (ServiceFlags::INTERNAL_LOCAL, " internal-local"),
+        (ServiceFlags::EXTERNAL, " external"),
+        (ServiceFlags::EXTERNAL_LOCAL, " external-local"),
+        (ServiceFlags::KEEP_CLIENT, " keep-client"),
+    ];
+    names.into_iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, name)| name).collect()
+}
+
+/// Where a backend is: ` local`, ` other-node` or nothing.
+#[must_use]
+pub const fn place_text(flags: SlotFlags) -> &'static str {
+    if flags.has(SlotFlags::LOCAL) {
+        " local"
+    } else if flags.has(SlotFlags::OTHER_NODE) {
+        " other-node"
+    } else {
+        ""
+    }
+}
+
 fn service_line(key: &FrontendKey, service: &Service) -> String {
     if key.kind == FrontendKind::Address.number() {
         return format!("address {}", key.addr.to_ip());
@@ -85,24 +119,28 @@ fn service_line(key: &FrontendKey, service: &Service) -> String {
         local_count,
         cluster_offset,
         cluster_count,
-        affinity_seconds: _,
-        affinity_epoch: _,
+        affinity_seconds,
+        affinity_epoch,
         flags,
         terminating_count,
     } = *service;
-    let policy = if flags.has(ServiceFlags::INTERNAL_LOCAL) { " internal-local" } else { "" };
+    let affinity = match (affinity_seconds, affinity_epoch) {
+        (0, 0) => String::new(),
+        (seconds, epoch) => format!(" affinity={seconds}s epoch={epoch}"),
+    };
     format!(
         "service {} id={} base={base} local={local_count} cluster={cluster_offset}+{cluster_count} \
-         terminating={terminating_count}{policy}",
+         terminating={terminating_count}{}{affinity}",
         frontend_text(key),
         id.0,
+        flags_text(flags),
     )
 }
 
 fn slot_line(index: u32, slot: &Slot) -> String {
-    let Slot { addr, port, generation, backend, flags: _ } = *slot;
+    let Slot { addr, port, generation, backend, flags } = *slot;
     let at = SocketAddr::new(addr.to_ip(), port.number());
-    format!("slot {index} {at} backend={} generation={generation}", backend.0)
+    format!("slot {index} {at} backend={} generation={generation}{}", backend.0, place_text(flags))
 }
 
 fn backend_line(id: BackendId, backend: Backend) -> String {

@@ -43,8 +43,8 @@ pub(crate) fn fill(pins: &Pins) -> Result<Vec<MapUse>> {
 fn used(pins: &Pins) -> Result<BTreeMap<&'static str, usize>> {
     let maps = KernelMaps::open(pins)?;
     let services = maps.services()?;
-    let exact = FrontendKind::Exact.number();
-    let frontends = services.iter().filter(|(key, _)| key.kind == exact);
+    let mark = FrontendKind::Address.number();
+    let frontends = services.iter().filter(|(key, _)| key.kind != mark);
     let extents: BTreeSet<_> =
         frontends.map(|(_, service)| (service.base, extent_length(service) as usize)).collect();
     let alive = maps.backends()?.iter().filter(|(_, backend)| !is_dead(backend)).count();

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use dataplane_common::abi::{BackendState, Scopes};
+use dataplane_common::abi::{BackendState, Scopes, SlotFlags};
 
 /// An endpoint that a node knows for a ServicePort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Backend {
     pub at: SocketAddr,
     /// The sets of new flows it is in.
     pub scopes: Scopes,
+    /// Whose node it is on.
+    pub place: SlotFlags,
 }
 
 impl Backend {

@@ -10,7 +10,8 @@ mod service;
 
 pub use backend::Backend;
 pub use endpoint::{Endpoint, EndpointSet, EndpointsSpec, SliceSpec};
-pub use frontend::frontend_text;
+pub use frontend::{Frontend, Role, frontend_text, node_port_range};
+pub(crate) use frontend::{any_node, is_exact, keys_at};
 pub use name::{Name, ServicePortName};
 pub use node::NodeSpec;
-pub use service::{PortSpec, Protocol, ServiceSpec};
+pub use service::{PortSpec, Protocol, ServiceKind, ServiceSpec};

@@ -16,10 +16,32 @@ pub struct ServiceSpec {
     pub created: Option<i64>,
     /// Its ports.
     pub ports: Vec<PortSpec>,
-    /// Its cluster addresses, at most one of each family.
+    /// What it is called for; what is served depends on the addresses alone.
+    pub kind: ServiceKind,
+    /// Its cluster addresses, at most one of each family. In other families it is not served.
     pub cluster_ips: Vec<IpAddr>,
+    /// Addresses at which a load balancer hands packets to nodes as they are.
+    pub load_balancer_ips: Vec<IpAddr>,
+    /// Addresses that its author lets lead to it.
+    pub external_ips: Vec<IpAddr>,
     /// Whether `internalTrafficPolicy` is Local.
     pub internal_local: bool,
+    /// Whether `externalTrafficPolicy` is Local.
+    pub external_local: bool,
+    /// For how many seconds a client stays with its backend, if it does.
+    pub affinity_seconds: Option<u32>,
+}
+
+/// The type of a Service with an address of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ServiceKind {
+    /// For clients inside the cluster.
+    #[default]
+    ClusterIp,
+    /// Also at a port of every node.
+    NodePort,
+    /// Also at the addresses of a load balancer.
+    LoadBalancer,
 }
 
 /// One port of a Service.
@@ -31,6 +53,8 @@ pub struct PortSpec {
     pub protocol: Protocol,
     /// What clients connect to.
     pub port: u16,
+    /// What clients of a node's own addresses connect to, if they can.
+    pub node_port: Option<u16>,
 }
 
 /// A transport protocol that is served.
@@ -40,6 +64,18 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+}
+
+impl ServiceKind {
+    /// The type's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterIp => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+        }
+    }
 }
 
 impl Protocol {

@@ -10,6 +10,7 @@
 //! left change state, and identifiers and slots are set aside. A reader may still hold what was
 //! replaced, so they are used again no sooner than [`QUARANTINE`] later.
 
+mod affinity;
 mod apply;
 mod extents;
 mod ids;

@@ -13,7 +13,7 @@ use super::Realized;
 use super::realized::{Known, Record};
 use super::reserve::Target;
 use crate::maps::dump::is_dead;
-use crate::model::Backend;
+use crate::model::{Backend, is_exact};
 use crate::state::Desired;
 
 /// Writes for one port, to be done in this order and no further than the first that fails.
@@ -56,24 +56,23 @@ pub enum Step {
 
 /// What makes the frontends lead to the target: nothing is taken away.
 pub(super) fn make(desired: &Desired, target: &Target, realized: &Realized) -> Plan {
-    let Target { service } = *target;
+    let service = target.service;
     let mut steps = Vec::new();
     if let Some(record) = realized.records.get(&service.id) {
-        let gains =
-            desired.backends.iter().filter(|backend| backend.state() == BackendState::Active);
-        steps.extend(gains.filter_map(|backend| write_backend(backend, record)));
+        steps.extend(desired.backends.iter().filter_map(|backend| admit(backend, record)));
         let unwritten = record.extents.get(&service.base).filter(|extent| !extent.is_written);
         steps.extend(
             unwritten
                 .map(|extent| Step::WriteSlots { base: service.base, slots: extent.slots.clone() }),
         );
     }
-    let addresses: BTreeSet<_> = desired.frontends.iter().map(|key| key.addr).collect();
-    let unmarked = addresses.difference(&realized.addresses);
-    steps.extend(unmarked.map(|addr| Step::PutAddress(*addr)));
-    let stale =
-        desired.frontends.iter().filter(|key| realized.frontends.get(key) != Some(&service));
-    steps.extend(stale.map(|key| Step::PutFrontend { key: *key, service }));
+    let unmarked = &addresses(desired) - &realized.addresses;
+    steps.extend(unmarked.into_iter().map(Step::PutAddress));
+    let wanted = desired
+        .in_order()
+        .map(|(key, frontend)| (*key, Service { flags: frontend.flags, ..service }));
+    let stale = wanted.filter(|(key, service)| realized.frontends.get(key) != Some(service));
+    steps.extend(stale.map(|(key, service)| Step::PutFrontend { key, service }));
     Plan(steps)
 }
 
@@ -82,7 +81,8 @@ pub(super) fn retire(id: ServiceId, desired: Option<&Desired>, realized: &Realiz
     let Some(record) = realized.records.get(&id) else {
         return Plan::default();
     };
-    let wanted = |key: &FrontendKey| desired.is_some_and(|desired| desired.frontends.contains(key));
+    let wanted =
+        |key: &FrontendKey| desired.is_some_and(|desired| desired.frontends.contains_key(key));
     let unwanted: Vec<_> = record.frontends.iter().copied().filter(|key| !wanted(key)).collect();
     let bare = bare_addresses(record, desired, &unwanted, realized).map(Step::DeleteAddress);
     let mut steps: Vec<_> =
@@ -100,9 +100,28 @@ pub(super) fn dead(generation: u16) -> Element {
     Element { generation, state: BackendState::Dead.number(), scopes: Scopes::default() }
 }
 
+/// The addresses that are marked because some port of them is served.
+fn addresses(desired: &Desired) -> BTreeSet<Addr> {
+    desired.frontends.keys().filter(|key| is_exact(key)).map(|key| key.addr).collect()
+}
+
+/// The write that brings a backend into its sets, if it is not there. Those that it leaves it is in
+/// until no frontend offers it there any longer.
+fn admit(backend: &Backend, record: &Record) -> Option<Step> {
+    let known = record.backends.get(&backend.at)?;
+    let active =
+        |element: &Element| BackendState::from_number(element.state) == BackendState::Active;
+    let had = known.written.filter(active).map_or(Scopes::default(), |element| element.scopes);
+    let is_active = backend.state() == BackendState::Active;
+    is_active.then(|| write(&Backend { scopes: had.union(backend.scopes), ..*backend }, known))?
+}
+
 /// The write that gives a backend its state, if it has another one.
 fn write_backend(backend: &Backend, record: &Record) -> Option<Step> {
-    let known = record.backends.get(&backend.at)?;
+    write(backend, record.backends.get(&backend.at)?)
+}
+
+fn write(backend: &Backend, known: &Known) -> Option<Step> {
     let Known { id, generation, written } = *known;
     let element = Element { generation, state: backend.state().number(), scopes: backend.scopes };
     (written != Some(element)).then_some(Step::WriteBackend { at: backend.at, id, element })
@@ -121,8 +140,7 @@ fn bare_addresses(
     unwanted: &[FrontendKey],
     realized: &Realized,
 ) -> impl Iterator<Item = Addr> {
-    let wanted: BTreeSet<_> =
-        desired.iter().flat_map(|desired| &desired.frontends).map(|key| key.addr).collect();
+    let wanted = desired.map(addresses).unwrap_or_default();
     let left = record.addresses.iter().copied().filter(move |addr| !wanted.contains(addr));
     left.filter(|addr| {
         realized.addresses.contains(addr)

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use dataplane_common::abi::{
-    Addr, Backend, BackendId, FrontendKey, Port, Proto, Service, ServiceId, Slot,
-};
+use dataplane_common::abi::{Addr, Backend, BackendId, FrontendKey, Service, ServiceId, Slot};
 
+use super::affinity::Affinity;
 use super::{BackendIds, Extents, IdPool};
 use crate::maps::dump::extent_length;
 use crate::maps::length;
+use crate::model::{is_exact, keys_at, node_port_range};
 use crate::state::{Desired, FamilyPort};
 
 /// What the maps hold.
@@ -39,6 +39,7 @@ pub(super) struct Record {
     /// Addresses of frontends it has or was about to get.
     pub(super) addresses: BTreeSet<Addr>,
     pub(super) backends: BTreeMap<SocketAddr, Known>,
+    pub(super) affinity: Affinity,
     /// Extents by their begin. More than one while frontends are being switched.
     pub(super) extents: BTreeMap<u32, Extent>,
 }
@@ -71,11 +72,17 @@ impl Realized {
     #[must_use]
     pub fn has_unclaimed_others(&self, desired: &Desired) -> bool {
         let wanted: BTreeSet<_> = desired.backends.iter().map(|backend| backend.at).collect();
-        let services = desired.frontends.iter().filter_map(|key| self.frontends.get(key));
+        let services = desired.frontends.keys().filter_map(|key| self.frontends.get(key));
         let mut records = services.filter_map(|service| self.records.get(&service.id));
         records.any(|record| {
             record.name.is_none() && record.backends.keys().any(|at| !wanted.contains(at))
         })
+    }
+
+    /// The lowest and the highest NodePort in the maps.
+    #[must_use]
+    pub fn node_port_range(&self) -> Option<(u16, u16)> {
+        node_port_range(&self.frontends)
     }
 
     /// The identifier of a port that has something.
@@ -89,10 +96,10 @@ impl Realized {
         records.filter(|(_, record)| record.name.is_none()).map(|(id, _)| *id).collect()
     }
 
-    /// The frontends of an address.
+    /// The frontends for which an address is marked.
     pub(super) fn frontends_at(&self, addr: Addr) -> impl Iterator<Item = &FrontendKey> {
-        let first = FrontendKey { addr, port: Port::new(0), proto: Proto(0), kind: 0 };
-        self.frontends.range(first..).map(|(key, _)| key).take_while(move |key| key.addr == addr)
+        let there = self.frontends.range(keys_at(addr));
+        there.map(|(key, _)| key).filter(|key| is_exact(key))
     }
 
     /// Remembers that the map has this value for a frontend, whoever had it before.
@@ -101,7 +108,9 @@ impl Realized {
         self.frontends.insert(key, service);
         let record = self.records.entry(service.id).or_default();
         record.frontends.insert(key);
-        record.addresses.insert(key.addr);
+        if is_exact(&key) {
+            record.addresses.insert(key.addr);
+        }
     }
 
     /// Remembers that the map has nothing for a frontend.
@@ -138,7 +147,8 @@ impl Realized {
         for (base, extent) in record.extents.extract_if(.., |base, _| !in_use.contains(base)) {
             self.extents.give_back(base, length(&extent.slots), now);
         }
-        record.addresses = record.frontends.iter().map(|key| key.addr).collect();
+        let marked = record.frontends.iter().filter(|key| is_exact(key));
+        record.addresses = marked.map(|key| key.addr).collect();
         if desired.is_none() {
             let name = self.records.remove(&id).and_then(|record| record.name);
             name.map(|name| self.names.remove(&name));

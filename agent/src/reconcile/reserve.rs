@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, btree_map::Entry};
 use std::time::Instant;
 
-use dataplane_common::abi::{Addr, Port, Scopes, Service, ServiceId, Slot, SlotFlags};
+use dataplane_common::abi::{Addr, Port, Scopes, Service, ServiceFlags, ServiceId, Slot};
 
 use super::realized::{Extent, Known, Record};
 use super::{NoRoom, Realized};
@@ -25,7 +25,8 @@ pub enum Shortage {
     Slots(#[from] NoRoom),
 }
 
-/// What the frontends of a port shall stand for. Its slots are in the port's record.
+/// What the frontends of a port shall stand for, but for their own flags. Its slots are in the
+/// port's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) service: Service,
@@ -49,6 +50,7 @@ impl Realized {
         self.drop_abandoned(id, desired, now);
         self.reserve_backends(id, desired, now)?;
         let base = self.reserve_extent(id, desired, now)?;
+        let affinity_epoch = self.switch_affinity(id, desired);
         let count = |is_counted: fn(Scopes) -> bool| {
             let scopes = desired.backends.iter().map(|backend| backend.scopes);
             u32::try_from(scopes.filter(|scopes| is_counted(*scopes)).count()).unwrap_or(u32::MAX)
@@ -59,12 +61,18 @@ impl Realized {
             local_count: count(|scopes| scopes.has(Scopes::LOCAL)),
             cluster_offset: count(|scopes| scopes == Scopes::LOCAL),
             cluster_count: count(|scopes| scopes.has(Scopes::CLUSTER)),
-            affinity_seconds: 0,
-            affinity_epoch: 0,
-            flags: desired.flags,
+            affinity_seconds: desired.affinity_seconds.unwrap_or(0),
+            affinity_epoch,
+            flags: ServiceFlags::default(),
             terminating_count: count(|scopes| scopes == Scopes::default()),
         };
         Ok(Target { service })
+    }
+
+    fn switch_affinity(&mut self, id: ServiceId, desired: &Desired) -> u16 {
+        let affinity = &mut self.records.entry(id).or_default().affinity;
+        affinity.switch(desired.affinity_seconds.is_some());
+        affinity.epoch()
     }
 
     /// The port's record: its own, or what was found at the start at one of its frontends, or new.
@@ -77,7 +85,7 @@ impl Realized {
         if let Some(id) = self.id_of(port) {
             return Ok(id);
         }
-        let held = desired.frontends.iter().filter_map(|key| self.frontends.get(key));
+        let held = desired.in_order().filter_map(|(key, _)| self.frontends.get(key));
         let found = held
             .map(|service| service.id)
             .find(|id| self.records.get(id).is_some_and(|record| record.name.is_none()));
@@ -151,15 +159,11 @@ impl Realized {
 impl Record {
     /// The slots of these backends; those that have no identity yet are left out.
     fn slots_of(&self, backends: &[Backend]) -> Vec<Slot> {
-        let known = backends.iter().filter_map(|backend| self.backends.get_key_value(&backend.at));
-        known
-            .map(|(at, known)| Slot {
-                addr: Addr::from(at.ip()),
-                port: Port::new(at.port()),
-                generation: known.generation,
-                backend: known.id,
-                flags: SlotFlags::default(),
-            })
-            .collect()
+        let slot = |backend: &Backend| {
+            let Known { id, generation, .. } = *self.backends.get(&backend.at)?;
+            let (addr, port) = (Addr::from(backend.at.ip()), Port::new(backend.at.port()));
+            Some(Slot { addr, port, generation, backend: id, flags: backend.place })
+        };
+        backends.iter().filter_map(slot).collect()
     }
 }

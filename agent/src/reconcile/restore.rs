@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use dataplane_common::abi::{FrontendKey, FrontendKind, Service, ServiceId, Slot};
 
+use super::affinity::Affinity;
 use super::realized::{Extent, Known};
 use super::{BackendIds, Extents, IdPool, Realized};
 use crate::maps::dump::{extent_length, is_dead};
@@ -55,6 +56,10 @@ impl Realized {
             .collect();
         for (key, service) in frontends {
             self.note_frontend(key, service);
+            let found = Affinity::of(&service);
+            let record = self.records.entry(service.id).or_default();
+            let known = record.frontends.len() > 1;
+            record.affinity = if known { record.affinity.or_newer(found) } else { found };
         }
         for (id, base, count) in extents.into_iter().filter(|(_, _, count)| *count > 0) {
             // What is no run of its own is damaged: its frontends are written anew.

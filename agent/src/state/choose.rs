@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use dataplane_common::abi::Scopes;
+use dataplane_common::abi::{Scopes, SlotFlags};
 
 use crate::model::{Backend, Endpoint};
 
@@ -43,7 +43,7 @@ pub fn choose(
             let in_cluster = cluster.is_some_and(|by| by.admits(endpoint));
             let scopes = scopes(in_local, in_cluster);
             let known = endpoint.serving || scopes != Scopes::default();
-            known.then_some(Backend { at: endpoint.at, scopes })
+            known.then(|| Backend { at: endpoint.at, scopes, place: place(endpoint, node) })
         })
         .collect();
     backends.sort_by_key(|backend| (rank(backend.scopes), backend.at));
@@ -91,13 +91,21 @@ fn distinct(
     distinct
 }
 
-fn standing(endpoint: &Endpoint, node: &str) -> (bool, bool, bool, Reverse<bool>) {
-    let Endpoint { at: _, node: _, ready, serving, terminating } = *endpoint;
-    (is_local(endpoint, node), ready, serving, Reverse(terminating))
+fn standing(endpoint: &Endpoint, node: &str) -> (bool, bool, bool, Reverse<bool>, bool) {
+    let Endpoint { at: _, node: of, ready, serving, terminating } = endpoint;
+    (is_local(endpoint, node), *ready, *serving, Reverse(*terminating), of.is_some())
 }
 
 fn is_local(endpoint: &Endpoint, node: &str) -> bool {
     endpoint.node.as_deref() == Some(node)
+}
+
+fn place(endpoint: &Endpoint, node: &str) -> SlotFlags {
+    match endpoint.node.as_deref() {
+        Some(own) if own == node => SlotFlags::LOCAL,
+        Some(_) => SlotFlags::OTHER_NODE,
+        None => SlotFlags::default(),
+    }
 }
 
 fn scopes(in_local: bool, in_cluster: bool) -> Scopes {
@@ -180,17 +188,26 @@ mod tests {
 
     #[test]
     fn order_of_arrival_does_not_matter() {
-        let endpoints = ["L1 r", "R3 r", "L2 st", "R1 r", "R9 s"];
-        let mut turned = endpoints;
-        turned.reverse();
+        let unknown = Endpoint { node: None, ..endpoint("R3 r") };
+        let endpoints = ["L1 r", "R3 r", "L2 st", "R1 r", "R9 s"].map(endpoint);
+        let mut endpoints: Vec<_> = endpoints.into_iter().chain([unknown]).collect();
         let needs = Needs::ClusterAndLocal;
-        assert_eq!(chosen(&endpoints, needs), chosen(&turned, needs));
+        let chosen = choose(endpoints.clone(), NODE, needs);
+        endpoints.reverse();
+        assert_eq!(chosen, choose(endpoints, NODE, needs));
     }
 
     #[test]
-    fn an_endpoint_of_an_unknown_node_is_never_local() {
-        let unknown = Endpoint { node: None, ..endpoint("L1 r") };
-        let expected = vec![Backend { at: unknown.at, scopes: Scopes::CLUSTER }];
-        assert_eq!(choose([unknown], NODE, Needs::ClusterAndLocal), expected);
+    fn a_backend_is_where_its_endpoint_says() {
+        let (local, elsewhere) = (Scopes::LOCAL.union(Scopes::CLUSTER), Scopes::CLUSTER);
+        for (node, scopes, place) in [
+            (Some(NODE), local, SlotFlags::LOCAL),
+            (Some("node-b"), elsewhere, SlotFlags::OTHER_NODE),
+            (None, elsewhere, SlotFlags::default()),
+        ] {
+            let endpoint = Endpoint { node: node.map(str::to_owned), ..endpoint("L1 r") };
+            let expected = vec![Backend { at: endpoint.at, scopes, place }];
+            assert_eq!(choose([endpoint], NODE, Needs::ClusterAndLocal), expected, "{node:?}");
+        }
     }
 }

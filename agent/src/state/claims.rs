@@ -1,10 +1,12 @@
-//! Who has a frontend when more than one Service names it: the oldest, on every node alike.
+//! Who has a frontend when more than one Service names it: whose cluster IP it is, then the oldest,
+//! on every node alike.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dataplane_common::abi::{Addr, FrontendKey, FrontendKind, Port};
+use dataplane_common::abi::FrontendKey;
 
-use crate::model::{Name, PortSpec, ServicePortName, ServiceSpec, frontend_text};
+use super::frontends::frontends;
+use crate::model::{Name, Role, ServicePortName, ServiceSpec, frontend_text, node_port_range};
 use crate::problem::Problem;
 
 /// All frontends that Services name.
@@ -14,9 +16,11 @@ pub(super) struct Claims {
     contested: BTreeSet<FrontendKey>,
 }
 
-/// Ordered by age, then by name; without a date of creation, as files mostly are, last.
+/// Ordered by right, by age, then by name; without a date of creation, as files mostly are, last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Claim {
+    /// The API gives cluster IPs to one Service each, but others may name any address they like.
+    is_foreign: bool,
     created: i64,
     port: ServicePortName,
 }
@@ -54,20 +58,24 @@ impl Claims {
         self.by_frontend.get(key)?.first().map(|claim| &claim.port)
     }
 
+    /// The lowest and the highest NodePort that is named.
+    pub(super) fn node_port_range(&self) -> Option<(u16, u16)> {
+        node_port_range(&self.by_frontend)
+    }
+
     /// One problem for each Service that names a frontend another one has.
     pub(super) fn problems(&self) -> impl Iterator<Item = (Name, Problem)> {
         self.contested.iter().flat_map(|key| {
             let mut claims = self.by_frontend.get(key).into_iter().flatten();
             let winner = claims.next();
             claims.filter_map(move |loser| Some((loser, winner?))).map(|(loser, winner)| {
-                let reason =
-                    if winner.created < loser.created { "is older" } else { "is first by name" };
                 let message = format!(
-                    "does not get {} for {}: {} has it, which {reason}; change the cluster IP or \
-                     the port of one of them",
+                    "does not get {} for {}: {} has it, {}; change the address or the port of one \
+                     of them",
                     frontend_text(key),
                     loser.port,
                     winner.port,
+                    winner.reason_over(loser),
                 );
                 let service = &loser.port.service;
                 (service.clone(), Problem::error(format!("Service {service}"), message))
@@ -93,26 +101,22 @@ impl Claims {
     }
 }
 
-/// The frontends of a Service, with the ServicePort each leads to.
-pub(super) fn frontends(
-    spec: &ServiceSpec,
-) -> impl Iterator<Item = (FrontendKey, ServicePortName)> {
-    spec.ports.iter().flat_map(move |port| {
-        let PortSpec { name, protocol, port } = port;
-        spec.cluster_ips.iter().map(move |ip| {
-            let key = FrontendKey {
-                addr: Addr::from(*ip),
-                port: Port::new(*port),
-                proto: protocol.proto(),
-                kind: FrontendKind::Exact.number(),
-            };
-            let (service, port) = (spec.name.clone(), name.clone());
-            (key, ServicePortName { service, port, protocol: *protocol })
-        })
-    })
+impl Claim {
+    /// Why this one wins.
+    fn reason_over(&self, loser: &Self) -> &'static str {
+        if self.is_foreign != loser.is_foreign {
+            "whose cluster IP it is"
+        } else if self.created < loser.created {
+            "which is older"
+        } else {
+            "which is first by name"
+        }
+    }
 }
 
 fn claims(spec: &ServiceSpec) -> impl Iterator<Item = (FrontendKey, Claim)> {
     let created = spec.created.unwrap_or(i64::MAX);
-    frontends(spec).map(move |(key, port)| (key, Claim { created, port }))
+    frontends(spec).map(move |(key, role, port)| {
+        (key, Claim { is_foreign: role != Role::ClusterIp, created, port })
+    })
 }

@@ -1,11 +1,11 @@
 //! What shall be served.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use dataplane_common::abi::{Family, FrontendKey, ServiceFlags};
+use dataplane_common::abi::{Family, FrontendKey};
 
-use crate::model::{Backend, Name, Protocol, ServicePortName};
+use crate::model::{Backend, Frontend, Name, Protocol, Role, ServicePortName};
 
 /// A ServicePort in one family: the unit that is served, and the owner of one extent of slots.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,12 +20,22 @@ pub struct FamilyPort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
     /// What clients connect to. Never empty.
-    pub frontends: BTreeSet<FrontendKey>,
+    pub frontends: BTreeMap<FrontendKey, Frontend>,
     /// Who serves, in the order of slots: those only in the Local set, in both, only in the
     /// Cluster set, in none.
     pub backends: Vec<Backend>,
-    /// The Service's switches.
-    pub flags: ServiceFlags,
+    /// For how many seconds a client stays with its backend, if it does.
+    pub affinity_seconds: Option<u32>,
+}
+
+impl Desired {
+    /// The frontends, cluster IPs first: of all they change least.
+    pub fn in_order(&self) -> impl Iterator<Item = (&FrontendKey, &Frontend)> {
+        let is_first = |frontend: &Frontend| frontend.role == Role::ClusterIp;
+        let first = self.frontends.iter().filter(move |(_, frontend)| is_first(frontend));
+        let others = self.frontends.iter().filter(move |(_, frontend)| !is_first(frontend));
+        first.chain(others)
+    }
 }
 
 impl FamilyPort {

@@ -4,6 +4,7 @@
 mod choose;
 mod claims;
 mod desired;
+mod frontends;
 mod store;
 
 pub use choose::{Needs, choose};

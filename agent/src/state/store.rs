@@ -2,15 +2,18 @@
 //! to when objects change.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use dataplane_common::abi::{Family, ServiceFlags};
+use dataplane_common::abi::{Family, FrontendKey, ServiceFlags};
 
-use super::claims::{Claims, frontends};
+use super::claims::Claims;
+use super::frontends::{family_of, flags, frontends};
 use super::{Desired, FamilyPort, Needs, choose};
+use crate::config::KeepClientIp;
 use crate::k8s::{Kind, ObjectRef, Spec};
 use crate::model::{
-    Endpoint, EndpointSet, EndpointsSpec, Name, NodeSpec, ServicePortName, ServiceSpec, SliceSpec,
+    Endpoint, EndpointSet, EndpointsSpec, Frontend, Name, NodeSpec, ServicePortName, ServiceSpec,
+    SliceSpec,
 };
 use crate::problem::Problem;
 
@@ -18,6 +21,7 @@ use crate::problem::Problem;
 #[derive(Debug)]
 pub struct Store {
     node: String,
+    keep_client_ip: KeepClientIp,
     services: BTreeMap<Name, ServiceSpec>,
     slices: BTreeMap<Name, SliceSpec>,
     slices_of: BTreeMap<Name, BTreeSet<Name>>,
@@ -39,9 +43,10 @@ pub struct Dirty {
 impl Store {
     /// An empty store of the node of this name.
     #[must_use]
-    pub fn new(node: &str) -> Self {
+    pub fn new(node: &str, keep_client_ip: KeepClientIp) -> Self {
         Self {
             node: node.to_owned(),
+            keep_client_ip,
             services: BTreeMap::new(),
             slices: BTreeMap::new(),
             slices_of: BTreeMap::new(),
@@ -79,21 +84,32 @@ impl Store {
         let Some(spec) = self.services.get(service) else {
             return BTreeMap::new();
         };
-        let mut desired: BTreeMap<FamilyPort, Desired> = BTreeMap::new();
-        for (key, port) in frontends(spec) {
-            if self.claims.winner(&key) != Some(&port) {
-                continue;
+        let mut won: BTreeMap<FamilyPort, BTreeMap<FrontendKey, Frontend>> = BTreeMap::new();
+        for (key, role, port) in frontends(spec) {
+            if self.claims.winner(&key) == Some(&port) {
+                let port = FamilyPort { port, family: key.addr.family() };
+                let flags = flags(spec, role, self.keep_client_ip);
+                won.entry(port).or_default().insert(key, Frontend { role, flags });
             }
-            let (flags, needs) = policy(spec);
-            let port = FamilyPort { port, family: key.addr.family() };
-            let entry = desired.entry(port).or_insert_with_key(|port| Desired {
-                frontends: BTreeSet::new(),
-                backends: choose(self.members(port), &self.node, needs),
-                flags,
-            });
-            entry.frontends.insert(key);
         }
-        desired
+        let affinity_seconds = spec.affinity_seconds;
+        let desired = won.into_iter().map(|(port, frontends)| {
+            let backends = choose(self.members(&port), &self.node, needs(frontends.values()));
+            (port, Desired { frontends, backends, affinity_seconds })
+        });
+        desired.collect()
+    }
+
+    /// A Service.
+    #[must_use]
+    pub fn service(&self, name: &Name) -> Option<&ServiceSpec> {
+        self.services.get(name)
+    }
+
+    /// The lowest and the highest NodePort that shall be served.
+    #[must_use]
+    pub fn node_port_range(&self) -> Option<(u16, u16)> {
+        self.claims.node_port_range()
     }
 
     /// All nodes, this one among them.
@@ -191,15 +207,14 @@ fn members_of(
     })
 }
 
-fn family_of(ip: IpAddr) -> Family {
-    if ip.is_ipv4() { Family::V4 } else { Family::V6 }
-}
-
-fn policy(spec: &ServiceSpec) -> (ServiceFlags, Needs) {
-    if spec.internal_local {
-        (ServiceFlags::INTERNAL_LOCAL, Needs::ClusterAndLocal)
+fn needs<'a>(mut frontends: impl Iterator<Item = &'a Frontend>) -> Needs {
+    let is_local = |flags: ServiceFlags| {
+        flags.has(ServiceFlags::INTERNAL_LOCAL) || flags.has(ServiceFlags::EXTERNAL_LOCAL)
+    };
+    if frontends.any(|frontend| is_local(frontend.flags)) {
+        Needs::ClusterAndLocal
     } else {
-        (ServiceFlags::default(), Needs::Cluster)
+        Needs::Cluster
     }
 }
 

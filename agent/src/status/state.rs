@@ -93,7 +93,7 @@ fn unreadable(run_dir: &Path, error: &io::Error) -> io::Error {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::engine::BackendRow;
+    use crate::engine::{BackendRow, FrontendRow};
 
     pub(in crate::status) fn state() -> State {
         State {
@@ -115,8 +115,14 @@ pub(super) mod tests {
                 port: "http".to_owned(),
                 protocol: "TCP".to_owned(),
                 family: "IPv4".to_owned(),
-                frontends: vec!["10.96.0.1:80/TCP".to_owned()],
-                internal_traffic_policy: "Cluster".to_owned(),
+                r#type: "ClusterIP".to_owned(),
+                frontends: vec![FrontendRow {
+                    address: "10.96.0.1:80/TCP".to_owned(),
+                    kind: "clusterIP".to_owned(),
+                    traffic_policy: "Cluster".to_owned(),
+                    keep_client_ip: false,
+                }],
+                affinity_seconds: None,
                 backends: vec![BackendRow {
                     address: "10.1.1.2:8080".parse().unwrap(),
                     state: "active".to_owned(),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::report::Report;
 use super::services::List;
 use crate::cli::table;
-use crate::engine::ServiceRow;
+use crate::engine::{FrontendRow, ServiceRow};
 
 pub(super) fn report(report: &Report) -> String {
     let mut text = String::new();
@@ -81,7 +81,19 @@ fn section(text: &mut String, title: &str, body: &str) {
 
 pub(super) fn services(list: &List) -> String {
     let rows: Vec<_> = list.services.iter().flat_map(rows).collect();
-    let head = ["NAMESPACE", "NAME", "PORT", "FRONTEND", "POLICY", "BACKEND", "STATE", "SETS"];
+    let head = [
+        "NAMESPACE",
+        "NAME",
+        "TYPE",
+        "PORT",
+        "FRONTEND",
+        "KIND",
+        "POLICY",
+        "AFFINITY",
+        "BACKEND",
+        "STATE",
+        "SETS",
+    ];
     let mut text = table(head, &rows);
     for problem in &list.problems {
         writeln!(text, "problem: {problem}").expect("writing to a String cannot fail");
@@ -91,18 +103,28 @@ pub(super) fn services(list: &List) -> String {
 
 /// As many lines as a ServicePort has frontends or backends, whatever is more. What is the same as
 /// in the line before is left out.
-fn rows(service: &ServiceRow) -> Vec<[String; 8]> {
+fn rows(service: &ServiceRow) -> Vec<[String; 11]> {
     let count = service.frontends.len().max(service.backends.len()).max(1);
+    let affinity = service.affinity_seconds.map_or("-".to_owned(), |seconds| format!("{seconds}s"));
+    let port = if service.port.is_empty() { "-" } else { &service.port };
     let row = |line: usize| {
-        let frontend = service.frontends.get(line).cloned().unwrap_or_default();
+        let [frontend, kind, policy] = frontend(service, line);
         let [at, state, sets] = backend(service, line);
         let once = |text: &str| if line == 0 { text.to_owned() } else { String::new() };
-        let port = if service.port.is_empty() { "-" } else { &service.port };
-        let [namespace, name, port] = [&service.namespace, &service.name, port].map(once);
-        let policy = once(&service.internal_traffic_policy);
-        [namespace, name, port, frontend, policy, at, state, sets]
+        let whole = [&service.namespace, &service.name, &service.r#type, port, &affinity].map(once);
+        let [namespace, name, kind_of, port, affinity] = whole;
+        [namespace, name, kind_of, port, frontend, kind, policy, affinity, at, state, sets]
     };
     (0..count).map(row).collect()
+}
+
+fn frontend(service: &ServiceRow, line: usize) -> [String; 3] {
+    let Some(frontend) = service.frontends.get(line) else {
+        return Default::default();
+    };
+    let FrontendRow { address, kind, traffic_policy, keep_client_ip } = frontend;
+    let kept = if *keep_client_ip { ", keeps clients" } else { "" };
+    [address.clone(), kind.clone(), format!("{traffic_policy}{kept}")]
 }
 
 fn backend(service: &ServiceRow, line: usize) -> [String; 3] {
@@ -126,15 +148,25 @@ mod tests {
     #[test]
     fn a_service_port_is_as_many_lines_as_it_has_ends() {
         let mut services = state().services;
-        services[0].frontends.push("10.96.0.2:80/TCP".to_owned());
+        services[0].r#type = "NodePort".to_owned();
+        services[0].affinity_seconds = Some(10_800);
+        services[0].frontends.push(FrontendRow {
+            address: "0.0.0.0:30080/TCP".to_owned(),
+            kind: "nodePort".to_owned(),
+            traffic_policy: "Cluster".to_owned(),
+            keep_client_ip: true,
+        });
         let (name, port) = ("idle".to_owned(), String::new());
         services.push(ServiceRow { name, port, backends: vec![], ..state().services.remove(0) });
         let problems = vec!["Service shop/idle: why not".to_owned()];
         let expected = "\
-NAMESPACE   NAME   PORT   FRONTEND           POLICY    BACKEND         STATE    SETS
-shop        cart   http   10.96.0.1:80/TCP   Cluster   10.1.1.2:8080   active   cluster
-                          10.96.0.2:80/TCP
-shop        idle   -      10.96.0.1:80/TCP   Cluster   (none)
+NAMESPACE   NAME   TYPE        PORT   FRONTEND            KIND        POLICY                   \
+AFFINITY   BACKEND         STATE    SETS
+shop        cart   NodePort    http   10.96.0.1:80/TCP    clusterIP   Cluster                  \
+10800s     10.1.1.2:8080   active   cluster
+                                      0.0.0.0:30080/TCP   nodePort    Cluster, keeps clients
+shop        idle   ClusterIP   -      10.96.0.1:80/TCP    clusterIP   Cluster                  \
+-          (none)
 problem: Service shop/idle: why not
 ";
         assert_eq!(super::services(&List { services, problems }), expected);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use waggle_agent::config::KeepClientIp;
 use waggle_agent::engine::{Engine, Report};
 use waggle_agent::k8s::Change;
 use waggle_agent::manifests::Library;
@@ -17,6 +18,8 @@ pub(crate) struct Node {
     pub(crate) maps: FaultyMaps<WatchedMaps>,
     pub(crate) now: Instant,
     pub(crate) report: Report,
+    /// What the next agent is told.
+    pub(crate) keep_client_ip: KeepClientIp,
     library: Library,
     files: BTreeMap<String, String>,
 }
@@ -36,7 +39,7 @@ impl Node {
 
     fn over(maps: FaultyMaps<WatchedMaps>) -> Self {
         let mut node = Self {
-            engine: restore(&maps),
+            engine: restore(&maps, KeepClientIp::None),
             maps,
             now: Instant::now(),
             report: Report {
@@ -48,6 +51,7 @@ impl Node {
                 listed: false,
                 complete: false,
             },
+            keep_client_ip: KeepClientIp::None,
             library: Library::default(),
             files: BTreeMap::new(),
         };
@@ -108,7 +112,7 @@ impl Node {
 
     /// Another agent takes over and has read no object yet.
     pub(crate) fn restart_without_source(&mut self) {
-        self.engine = restore(&self.maps);
+        self.engine = restore(&self.maps, self.keep_client_ip);
     }
 
     /// Whether something is served that the files as they are do not tell.
@@ -121,6 +125,7 @@ impl Node {
     }
 }
 
-fn restore(maps: &FaultyMaps<WatchedMaps>) -> Engine {
-    (0..100).find_map(|_| Engine::restore(NAME, maps).ok()).expect("maps can be read now and then")
+fn restore(maps: &FaultyMaps<WatchedMaps>, keep_client_ip: KeepClientIp) -> Engine {
+    let restore = |_| Engine::restore(NAME, keep_client_ip, maps).ok();
+    (0..100).find_map(restore).expect("maps can be read now and then")
 }

@@ -6,27 +6,57 @@ use waggle_agent::model::Name;
 
 /// A Service with one TCP port, 80, named `http`.
 pub(crate) fn service(name: &str, cluster_ips: &[&str]) -> Change {
-    service_with(name, cluster_ips, "Cluster", None)
+    Shape::of(name, cluster_ips).change()
 }
 
-pub(crate) fn service_with(
-    name: &str,
-    cluster_ips: &[&str],
-    internal_policy: &str,
-    created: Option<&str>,
-) -> Change {
-    apply(Resource::Service(
-        serde_json::from_value(json!({
-            "apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": name, "namespace": "default", "creationTimestamp": created},
-            "spec": {
-                "clusterIPs": cluster_ips,
-                "internalTrafficPolicy": internal_policy,
-                "ports": [{"name": "http", "port": 80}],
-            },
-        }))
-        .unwrap(),
-    ))
+/// What a Service asks for.
+#[derive(Clone, Default)]
+pub(crate) struct Shape {
+    pub(crate) name: String,
+    pub(crate) cluster_ips: Vec<String>,
+    pub(crate) created: Option<String>,
+    pub(crate) internal_local: bool,
+    pub(crate) external_local: bool,
+    pub(crate) node_port: u16,
+    pub(crate) load_balancer_ips: Vec<String>,
+    pub(crate) external_ips: Vec<String>,
+    pub(crate) affinity_seconds: Option<u32>,
+}
+
+impl Shape {
+    pub(crate) fn of(name: &str, cluster_ips: &[&str]) -> Self {
+        let cluster_ips = cluster_ips.iter().map(|ip| (*ip).to_owned()).collect();
+        Self { name: name.to_owned(), cluster_ips, ..Self::default() }
+    }
+
+    pub(crate) fn change(&self) -> Change {
+        let policy = |is_local| if is_local { "Local" } else { "Cluster" };
+        let ingress = self.load_balancer_ips.iter().map(|ip| json!({"ip": ip}));
+        let affinity = if self.affinity_seconds.is_some() { "ClientIP" } else { "None" };
+        apply(Resource::Service(
+            serde_json::from_value(json!({
+                "apiVersion": "v1", "kind": "Service",
+                "metadata": {
+                    "name": self.name,
+                    "namespace": "default",
+                    "creationTimestamp": self.created,
+                },
+                "spec": {
+                    "type": if self.node_port > 0 { "NodePort" } else { "ClusterIP" },
+                    "clusterIPs": self.cluster_ips,
+                    "externalIPs": self.external_ips,
+                    "internalTrafficPolicy": policy(self.internal_local),
+                    "externalTrafficPolicy": policy(self.external_local),
+                    "sessionAffinity": affinity,
+                    "sessionAffinityConfig":
+                        {"clientIP": {"timeoutSeconds": self.affinity_seconds}},
+                    "ports": [{"name": "http", "port": 80, "nodePort": self.node_port}],
+                },
+                "status": {"loadBalancer": {"ingress": ingress.collect::<Vec<_>>()}},
+            }))
+            .unwrap(),
+        ))
+    }
 }
 
 /// An endpoint: address, node, and `ready`, `terminating` (and serving) or `gone`.

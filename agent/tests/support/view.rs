@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use dataplane_common::abi::{BackendState, FrontendKind};
-use waggle_agent::engine::Engine;
+use waggle_agent::engine::{Engine, FrontendRow, ServiceRow};
 use waggle_agent::maps::{LbMaps, dump};
 use waggle_agent::model::frontend_text;
 
@@ -22,14 +22,17 @@ pub(crate) fn effect(maps: &impl LbMaps) -> String {
             continue;
         }
         let counts = (service.local_count, service.cluster_offset, service.cluster_count);
-        writeln!(text, "{} {counts:?} {:?}", frontend_text(&key), service.flags).unwrap();
+        let flags = dump::flags_text(service.flags);
+        let affinity = service.affinity_seconds;
+        writeln!(text, "{} {counts:?}{flags} {affinity}s", frontend_text(&key)).unwrap();
         let end = service.base + dump::extent_length(&service);
         for slot in maps.slots(service.base..end).unwrap() {
             let backend = backends.get(&slot.backend).copied().unwrap_or_default();
             assert_eq!(backend.generation, slot.generation, "{slot:?}");
             let at = SocketAddr::new(slot.addr.to_ip(), slot.port.number());
             let state = dump::state_text(BackendState::from_number(backend.state));
-            writeln!(text, "  {at} {state} {}", dump::scopes_text(backend.scopes)).unwrap();
+            let place = dump::place_text(slot.flags);
+            writeln!(text, "  {at} {state} {}{place}", dump::scopes_text(backend.scopes)).unwrap();
             reached.insert(slot.backend);
         }
     }
@@ -44,14 +47,17 @@ pub(crate) fn table(engine: &Engine) -> String {
     let mut text = String::new();
     for row in engine.services() {
         let colon = if row.port.is_empty() { "" } else { ":" };
-        let frontends = row.frontends.join(" ");
-        let (namespace, name, port) = (&row.namespace, &row.name, &row.port);
-        let policy = &row.internal_traffic_policy;
-        writeln!(text, "{namespace}/{name}{colon}{port} {frontends} {policy}").unwrap();
+        let ServiceRow { namespace, name, port, r#type, .. } = &row;
+        let affinity = row.affinity_seconds.map_or(String::new(), |seconds| format!(" {seconds}s"));
+        writeln!(text, "{namespace}/{name}{colon}{port} {type}{affinity}").unwrap();
+        for FrontendRow { address, kind, traffic_policy, keep_client_ip } in &row.frontends {
+            let kept = if *keep_client_ip { " keeps clients" } else { "" };
+            writeln!(text, "  {kind} {address} {traffic_policy}{kept}").unwrap();
+        }
         for backend in row.backends {
             let scopes = backend.scopes.join("+");
             let scopes = if scopes.is_empty() { "-" } else { &scopes };
-            writeln!(text, "  {} {} {scopes}", backend.address, backend.state).unwrap();
+            writeln!(text, "  -> {} {} {scopes}", backend.address, backend.state).unwrap();
         }
     }
     text

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use dataplane_common::abi::{
-    Backend, BackendId, BackendState, FrontendKey, FrontendKind, Service, Slot,
+    Backend, BackendId, BackendState, FrontendKey, FrontendKind, Scopes, Service, Slot,
 };
 use waggle_agent::maps::fake::FakeMaps;
 use waggle_agent::maps::{Capacity, LbMaps, Result, dump};
@@ -56,7 +56,8 @@ impl WatchedMaps {
         self.check();
     }
 
-    /// Every backend a new flow can be given is alive and has the identity the slot names.
+    /// Every backend a new flow can be given is alive, has the identity the slot names and is in
+    /// the set it was chosen from.
     fn check(&self) {
         if self.is_unchecked {
             return;
@@ -65,16 +66,18 @@ impl WatchedMaps {
         let backends: std::collections::BTreeMap<_, _> =
             self.fake.backends().unwrap().into_iter().collect();
         for (key, service) in services {
-            if key.kind != FrontendKind::Exact.number() {
+            if key.kind == FrontendKind::Address.number() {
                 continue;
             }
             let live = service.cluster_offset + service.cluster_count;
             assert!(service.local_count <= live, "{service:?}");
             let slots = self.fake.slots(service.base..service.base + live).unwrap();
-            for slot in slots {
+            for (slot, place) in slots.into_iter().zip(0..) {
                 let backend = backends.get(&slot.backend).copied().unwrap_or_default();
                 let is_good = backend.generation == slot.generation
-                    && BackendState::from_number(backend.state) == BackendState::Active;
+                    && BackendState::from_number(backend.state) == BackendState::Active
+                    && (place >= service.local_count || backend.scopes.has(Scopes::LOCAL))
+                    && (place < service.cluster_offset || backend.scopes.has(Scopes::CLUSTER));
                 assert!(
                     is_good,
                     "{} leads to {slot:?} whose backend is {backend:?}, after {:#?}",
@@ -100,7 +103,7 @@ impl LbMaps for WatchedMaps {
             return Ok(());
         }
         self.fake.put_service(key, value)?;
-        self.note(if key.kind == FrontendKind::Exact.number() {
+        self.note(if key.kind != FrontendKind::Address.number() {
             format!("put {} -> {}+{}", frontend_text(key), value.base, dump::extent_length(value))
         } else {
             format!("mark {}", key.addr.to_ip())
@@ -113,7 +116,7 @@ impl LbMaps for WatchedMaps {
             return Ok(());
         }
         self.fake.delete_service(key)?;
-        self.note(if key.kind == FrontendKind::Exact.number() {
+        self.note(if key.kind != FrontendKind::Address.number() {
             format!("delete {}", frontend_text(key))
         } else {
             format!("unmark {}", key.addr.to_ip())

@@ -89,9 +89,12 @@ fn services_are_listed_with_their_frontends_and_backends() -> Result<()> {
     let answer = host.waggle("service list")?;
     assert!(answer.is_success, "{answer:?}");
     let expected = "\
-NAMESPACE   NAME   PORT   FRONTEND           POLICY    BACKEND         STATE    SETS
-shop        cart   http   10.96.0.1:80/TCP   Cluster   10.1.1.2:8080   active   cluster
-                                                       10.1.2.2:8080   active   cluster
+NAMESPACE   NAME   TYPE        PORT   FRONTEND           KIND        POLICY    AFFINITY   \
+BACKEND         STATE    SETS
+shop        cart   ClusterIP   http   10.96.0.1:80/TCP   clusterIP   Cluster   -          \
+10.1.1.2:8080   active   cluster
+                                                                                          \
+10.1.2.2:8080   active   cluster
 ";
     assert_eq!(answer.stdout, expected);
     Ok(())
