@@ -60,8 +60,7 @@ pub const TO_NETDEV: &str = "to_netdev";
 pub const TO_L3DEV: &str = "to_l3dev";
 
 /// Every program that is pinned.
-pub const PROGRAMS: [&str; 6] =
-    [FROM_POD, TO_POD, FROM_NETDEV, FROM_L3DEV, TO_NETDEV, TO_L3DEV];
+pub const PROGRAMS: [&str; 6] = [FROM_POD, TO_POD, FROM_NETDEV, FROM_L3DEV, TO_NETDEV, TO_L3DEV];
 
 /// Bit of a packet's mark that says, between a redirect and the egress of the device it leads to,
 /// that everything has been done to the packet. [`TO_NETDEV`] takes it out again; the other bits
