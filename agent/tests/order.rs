@@ -88,3 +88,46 @@ fn a_frontend_that_changes_its_owner_is_never_missing() {
     let change = vec![delete(Kind::Service, "old")];
     assert_eq!(log_after(&mut node, change), expected, "the younger one gets it back");
 }
+
+fn ways_in() -> Shape {
+    Shape {
+        node_port: 30_080,
+        external_ips: vec!["192.0.2.1".to_owned()],
+        external_local: true,
+        ..Shape::of("web", &["10.96.0.1"])
+    }
+}
+
+#[test]
+fn cluster_ips_come_first_and_a_node_port_is_no_address() {
+    let mut node = Node::new(WatchedMaps::default());
+    let log = log_after(&mut node, vec![ways_in().change(), endpoints("web", &[(1, "ready")])]);
+    let expected = [
+        "backend 1 active local+cluster",
+        "slots 0+1",
+        "mark 10.96.0.1",
+        "mark 192.0.2.1",
+        "put 10.96.0.1:80/TCP -> 0+1",
+        "put 0.0.0.0:30080/TCP -> 0+1",
+        "put 192.0.2.1:80/TCP -> 0+1",
+    ];
+    assert_eq!(log, expected, "all come");
+    let shape = Shape { node_port: 0, ..ways_in() };
+    let log = log_after(&mut node, vec![shape.change()]);
+    assert_eq!(log, ["delete 0.0.0.0:30080/TCP"], "the node port goes");
+    let shape = Shape { external_ips: vec![], ..ways_in() };
+    let expected = ["put 0.0.0.0:30080/TCP -> 0+1", "delete 192.0.2.1:80/TCP", "unmark 192.0.2.1"];
+    assert_eq!(log_after(&mut node, vec![shape.change()]), expected, "one for the other");
+}
+
+#[test]
+fn a_backend_leaves_a_set_when_no_frontend_offers_it_there() {
+    let mut node = Node::new(WatchedMaps::default());
+    let local = Shape { internal_local: true, ..Shape::of("web", &["10.96.0.1"]) };
+    node.feed(vec![local.change(), endpoints("web", &[(1, "ready")])]);
+    let cluster = Shape { internal_local: false, ..local.clone() };
+    let expected = ["put 10.96.0.1:80/TCP -> 0+1", "backend 1 active cluster"];
+    assert_eq!(log_after(&mut node, vec![cluster.change()]), expected, "Local to Cluster");
+    let expected = ["backend 1 active local+cluster", "put 10.96.0.1:80/TCP -> 0+1"];
+    assert_eq!(log_after(&mut node, vec![local.change()]), expected, "and back");
+}

@@ -10,6 +10,8 @@
 //! === 6 restart               another agent takes over the maps
 //! === 7 writes                expected: how many elements the last step wrote
 //! === 8 wait 3                seconds pass
+//! === 9 node-ports            expected: the lowest and the highest
+//! === 10 keep local           the next agent has keepClientIP: local
 //! ```
 //! Files that are written one after the other, without another step between, have different names.
 //!
@@ -25,6 +27,7 @@ use std::time::Duration;
 use crate::support::node::Node;
 use crate::support::view;
 use crate::support::watched::WatchedMaps;
+use waggle_agent::config::KeepClientIp;
 
 /// A step: its title, as in `write web.yaml`, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,8 +130,10 @@ fn act(node: &mut Node, step: &Step) -> Option<Outcome> {
         "write" => node.write(object, &step.body),
         "remove" => node.remove(object),
         "restart" => node.restart(),
+        "keep" if object == "local" => node.keep_client_ip = KeepClientIp::Local,
+        "keep" => node.keep_client_ip = KeepClientIp::None,
         "wait" => node.now += Duration::from_secs(object.parse().unwrap()),
-        "frontends" | "maps" | "problems" | "writes" => {
+        "frontends" | "maps" | "problems" | "writes" | "node-ports" => {
             return Some((found(node, verb), view::effect(&node.maps.inner().fake)));
         }
         other => panic!("{other}: no such step"),
@@ -142,6 +147,10 @@ fn found(node: &Node, verb: &str) -> String {
         "frontends" => view::table(&node.engine),
         "maps" => waggle_agent::maps::dump::dump(maps).unwrap(),
         "problems" => node.problems(),
+        "node-ports" => match node.engine.node_port_range() {
+            Some((first, last)) => format!("{first}-{last}\n"),
+            None => "none\n".to_owned(),
+        },
         _ => format!("{}\n", node.report.writes),
     }
 }
@@ -151,7 +160,8 @@ fn is_write(step: &Step) -> bool {
 }
 
 fn is_expectation(step: &Step) -> bool {
-    ["frontends", "maps", "problems", "writes"].iter().any(|verb| step.title.contains(verb))
+    let verbs = ["frontends", "maps", "problems", "writes", "node-ports"];
+    verbs.iter().any(|verb| step.title.split(' ').nth(1) == Some(verb))
 }
 
 fn expectations(steps: &mut [Step]) -> impl Iterator<Item = &mut Step> {
