@@ -6,14 +6,18 @@ use dataplane_common::abi;
 use hostnet::hook::Choice;
 use serde::{Deserialize, Serialize};
 
+use crate::devices::Selection;
+
 /// Settings of the file, with the values they have where it does not name them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
     /// How packets of translated flows reach their next hop.
     pub delivery: Delivery,
     /// How programs are attached to devices.
     pub attach: Attach,
+    /// Which devices are served: patterns as `--devices` takes them.
+    pub devices: Selection,
     /// What is logged, where the environment variable `RUST_LOG` does not say.
     pub log_level: LogLevel,
     /// Which flows from outside keep their client's address, though their traffic policy is Cluster.
@@ -177,6 +181,7 @@ mod tests {
         let full = Config {
             delivery: Delivery::Stack,
             attach: Attach::Clsact,
+            devices: "eth*,!eth9".parse().unwrap(),
             log_level: LogLevel::Debug,
             keep_client_ip: KeepClientIp::Local,
         };
@@ -184,7 +189,10 @@ mod tests {
             ("", Config::default()),
             ("# nothing yet\n", Config::default()),
             ("delivery: stack\n", Config { delivery: Delivery::Stack, ..Config::default() }),
-            ("delivery: stack\nattach: clsact\nlogLevel: debug\nkeepClientIP: local\n", full),
+            (
+                "delivery: stack\nattach: clsact\ndevices: eth*,!eth9\nlogLevel: debug\nkeepClientIP: local\n",
+                full,
+            ),
         ] {
             assert_eq!(Config::parse(Path::new("c.yaml"), text).unwrap(), config, "{text}");
         }
@@ -195,6 +203,7 @@ mod tests {
         for (text, position, cause) in [
             ("delivery: teleport\n", "1:11", "unknown variant `teleport`, expected one of bypass"),
             ("attach: clsact\ndelivry: stack\n", "2:1", "unknown field `delivry`, expected one of"),
+            ("devices: a,,b\n", "1:10", "the device pattern \"\" names no device"),
             ("attach: [auto]\n", "1:9", "externally tagged enum expected scalar or mapping"),
             ("delivery: bypass\n  attach: auto\n", "1:11", "unknown variant `bypass attach`"),
             ("delivery: bypass\ndelivery: stack\n", "2:1", "duplicate mapping key `delivery`"),

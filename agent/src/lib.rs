@@ -1,9 +1,9 @@
 //! Waggle's node agent: objects of a cluster in, service tables, programs and routes of a node out.
 //!
 //! ```text
-//! manifests -> k8s (objects -> specs) -> state (choice of endpoints) -> reconcile (plan) -> maps
+//! manifests, kube -> k8s (objects -> specs) -> state (choice of endpoints) -> reconcile (plan) -> maps
 //!                                                  |
-//!                                  own Node: uplink, node_file    other Nodes: peers (routes)
+//!                                  all Nodes: network (devices, tables of networks, node_file, routes to peers)
 //! ```
 //!
 //! [`run`] ties the parts together, [`loader`] brings the kernel programs and tables that they
@@ -12,6 +12,7 @@
 pub mod cleanup;
 pub mod cli;
 pub mod config;
+pub mod devices;
 pub mod engine;
 pub mod forwarding;
 pub mod k8s;
@@ -21,10 +22,13 @@ pub mod lock;
 pub mod logging;
 pub mod manifests;
 pub mod maps;
+pub mod masquerade;
 pub mod model;
 pub mod mounts;
 pub mod network;
+pub mod networks;
 pub mod node_file;
+pub mod node_ports;
 pub mod peers;
 pub mod pods;
 pub mod problem;
@@ -33,5 +37,4 @@ pub mod run;
 pub mod source;
 pub mod state;
 pub mod status;
-pub mod uplink;
 pub mod whole_file;

@@ -1,103 +1,112 @@
-//! The node's network as its Node object and its peers' want it: forwarding, hooks at uplinks, MTUs
-//! of devices, routes to other nodes' pods, and what is left of pods that are gone.
+//! The node's network as its Node object and its peers' want it: forwarding, hooks at devices,
+//! tables of networks, routes to other nodes' pods, and what is left of pods that are gone.
+
+mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use dataplane_common::abi::{Addr, Pod, names};
-use hostnet::route::{self, Route};
-use hostnet::{Netlink, Pins, addr, link};
-use serde::{Deserialize, Serialize};
+use dataplane_common::abi::names;
+use hostnet::route::Routes;
+use hostnet::{Netlink, Pins, addr, link, netns};
 use tracing::info;
 
 use crate::config::Attach;
+use crate::devices::{Devices, Selection, pod_mtu};
 use crate::forwarding;
-use crate::loader::hooks::{self, Changes, Scan, UplinkHook, Wanted};
+use crate::loader::hooks::{self, Changes, Scan, Wanted};
 use crate::loader::{self, LoadError};
 use crate::maps::delivery::DeliveryMaps;
+use crate::maps::networks::NetworkMaps;
+use crate::masquerade;
 use crate::model::NodeSpec;
+use crate::networks::PodNetworks;
 use crate::node_file::{self, NodeFile};
+use crate::node_ports::{self, NodePorts};
 use crate::peers::{self, Step};
 use crate::pods;
 use crate::problem::Problem;
-use crate::uplink::{Devices, pod_mtu};
+
+pub use plan::{Addresses, Device};
+use plan::{Plan, Seen};
 
 /// How long after the start a plugin may still attach a program that the start replaced.
 const SETTLED: Duration = Duration::from_secs(20);
+/// How often processes are looked for that listen on NodePorts, when those do not change.
+const LISTENERS: Duration = Duration::from_secs(30);
 
 /// What keeps the node's network as it should be.
 pub struct Network {
     own: String,
     netlink: Netlink,
-    pins: Pins,
-    attach: Attach,
-    maps: DeliveryMaps,
-    run_dir: PathBuf,
-    boot_id: String,
+    parts: Parts,
+    netns_cookie: Option<u64>,
+    /// The ports that the kernel gives to sockets which ask for none, as of the last look.
+    ephemeral: Option<RangeInclusive<u16>>,
     began: Instant,
     written: Option<NodeFile>,
+    shadowed: Shadowed,
 }
 
-/// The nodes of a cluster.
+/// The processes that listen on NodePorts, and when and where they were looked for.
+#[derive(Default)]
+struct Shadowed {
+    looked: Option<(Instant, Addresses, NodePorts)>,
+    problems: BTreeSet<Problem>,
+}
+
+/// What the objects of a cluster want of a node's network.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Cluster {
-    /// Those that are known, by their names.
+    /// The nodes that are known, by their names.
     pub nodes: BTreeMap<String, NodeSpec>,
     /// Whether those are all, so that routes to others may go.
     pub is_complete: bool,
-}
-
-/// A device that holds addresses of the node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Uplink {
-    /// Its name.
-    pub device: String,
-    /// Its MTU.
-    pub mtu: u32,
+    /// The NodePorts that are served.
+    pub node_ports: NodePorts,
 }
 
 /// How the network is after it was looked after.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct NetworkState {
-    /// The node's uplinks.
-    pub uplinks: Vec<Uplink>,
+    /// The devices that are served.
+    pub devices: Vec<Device>,
+    /// The node's addresses by what they are for.
+    pub addresses: Addresses,
     /// What is wrong with it.
     pub problems: BTreeSet<Problem>,
 }
 
-/// What the host has.
-struct Seen {
-    pods: BTreeMap<Addr, Pod>,
-    devices: Devices,
-    routes: Vec<Route>,
-}
-
-impl Seen {
-    /// The links of pods that should have hooks. One that the plugin is at work on has a route and
-    /// no entry: its hooks are left to the plugin, but for a start, which may follow a clean-up.
-    fn hooked(&self, scan: Scan) -> BTreeMap<u32, String> {
-        let has_entry = |index| self.pods.values().any(|pod| pod.ifindex == index);
-        let links = pods::links(&self.devices, &self.routes).into_iter();
-        let links = links.filter(|(index, _)| scan == Scan::Everything || has_entry(*index));
-        links.map(|(index, link)| (index, link.name.clone())).collect()
-    }
-}
-
 impl Network {
-    /// For the node named `own`.
-    #[must_use]
-    pub fn new(own: &str, netlink: Netlink, parts: Parts) -> Self {
-        let Parts { pins, attach, maps, run_dir, boot_id } = parts;
-        let own = own.to_owned();
-        let began = Instant::now();
-        Self { own, netlink, pins, attach, maps, run_dir, boot_id, began, written: None }
+    /// For the node named `own`, in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// When the kernel does not tell about that namespace.
+    pub fn new(own: &str, netlink: Netlink, parts: Parts) -> hostnet::Result<Self> {
+        Ok(Self {
+            own: own.to_owned(),
+            netlink,
+            parts,
+            netns_cookie: netns::cookie()?,
+            ephemeral: None,
+            began: Instant::now(),
+            written: None,
+            shadowed: Shadowed::default(),
+        })
     }
 
     /// Whether what is written to is still what is pinned.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
-        self.pins.map(names::META).exists()
+        self.parts.pins.map(names::META).exists()
+    }
+
+    /// Whether something is other than at the last look that no netlink message tells of.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.ephemeral.is_some() && self.ephemeral != masquerade::ephemeral().ok()
     }
 
     /// Makes the network what the nodes want. Whatever is right is not touched.
@@ -107,69 +116,102 @@ impl Network {
     /// with the next call.
     pub async fn ensure(&mut self, cluster: &Cluster, scan: Scan) -> anyhow::Result<NetworkState> {
         let seen = self.look().await?;
-        let present = seen.devices.links.iter().map(|link| link.index).collect();
-        for addr in self.maps.prune_pods(&seen.pods, &present)? {
-            info!(pod = %addr.to_ip(), "removed a pod whose device is gone");
+        let mut problems = self.keep_pods(&seen).await?;
+        let own = cluster.nodes.get(&self.own);
+        problems.extend(own.is_none().then(|| self.unknown()));
+        let pods = seen.pod_links(scan);
+        if own.is_none() && !cluster.is_complete {
+            // Every table stays as it was: the Node may be there and not be readable.
+            problems.extend(self.ensure_hooks(scan, &pods).await?);
+            return Ok(NetworkState { problems, ..NetworkState::default() });
         }
-        let Seen { pods, devices, routes } = &seen;
-        let lost =
-            pods::restore_entries(&self.netlink, &mut self.maps, pods, devices, routes).await?;
-        let Some(own) = cluster.nodes.get(&self.own) else {
-            let wanted = Wanted { uplinks: None, pods: seen.hooked(scan) };
-            let mut problems = self.ensure_hooks(scan, &wanted).await?;
-            problems.extend(lost);
-            problems.insert(self.unknown());
-            return Ok(NetworkState { uplinks: Vec::new(), problems });
-        };
-        let mut state = self.serve(own, cluster, &seen, scan).await?;
-        state.problems.extend(lost);
+        let plan = Plan::of(&seen, own, cluster, &self.parts.selection, &pods);
+        let networks = PodNetworks::of(&self.own, &cluster.nodes);
+        problems.extend(networks.problems.iter().cloned());
+        let mut state = NetworkState { devices: plan.devices(), problems, ..Default::default() };
+        self.ensure_tables(&seen, cluster, &plan, &networks, &mut state)?;
+        state.problems.extend(self.ensure_hooks(scan, &plan.roles(&seen, pods)).await?);
+        if let Some(own) = own {
+            state.problems.extend(self.serve(own, cluster, &seen, &networks).await?);
+        }
+        let shadowed = self.shadowed.look(&state.addresses, &cluster.node_ports);
+        state.problems.extend(shadowed.iter().cloned());
         Ok(state)
     }
 
+    /// Takes out the entries of pods that are gone, and puts back those that were lost.
+    async fn keep_pods(&mut self, seen: &Seen) -> anyhow::Result<BTreeSet<Problem>> {
+        let Seen { pods, devices, routes } = seen;
+        let present = devices.links.iter().map(|link| link.index).collect();
+        for addr in self.parts.maps.prune_pods(pods, &present)? {
+            info!(pod = %addr.to_ip(), "removed a pod whose device is gone");
+        }
+        let maps = &mut self.parts.maps;
+        pods::restore_entries(&self.netlink, maps, pods, devices, &routes.ours).await
+    }
+
+    /// Writes the tables before any hook reads them.
+    fn ensure_tables(
+        &mut self,
+        seen: &Seen,
+        cluster: &Cluster,
+        plan: &Plan<'_>,
+        pods: &PodNetworks<'_>,
+        state: &mut NetworkState,
+    ) -> anyhow::Result<()> {
+        let own = cluster.nodes.get(&self.own);
+        let links = plan.links();
+        for index in self.parts.maps.ensure_links(&links)? {
+            info!(link = index, now = ?links.get(&index), "changed the entry of a device");
+        }
+        let ephemeral = masquerade::ephemeral()?;
+        let range = cluster.node_ports.range;
+        let ports = masquerade::ports(ephemeral.clone(), range.map(|(first, last)| first..=last));
+        self.ephemeral = Some(ephemeral);
+        state.problems.extend(masquerade::shared_ports(ports));
+        state.addresses = plan.addresses(seen, own, ports);
+        let networks = state.addresses.networks(seen, own, cluster, pods);
+        let written = self.parts.networks.ensure_networks(&networks, cluster.is_complete)?;
+        if written > 0 {
+            info!(written, "wrote the table of networks");
+        }
+        let node = state.addresses.node(self.netns_cookie.unwrap_or_default(), range);
+        if self.parts.networks.ensure_node(node)? {
+            info!(masquerade = ?state.addresses.masquerade, ?ports, node_ports = ?range, "wrote the table of this node");
+        }
+        Ok(())
+    }
+
+    /// What only a node that is known has: forwarding, routes, and a file for the plugin.
     async fn serve(
         &mut self,
         own: &NodeSpec,
         cluster: &Cluster,
         seen: &Seen,
-        scan: Scan,
-    ) -> anyhow::Result<NetworkState> {
+        networks: &PodNetworks<'_>,
+    ) -> anyhow::Result<BTreeSet<Problem>> {
         let Seen { pods, devices, routes: present } = seen;
         let (uplinks, mut problems) = devices.uplinks(own);
-        let (routes, unreachable) = peers::wanted(&self.own, &cluster.nodes, devices);
-        problems.extend(unreachable);
         problems.extend(forwarding::ensure(&own.pod_cidrs));
-        let leaving = routes.iter().map(|route| route.link).chain(uplinks.keys().copied());
-        self.ensure_mtus(devices, &leaving.collect())?;
-        let hooks = uplinks.iter().map(|(index, link)| (*index, UplinkHook::of(link))).collect();
-        let wanted = Wanted { uplinks: Some(hooks), pods: seen.hooked(scan) };
-        problems.extend(self.ensure_hooks(scan, &wanted).await?);
+        let (routes, unreachable) = peers::wanted(&self.own, networks, devices, present);
+        problems.extend(unreachable);
         let applied = peers::apply(&self.netlink, &routes, cluster.is_complete).await?;
         applied.steps.iter().for_each(log_step);
         problems.extend(applied.problems);
-        let lost = pods::lost_routes(pods, &devices.held(own), devices, present);
+        let lost = pods::lost_routes(pods, &devices.held(own), devices, &present.ours);
         problems.extend(pods::restore_routes(&self.netlink, &lost).await);
         if let Some(mtu) = pod_mtu(&uplinks) {
             self.write_node_file(own, devices, mtu)?;
         }
-        let uplink = |link: &&link::Link| Uplink { device: link.name.clone(), mtu: link.mtu };
-        Ok(NetworkState { uplinks: uplinks.values().map(uplink).collect(), problems })
+        Ok(problems)
     }
 
     /// Pods first: one that is newer than the devices would look as if its device were gone.
     async fn look(&self) -> anyhow::Result<Seen> {
-        let pods = self.maps.pods()?;
+        let pods = self.parts.maps.pods()?;
         let links = link::list(&self.netlink).await?;
         let devices = Devices { links, addresses: addr::list(&self.netlink).await? };
-        Ok(Seen { pods, devices, routes: route::list(&self.netlink).await? })
-    }
-
-    fn ensure_mtus(&mut self, devices: &Devices, leaving: &BTreeSet<u32>) -> anyhow::Result<()> {
-        let links = devices.links.iter().filter(|link| leaving.contains(&link.index));
-        let mtus = links.map(|link| (link.index, link.mtu)).collect();
-        for index in self.maps.ensure_links(&mtus)? {
-            info!(link = index, mtu = mtus.get(&index), "changed the MTU that packets are held to");
-        }
-        Ok(())
+        Ok(Seen { pods, devices, routes: Routes::read(&self.netlink).await? })
     }
 
     async fn ensure_hooks(
@@ -177,14 +219,17 @@ impl Network {
         scan: Scan,
         wanted: &Wanted,
     ) -> Result<BTreeSet<Problem>, LoadError> {
-        let choice = self.attach.into();
-        let changes = hooks::ensure(&self.netlink, &self.pins, choice, scan, wanted).await?;
+        let choice = self.parts.attach.into();
+        let changes = hooks::ensure(&self.netlink, &self.parts.pins, choice, scan, wanted).await?;
         if changes == Changes::default() && self.began.elapsed() > SETTLED {
-            loader::forget_last(&self.pins)?;
+            loader::forget_last(&self.parts.pins)?;
         }
-        let Changes { attached, pruned, failed } = changes;
+        let Changes { attached, detached, pruned, failed } = changes;
         for hook in attached {
             info!(%hook, "attached");
+        }
+        for hook in detached {
+            info!(%hook, "detached: the device is not served any longer");
         }
         for hook in pruned {
             info!(pin = hook, "removed the pin of a device that is gone");
@@ -199,14 +244,14 @@ impl Network {
         mtu: u32,
     ) -> std::io::Result<()> {
         let file = NodeFile {
-            boot_id: self.boot_id.clone(),
+            boot_id: self.parts.boot_id.clone(),
             pod_cidrs: own.pod_cidrs.clone(),
             mtu,
             node_ips: devices.held(own),
-            attach: self.attach,
+            attach: self.parts.attach,
         };
-        if self.written.as_ref() != Some(&file) || !node_file::path(&self.run_dir).exists() {
-            file.write(&self.run_dir)?;
+        if self.written.as_ref() != Some(&file) || !node_file::path(&self.parts.run_dir).exists() {
+            file.write(&self.parts.run_dir)?;
             info!(mtu, "wrote node.json");
             self.written = Some(file);
         }
@@ -214,9 +259,23 @@ impl Network {
     }
 
     fn unknown(&self) -> Problem {
-        let message = "is this node, but there is no such object: uplink, routes and pods wait \
+        let message = "is this node, but there is no such object: routes and pods wait \
                        for it; add the Node, or mend --node-name";
         Problem::error(format!("Node {}", self.own), message)
+    }
+}
+
+impl Shadowed {
+    /// Looks when addresses or ports are others than before, and once in a while.
+    fn look(&mut self, addresses: &Addresses, ports: &NodePorts) -> &BTreeSet<Problem> {
+        let is_fresh = self.looked.as_ref().is_some_and(|(at, before, of)| {
+            at.elapsed() < LISTENERS && before == addresses && of == ports
+        });
+        if !is_fresh {
+            self.problems = node_ports::shadowed(&addresses.node_ports, ports);
+            self.looked = Some((Instant::now(), addresses.clone(), ports.clone()));
+        }
+        &self.problems
     }
 }
 
@@ -226,8 +285,12 @@ pub struct Parts {
     pub pins: Pins,
     /// How programs are attached.
     pub attach: Attach,
+    /// Which devices are served.
+    pub selection: Selection,
     /// The tables of delivery.
     pub maps: DeliveryMaps,
+    /// The tables of networks.
+    pub networks: NetworkMaps,
     /// Where `node.json` is written.
     pub run_dir: PathBuf,
     /// This boot.

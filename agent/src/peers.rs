@@ -3,41 +3,47 @@
 //! Of the routes that carry our number only those by a next hop are made here; those to what is on
 //! a link lead to pods of this node and are the CNI plugin's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use hostnet::route::{self, Route};
+use hostnet::route::{self, Route, Routes};
 use hostnet::{Netlink, Result};
 use ipnetwork::IpNetwork;
 
+use crate::devices::Devices;
 use crate::model::NodeSpec;
+use crate::networks::PodNetworks;
 use crate::problem::Problem;
-use crate::uplink::Devices;
 
-/// The wanted routes, and the networks that cannot be reached.
+/// The wanted routes, and the networks that cannot be reached. Those that another program routes to
+/// are left to it.
 #[must_use]
 pub fn wanted(
     own: &str,
-    nodes: &BTreeMap<String, NodeSpec>,
+    pods: &PodNetworks<'_>,
     devices: &Devices,
+    present: &Routes,
 ) -> (BTreeSet<Route>, BTreeSet<Problem>) {
-    let mut claimed: BTreeMap<IpNetwork, &str> = BTreeMap::new();
-    claimed.extend(networks(nodes.get(own)).map(|network| (network, own)));
+    let ours: BTreeSet<_> = present.ours.iter().map(|route| route.destination).collect();
+    let foreign: BTreeSet<_> = present.ways.iter().map(|way| way.destination).collect();
     let (mut routes, mut problems) = (BTreeSet::new(), BTreeSet::new());
-    for (name, node) in nodes.iter().filter(|(name, _)| *name != own) {
-        for network in networks(Some(node)) {
-            let route = match *claimed.entry(network).or_insert(name) {
-                owner if owner == name => route_to(node, network, devices),
-                owner => Err(format!("is also that of Node {owner}, which is routed to")),
-            };
-            match route {
-                Ok(route) => {
-                    routes.insert(route);
-                }
-                Err(cause) => {
-                    let message = format!("has the podCIDR {network}, which {cause}");
-                    problems.insert(Problem::error(format!("Node {name}"), message));
-                }
+    for (network, node) in pods.owned.iter().filter(|(_, node)| node.name != own) {
+        let object = format!("Node {}", node.name);
+        if foreign.contains(network) && !ours.contains(network) {
+            let message = format!(
+                "has the podCIDR {network}, which another program has a route to: it is left to \
+                 that one"
+            );
+            problems.insert(Problem::note(object, message));
+            continue;
+        }
+        match route_to(node, *network, devices) {
+            Ok(route) => {
+                routes.insert(route);
+            }
+            Err(cause) => {
+                let message = format!("has the podCIDR {network}, which {cause}");
+                problems.insert(Problem::error(object, message));
             }
         }
     }
@@ -114,12 +120,6 @@ fn diff(wanted: &BTreeSet<Route>, present: &BTreeSet<Route>) -> Vec<Step> {
     missing.chain(surplus.copied().map(Step::Delete)).collect()
 }
 
-/// A node's networks as routes name them, without the bits behind the prefix.
-fn networks(node: Option<&NodeSpec>) -> impl Iterator<Item = IpNetwork> {
-    let networks = node.into_iter().flat_map(|node| &node.pod_cidrs);
-    networks.filter_map(|network| IpNetwork::new(network.network(), network.prefix()).ok())
-}
-
 fn route_to(
     node: &NodeSpec,
     network: IpNetwork,
@@ -143,8 +143,10 @@ fn route_to(
 
 #[cfg(test)]
 mod tests {
+    use hostnet::route::Way;
+
     use super::*;
-    use crate::uplink::tests::{devices, node};
+    use crate::devices::tests::{devices, node};
 
     fn route(destination: &str, via: &str, link: u32) -> Route {
         Route::through(destination.parse().unwrap(), via.parse().unwrap(), link)
@@ -155,8 +157,17 @@ mod tests {
         let nodes = std::iter::once(&own).chain(peers);
         let nodes = nodes.map(|node| (node.name.clone(), node.clone())).collect();
         let host = devices(&[(2, "eth0", 1500, &["192.0.2.1/24", "fd00::1/64"])]);
-        let (routes, problems) = wanted("a", &nodes, &host);
+        let pods = PodNetworks::of("a", &nodes);
+        let (routes, mut problems) = wanted("a", &pods, &host, &foreign());
+        problems.extend(pods.problems);
         (routes.into_iter().collect(), problems.iter().map(ToString::to_string).collect())
+    }
+
+    /// A route that is ours, and one that another program has.
+    fn foreign() -> Routes {
+        let ours = route("10.1.2.0/24", "192.0.2.2", 2);
+        let way = |text: &str| Way { destination: text.parse().unwrap(), metric: 0, link: 2 };
+        Routes { ours: vec![ours], ways: ["10.1.2.0/24", "10.1.7.0/24"].map(way).to_vec() }
     }
 
     #[test]
@@ -175,6 +186,7 @@ mod tests {
             ("other family", node("b", &["192.0.2.2"], &["fd01:2::/64"]), "no InternalIP of that"),
             ("own network", node("b", &["192.0.2.2"], &["10.1.1.0/24"]), "also that of Node a"),
             ("own address", node("b", &["192.0.2.1"], &["10.1.2.0/24"]), "held by this host"),
+            ("foreign", node("b", &["192.0.2.2"], &["10.1.7.0/24"]), "which another program has a"),
         ] {
             let (routes, problems) = decided(&[peer, good.clone()]);
             assert_eq!(routes, [route("10.1.9.0/24", "192.0.2.9", 2)], "{name}");

@@ -13,9 +13,9 @@ use hostnet::route::{self, Route};
 use hostnet::{Netlink, neigh};
 use tracing::info;
 
+use crate::devices::Devices;
 use crate::maps::delivery::DeliveryMaps;
 use crate::problem::Problem;
-use crate::uplink::Devices;
 
 /// The links that routes to single pods lead to, by their indexes.
 #[must_use]
@@ -131,7 +131,7 @@ fn unknown(ip: IpAddr, link: &Link) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::uplink::tests::devices;
+    use crate::devices::tests::devices;
 
     fn own_route(source: Option<&str>, link: u32) -> Route {
         let route = Route::on_link("10.1.1.2/32".parse().unwrap(), link);

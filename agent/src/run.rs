@@ -11,7 +11,7 @@ use hostnet::{Netlink, Pins};
 use tracing::info;
 
 use crate::cli::{AgentArgs, Places};
-use crate::config::{Attach, Config};
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::loader::hooks::{self, Scan, Wanted};
 use crate::loader::{self, Found, LoadError};
@@ -19,6 +19,7 @@ use crate::lock::AgentLock;
 use crate::logging;
 use crate::maps::delivery::DeliveryMaps;
 use crate::maps::kernel::KernelMaps;
+use crate::maps::networks::NetworkMaps;
 use crate::network::{Network, Parts};
 use crate::node_file;
 use crate::status::State;
@@ -32,9 +33,10 @@ use agent::Agent;
 /// what must be brought up.
 pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let origin = args.source().await?;
-    let config = args.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+    let mut config = args.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
     logging::begin(args.log_format, config.log_level)?;
-    let AgentArgs { node_name, places, cgroup_root, .. } = args;
+    let AgentArgs { node_name, places, cgroup_root, devices, .. } = args;
+    config.devices = devices.unwrap_or(config.devices);
     loader::capable()?;
     let cgroup_root = loader::cgroup_root(cgroup_root.as_deref())?;
     loader::on_bpffs(&places.bpf_root)?;
@@ -50,7 +52,7 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let maps = KernelMaps::open(&pins)?;
     let engine =
         Engine::restore(&node_name, config.keep_client_ip, &maps).context("reading the tables")?;
-    let network = network(&node_name, netlink, pins, config.attach, &places)?;
+    let network = network(&node_name, netlink, pins, &config, &places)?;
     let run_dir = places.run_dir;
     let before = State::read(&run_dir).ok().flatten();
     let state =
@@ -91,13 +93,15 @@ fn network(
     node: &str,
     netlink: Netlink,
     pins: Pins,
-    attach: Attach,
+    config: &Config,
     places: &Places,
 ) -> anyhow::Result<Network> {
-    let maps = DeliveryMaps::open(&pins)?;
+    let (maps, networks) = (DeliveryMaps::open(&pins)?, NetworkMaps::open(&pins)?);
+    let (attach, selection) = (config.attach, config.devices.clone());
     let boot_id = node_file::boot_id().context("reading the boot's identifier")?;
     let run_dir = places.run_dir.clone();
-    Ok(Network::new(node, netlink, Parts { pins, attach, maps, run_dir, boot_id }))
+    let parts = Parts { pins, attach, selection, maps, networks, run_dir, boot_id };
+    Ok(Network::new(node, netlink, parts)?)
 }
 
 /// The text of a path, for people.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Places;
+use crate::devices::Selection;
 use crate::kube::{Access, AccessError};
 use crate::source::Origin;
 
@@ -23,10 +24,18 @@ pub struct AgentArgs {
     /// meant: the process is then a pod with a service account.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
-    /// Settings: a YAML file with the keys delivery (bypass, stack), attach (auto, clsact)
-    /// and `logLevel` (error, warn, info, debug, trace).
+    /// Settings: a YAML file with the keys delivery (bypass, stack), attach (auto, clsact),
+    /// devices (as --devices) and `logLevel` (error, warn, info, debug, trace).
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Devices to serve, by patterns with commas between, such as `eth*,!docker0`: those that one
+    /// takes in, or any where none takes in, without those that one with ! leaves out.
+    ///
+    /// `*` stands for any characters and ? for one. Loopback, ports of bridges and bonds, and links
+    /// to pods are never meant. Packets of a device that is left out reach no Service. This goes
+    /// before the key devices of --config.
+    #[arg(long, value_name = "PATTERNS")]
+    pub devices: Option<Selection>,
     /// Where the agent keeps its things.
     #[command(flatten)]
     pub places: Places,
@@ -111,6 +120,7 @@ mod tests {
             ("--manifests /", vec!["--node-name"]),
             ("--node-name a --manifests / --kubeconfig f", vec!["--manifests", "--kubeconfig"]),
             ("--node-name a --manifests / --log-format xml", vec!["--log-format", "xml"]),
+            ("--node-name a --manifests / --devices eth0,", vec!["--devices", "names no device"]),
         ] {
             let message = agent(line).unwrap_err().to_string();
             assert!(named.iter().all(|name| message.contains(name)), "{line}: {message}");

@@ -4,46 +4,53 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dataplane_common::abi::names;
 use hostnet::hook::{self, Attachment, Choice, Direction, Hook, Mechanism};
-use hostnet::link::{self, Link};
+use hostnet::link::{self, Layer};
 use hostnet::{Netlink, Pins};
 
 use super::{LoadError, programs};
 
-/// Uplinks by their indexes.
-pub type Uplinks = BTreeMap<u32, UplinkHook>;
+/// Which program runs where.
+const PLACES: [(Role, Direction, &str); 6] = [
+    (Role::Pod, Direction::Ingress, names::FROM_POD),
+    (Role::Pod, Direction::Egress, names::TO_POD),
+    (Role::Device(Layer::Ethernet), Direction::Ingress, names::FROM_NETDEV),
+    (Role::Device(Layer::Ethernet), Direction::Egress, names::TO_NETDEV),
+    (Role::Device(Layer::Ip), Direction::Ingress, names::FROM_L3DEV),
+    (Role::Device(Layer::Ip), Direction::Egress, names::TO_L3DEV),
+];
 
-/// What an uplink's hook at ingress should be.
+/// What a device of the host is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The host's side of a pod's link.
+    Pod,
+    /// One that is served.
+    Device(Layer),
+    /// One that the plugin is at work on: its hooks are the plugin's.
+    InTheMaking,
+    /// None of ours.
+    Other,
+}
+
+/// A device and what it is to us.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UplinkHook {
+pub struct Wish {
     /// The device's name.
     pub device: String,
-    /// The program's name.
-    pub program: &'static str,
+    /// What it is to us.
+    pub role: Role,
 }
 
-impl UplinkHook {
-    /// The hook of a device: packets of those without hardware address begin with their IP header.
-    #[must_use]
-    pub fn of(link: &Link) -> Self {
-        let program = if link.mac.is_some() { names::FROM_NETDEV } else { names::FROM_L3DEV };
-        Self { device: link.name.clone(), program }
-    }
-}
-
-/// Which devices should have hooks.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Wanted {
-    /// The uplinks, if they are known.
-    pub uplinks: Option<Uplinks>,
-    /// Links of pods: their names by their indexes.
-    pub pods: BTreeMap<u32, String>,
-}
+/// The devices by their indexes; empty while they are not known.
+pub type Wanted = BTreeMap<u32, Wish>;
 
 /// What was done to hooks.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Changes {
     /// Hooks that were given their program, such as `from_netdev at eth0-in`.
     pub attached: Vec<String>,
+    /// Hooks that lost their program, such as `eth0-in`.
+    pub detached: Vec<String>,
     /// Pins of devices that are gone, which were removed, such as `7-in`.
     pub pruned: Vec<String>,
     /// What could not be done, and why.
@@ -64,12 +71,14 @@ pub enum Scan {
 enum Change {
     // First, because the pin that is removed may be that of a hook that is attached.
     Prune { index: u32, direction: Direction },
+    Detach { index: u32, device: String, direction: Direction },
     Attach { index: u32, device: String, direction: Direction, program: &'static str },
 }
 
 /// Makes every hook run its pinned program: those that run another in place, devices that run none
-/// for the first time. Pins of devices that are gone are removed. While the uplinks are not known,
-/// hooks that run an unknown program are left alone.
+/// for the first time. Pins of devices that are gone are removed, and programs of devices that are
+/// none of ours any longer. Of devices that are not known, only hooks that run a known program are
+/// given the one that replaced it.
 ///
 /// # Errors
 /// When hooks or programs cannot be listed. Hooks that the kernel refuses are among the changes.
@@ -173,15 +182,11 @@ impl Rules<'_> {
 
     /// Where a program should be: index and name of the device, direction and program.
     fn places(&self) -> impl Iterator<Item = (u32, Direction, &str, &'static str)> {
-        let Wanted { uplinks, pods } = self.wanted;
-        let uplinks = uplinks.iter().flatten().map(|(index, UplinkHook { device, program })| {
-            (*index, Direction::Ingress, device.as_str(), *program)
-        });
-        let pods = pods.iter().flat_map(|(index, device)| {
-            [(Direction::Ingress, names::FROM_POD), (Direction::Egress, names::TO_POD)]
-                .map(|(direction, program)| (*index, direction, device.as_str(), program))
-        });
-        uplinks.chain(pods)
+        let wanted = self.wanted.iter();
+        wanted.flat_map(|(index, Wish { device, role })| {
+            let places = PLACES.iter().filter(move |(of, ..)| of == role);
+            places.map(|(_, direction, program)| (*index, *direction, device.as_str(), *program))
+        })
     }
 
     fn change(&self, attachment: &Attachment) -> Option<Change> {
@@ -189,26 +194,16 @@ impl Rules<'_> {
         let Some(device) = attachment.device.clone() else {
             return Some(Change::Prune { index, direction });
         };
-        let program = self.program(attachment)?;
+        let known = self.known.get(&attachment.program).copied();
+        let program = match self.wanted.get(&index).map(|wish| wish.role) {
+            Some(Role::Other) => return Some(Change::Detach { index, device, direction }),
+            Some(Role::InTheMaking) => known.or(program(Role::Pod, direction)),
+            Some(role) => program(role, direction),
+            None => known,
+        }?;
         let is_replaced = self.current.get(program).is_some_and(|id| *id != attachment.program);
         let is_wrong = is_replaced || self.is_attached_otherwise(attachment.mechanism);
         is_wrong.then_some(Change::Attach { index, device, direction, program })
-    }
-
-    /// The program a hook should run: an uplink's own, else what it runs if that is known, else what
-    /// its place says. Hooks at ingress that are no uplink's are pods'.
-    fn program(&self, attachment: &Attachment) -> Option<&'static str> {
-        let known = self.known.get(&attachment.program).copied();
-        match attachment.direction {
-            Direction::Egress => Some(known.unwrap_or(names::TO_POD)),
-            Direction::Ingress => match &self.wanted.uplinks {
-                None => known,
-                Some(uplinks) => {
-                    let uplink = uplinks.get(&attachment.index);
-                    uplink.map(|uplink| uplink.program).or(known).or(Some(names::FROM_POD))
-                }
-            },
-        }
     }
 
     /// Whether the choice is another one than when the hook was made. That the kernel has TCX only
@@ -220,6 +215,11 @@ impl Rules<'_> {
             (Mechanism::Tcx, Choice::Best) | (Mechanism::Filter, Choice::Filter) => false,
         }
     }
+}
+
+fn program(role: Role, direction: Direction) -> Option<&'static str> {
+    let mut places = PLACES.iter().filter(|(of, at, _)| *of == role && *at == direction);
+    places.next().map(|(.., program)| *program)
 }
 
 async fn apply(
@@ -238,6 +238,12 @@ async fn apply(
                 }
                 // The device went, or got another name, while it was looked at.
                 Err(_) if matches!(link::find(netlink, &device).await, Ok(None)) => {}
+                Err(error) => changes.failed.push(error.to_string()),
+            }
+        }
+        Change::Detach { index, device, direction } => {
+            match hook::detach(Hook { device: &device, index, direction, pins }) {
+                Ok(_) => changes.detached.push(format!("{device}-{}", direction.as_str())),
                 Err(error) => changes.failed.push(error.to_string()),
             }
         }
@@ -263,11 +269,13 @@ mod tests {
 
     use super::*;
 
-    const KNOWN: [(u32, &str); 5] = [
+    const KNOWN: [(u32, &str); 7] = [
         (1, names::FROM_POD),
         (2, names::TO_POD),
         (3, names::FROM_NETDEV),
         (4, names::FROM_L3DEV),
+        (5, names::TO_NETDEV),
+        (6, names::TO_L3DEV),
         (13, names::FROM_NETDEV),
     ];
 
@@ -280,25 +288,20 @@ mod tests {
         Attachment { device: None, ..at("", direction, index, program) }
     }
 
-    fn uplink(device: &str) -> UplinkHook {
-        let program = if device == "wg0" { names::FROM_L3DEV } else { names::FROM_NETDEV };
-        UplinkHook { device: device.to_owned(), program }
+    fn wish(device: &str, role: Role) -> Wish {
+        Wish { device: device.to_owned(), role }
     }
 
-    fn planned(
-        attachments: &[Attachment],
-        uplinks: Option<&[&str]>,
-        choice: Choice,
-    ) -> Vec<String> {
-        let current = KNOWN.iter().take(4).map(|(id, name)| (*name, *id)).collect();
-        let uplinks: Option<Uplinks> =
-            uplinks.map(|names| names.iter().map(|name| (2, uplink(name))).collect());
-        let wanted = Wanted { uplinks, pods: [(5, "q".to_owned())].into() };
-        let (known, scan) = (KNOWN.into(), Scan::Pins);
+    fn planned(attachments: &[Attachment], wanted: &[(u32, Wish)], choice: Choice) -> Vec<String> {
+        let current = KNOWN.iter().take(6).map(|(id, name)| (*name, *id)).collect();
+        let (known, scan, wanted) = (KNOWN.into(), Scan::Pins, wanted.iter().cloned().collect());
         let rules = Rules { known: &known, current: &current, wanted: &wanted, choice, scan };
         let text = |change| match change {
             Change::Attach { index, device, direction, program } => {
                 format!("{program} {device}-{} {index}", direction.as_str())
+            }
+            Change::Detach { index, device, direction } => {
+                format!("detach {device}-{} {index}", direction.as_str())
             }
             Change::Prune { index, direction } => format!("prune {index}-{}", direction.as_str()),
         };
@@ -309,6 +312,10 @@ mod tests {
         [at("q", Ingress, 5, 1), at("q", Egress, 5, 2)]
     }
 
+    fn of_eth0(ingress: u32) -> [Attachment; 2] {
+        [at("eth0", Ingress, 2, ingress), at("eth0", Egress, 2, 5)]
+    }
+
     #[test]
     fn a_pod_gets_the_programs_that_it_lacks() {
         let [from_pod, to_pod] = of_q();
@@ -317,47 +324,58 @@ mod tests {
             (vec![from_pod], vec!["to_pod q-out 5"]),
             (vec![to_pod], vec!["from_pod q-in 5"]),
         ] {
-            assert_eq!(planned(&attachments, None, Choice::Best), expected);
+            let pod = [(5, wish("q", Role::Pod))];
+            assert_eq!(planned(&attachments, &pod, Choice::Best), expected);
+            let in_the_making = [(5, wish("q", Role::InTheMaking))];
+            assert_eq!(planned(&attachments, &in_the_making, Choice::Best), [""; 0]);
         }
     }
 
     #[test]
-    fn hooks_get_the_program_of_their_place() {
-        const NONE: Option<&[&str]> = Some(&[]);
-        const ETH0: Option<&[&str]> = Some(&["eth0"]);
-        let strangers = vec![at("p", Ingress, 4, 99), at("p", Egress, 4, 98)];
-        for (name, attachments, uplinks, expected) in [
-            ("all right", vec![at("eth0", Ingress, 2, 3)], ETH0, vec![]),
-            ("new uplink", vec![], ETH0, vec!["from_netdev eth0-in 2"]),
-            ("replaced", vec![at("eth0", Ingress, 2, 13)], ETH0, vec!["from_netdev eth0-in 2"]),
-            ("no uplink", vec![at("eth0", Ingress, 2, 13)], NONE, vec!["from_netdev eth0-in 2"]),
-            (
-                "without link layer",
-                vec![at("wg0", Ingress, 2, 3)],
-                Some(&["wg0"]),
-                vec!["from_l3dev wg0-in 2"],
-            ),
-            ("renamed", vec![at("lan0", Ingress, 2, 3)], ETH0, vec![]),
-            ("pod", strangers.clone(), NONE, vec!["from_pod p-in 4", "to_pod p-out 4"]),
-            ("unknown place", strangers, None, vec!["to_pod p-out 4"]),
-            ("gone", vec![gone(Ingress, 4, 1)], NONE, vec!["prune 4-in"]),
-            (
-                "made again",
-                vec![gone(Ingress, 2, 3)],
-                ETH0,
-                vec!["prune 2-in", "from_netdev eth0-in 2"],
-            ),
+    fn devices_get_the_programs_of_their_link_layer() {
+        let eth0 = wish("eth0", Role::Device(Layer::Ethernet));
+        let raw = wish("eth0", Role::Device(Layer::Ip));
+        let lan0 = Wish { device: "lan0".to_owned(), ..eth0.clone() };
+        let both = || vec!["from_netdev eth0-in 2", "to_netdev eth0-out 2"];
+        for (name, attachments, wish, expected) in [
+            ("right", of_eth0(3).to_vec(), &eth0, vec![]),
+            ("new", vec![], &eth0, both()),
+            ("replaced", of_eth0(13).to_vec(), &eth0, vec!["from_netdev eth0-in 2"]),
+            ("unknown program", of_eth0(99).to_vec(), &eth0, vec!["from_netdev eth0-in 2"]),
+            ("renamed", of_eth0(3).to_vec(), &lan0, vec![]),
+            ("raw", of_eth0(3).to_vec(), &raw, vec!["from_l3dev eth0-in 2", "to_l3dev eth0-out 2"]),
+            ("made again", vec![gone(Ingress, 2, 3)], &eth0, [vec!["prune 2-in"], both()].concat()),
         ] {
-            let attachments = [attachments, of_q().to_vec()].concat();
-            assert_eq!(planned(&attachments, uplinks, Choice::Best), expected, "{name}");
+            let wanted = [(2, wish.clone())];
+            assert_eq!(planned(&attachments, &wanted, Choice::Best), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_places_get_what_their_device_is_to_us() {
+        let strangers = [at("eth0", Ingress, 2, 99), at("eth0", Egress, 2, 98)];
+        let pod = || vec!["from_pod eth0-in 2", "to_pod eth0-out 2"];
+        let detached = vec!["detach eth0-in 2", "detach eth0-out 2"];
+        for (name, attachments, role, expected) in [
+            ("not known", of_eth0(3).to_vec(), None, vec![]),
+            ("not known, replaced", of_eth0(13).to_vec(), None, vec!["from_netdev eth0-in 2"]),
+            ("not known at all", strangers.to_vec(), None, vec![]),
+            ("enslaved", of_eth0(3).to_vec(), Some(Role::Other), detached),
+            ("pod", strangers.to_vec(), Some(Role::Pod), pod()),
+            ("pod in the making", strangers.to_vec(), Some(Role::InTheMaking), pod()),
+            ("gone", vec![gone(Ingress, 2, 1)], None, vec!["prune 2-in"]),
+        ] {
+            let wanted: Vec<_> = role.map(|role| (2, wish("eth0", role))).into_iter().collect();
+            assert_eq!(planned(&attachments, &wanted, Choice::Best), expected, "{name}");
         }
     }
 
     #[test]
     fn hooks_follow_the_choice_of_how_to_attach() {
-        let right = [at("eth0", Ingress, 2, 3)];
-        let right = [right.to_vec(), of_q().to_vec()].concat();
-        let planned = planned(&right, Some(&["eth0"]), Choice::Filter);
-        assert_eq!(planned, ["from_netdev eth0-in 2", "from_pod q-in 5", "to_pod q-out 5"]);
+        let right = [of_eth0(3).to_vec(), of_q().to_vec()].concat();
+        let planned = planned(&right, &[], Choice::Filter);
+        let expected =
+            ["from_netdev eth0-in 2", "to_netdev eth0-out 2", "from_pod q-in 5", "to_pod q-out 5"];
+        assert_eq!(planned, expected);
     }
 }

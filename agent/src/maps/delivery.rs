@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
 use aya::maps::{HashMap, MapData, MapError};
-use dataplane_common::abi::{Addr, Link, LinkFlags, Pod, names};
+use dataplane_common::abi::{Addr, Link, Pod, names};
 use hostnet::Pins;
 use rustix::io::Errno;
 use rustix::net::netdevice::index_to_name;
@@ -32,18 +32,17 @@ impl DeliveryMaps {
         Ok(Self { links: hash(pins, names::LINKS)?, pods: hash(pins, names::PODS)? })
     }
 
-    /// Makes `links` hold exactly the wanted MTUs by index; says which entries it had to write or
+    /// Makes `links` hold exactly the wanted links by index; says which entries it had to write or
     /// remove.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn ensure_links(&mut self, wanted: &BTreeMap<u32, u32>) -> Result<BTreeSet<u32>> {
+    pub fn ensure_links(&mut self, wanted: &BTreeMap<u32, Link>) -> Result<BTreeSet<u32>> {
         let present: BTreeMap<u32, Link> =
             self.links.iter().collect::<Result<_, _>>().map_err(read(names::LINKS))?;
         let mut changed = BTreeSet::new();
-        for (&index, &mtu) in wanted {
-            let link = Link { mtu, flags: LinkFlags::default() };
-            if present.get(&index) != Some(&link) {
+        for (&index, link) in wanted {
+            if present.get(&index) != Some(link) {
                 self.links.insert(index, link, 0).map_err(write(names::LINKS))?;
                 changed.insert(index);
             }

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use aya::Pod;
 use aya::maps::{HashMap, Map, MapData, MapInfo, PerCpuArray};
 use dataplane_common::abi::{
-    Addr, Counter, FlowEntry, FlowKey, FrontendKind, Link, Pod as PodEntry, names,
+    Addr, Affinity, AffinityKey, Counter, FlowEntry, FlowKey, FrontendKind, Link, Pod as PodEntry,
+    names,
 };
 use hostnet::Pins;
 use serde::Serialize;
 
 use super::dump::{extent_length, is_dead};
 use super::kernel::{KernelMaps, hash, pinned, read};
-use super::{LbMaps as _, Result};
+use super::{LbMaps as _, Result, networks};
 use crate::loader::SHAPES;
 
 /// One table.
@@ -52,21 +53,18 @@ fn used(pins: &Pins) -> Result<BTreeMap<&'static str, usize>> {
         (names::SERVICES, services.len()),
         (names::SLOTS, extents.iter().map(|(_, length)| length).sum()),
         (names::BACKENDS, alive),
-        (names::FLOWS4, flows::<[u8; 4]>(pins, names::FLOWS4)?),
-        (names::FLOWS6, flows::<[u8; 16]>(pins, names::FLOWS6)?),
+        (names::FLOWS4, lru::<FlowKey<[u8; 4]>, FlowEntry<[u8; 4]>>(pins, names::FLOWS4)?),
+        (names::FLOWS6, lru::<FlowKey<[u8; 16]>, FlowEntry<[u8; 16]>>(pins, names::FLOWS6)?),
         (names::PODS, count(&hash::<Addr, PodEntry>(pins, names::PODS)?, names::PODS)?),
         (names::LINKS, count(&hash::<u32, Link>(pins, names::LINKS)?, names::LINKS)?),
+        (names::NETWORKS, networks::count(pins)?),
+        (names::AFFINITIES, lru::<AffinityKey, Affinity>(pins, names::AFFINITIES)?),
     ]))
 }
 
-fn flows<A>(pins: &Pins, name: &'static str) -> Result<usize>
-where
-    FlowKey<A>: Pod,
-    FlowEntry<A>: Pod,
-{
-    let data = pinned(pins, name)?;
-    let flows = HashMap::<_, FlowKey<A>, FlowEntry<A>>::try_from(Map::LruHashMap(data));
-    count(&flows.map_err(read(name))?, name)
+fn lru<K: Pod, V: Pod>(pins: &Pins, name: &'static str) -> Result<usize> {
+    let entries = HashMap::<_, K, V>::try_from(Map::LruHashMap(pinned(pins, name)?));
+    count(&entries.map_err(read(name))?, name)
 }
 
 fn count<K: Pod, V: Pod>(map: &HashMap<MapData, K, V>, name: &'static str) -> Result<usize> {

@@ -4,7 +4,7 @@ use std::future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hostnet::watch::Watch;
+use hostnet::watch::{Changed, Watch};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
@@ -17,7 +17,8 @@ use crate::k8s::Change;
 use crate::loader::hooks::Scan;
 use crate::logging::log_transitions;
 use crate::maps::kernel::KernelMaps;
-use crate::network::{Cluster, Network, NetworkState};
+use crate::network::{Addresses, Cluster, Network, NetworkState};
+use crate::node_ports::NodePorts;
 use crate::problem::Problem;
 use crate::source::Source;
 use crate::status::State;
@@ -26,6 +27,10 @@ use crate::status::State;
 const PERIOD: Duration = Duration::from_secs(30);
 /// How long devices may go on changing before they are looked at: a pod's link is several changes.
 const SETTLING: Duration = Duration::from_millis(100);
+/// The same for routes, which some hosts change all the time.
+const SETTLING_ROUTES: Duration = Duration::from_secs(1);
+/// How often is looked for what no message tells of.
+const TICK: Duration = Duration::from_secs(1);
 /// How long after a failure the network is looked after again; doubled each time up to [`PERIOD`].
 const RETRY: Duration = Duration::from_secs(1);
 /// How often things are written down at most: it is all Services each time.
@@ -46,16 +51,23 @@ pub(super) struct Agent {
 enum Event {
     Stop,
     Changes(Vec<Change>),
-    Devices,
     Retry,
     Network,
     Record,
+}
+
+/// What happens.
+enum Happening {
+    Event(Event),
+    Host(Changed),
+    Tick,
 }
 
 /// When something is due, if nothing happens before.
 struct Due {
     retry: Option<Instant>,
     network: Instant,
+    tick: Instant,
     record: Option<Instant>,
     scan: Scan,
     pause: Duration,
@@ -86,7 +98,8 @@ pub(super) fn first_state(
         delivery: config.delivery,
         attach: config.attach,
         cgroup_root: cgroup_root.map(text),
-        uplinks: Vec::new(),
+        devices: Vec::new(),
+        addresses: Addresses::default(),
         problems: Vec::new(),
         services: before.map(|before| before.services).unwrap_or_default(),
     }
@@ -94,8 +107,8 @@ pub(super) fn first_state(
 
 impl Due {
     fn at_first() -> Self {
-        let network = Instant::now() + PERIOD;
-        Self { retry: None, network, record: None, scan: Scan::Everything, pause: RETRY }
+        let (network, tick) = (Instant::now() + PERIOD, Instant::now() + TICK);
+        Self { retry: None, network, tick, record: None, scan: Scan::Everything, pause: RETRY }
     }
 
     fn record_after(&mut self, last: Option<Instant>) {
@@ -121,7 +134,7 @@ impl Agent {
         let mut network = NetworkState::default();
         info!(node = self.state.node, source = self.state.source, "started");
         loop {
-            match next(&mut self.source, &mut watch, &mut stop, &due).await {
+            match self.next(&mut watch, &mut stop, &mut due).await {
                 Event::Stop => break,
                 Event::Changes(changes) => {
                     report = Some(self.take_in(changes, report.as_ref(), &mut due));
@@ -132,10 +145,6 @@ impl Agent {
                     continue;
                 }
                 Event::Retry => report = Some(self.sync(Vec::new(), &mut due)),
-                Event::Devices => {
-                    due.network = due.network.min(Instant::now() + SETTLING);
-                    continue;
-                }
                 Event::Network if !self.network.is_pinned() => anyhow::bail!(
                     "the pinned tables were removed under this agent: start it again to make them anew"
                 ),
@@ -164,6 +173,28 @@ impl Agent {
         round
     }
 
+    /// Waits for something to do. What was heard of the host is done when it has settled.
+    async fn next(&mut self, watch: &mut Watch, stop: &mut Stop, due: &mut Due) -> Event {
+        loop {
+            match happening(&mut self.source, watch, stop, due).await {
+                Happening::Event(event) => return event,
+                Happening::Host(changed) => {
+                    let settling = match changed {
+                        Changed::Devices => SETTLING,
+                        Changed::Routes => SETTLING_ROUTES,
+                    };
+                    due.network = due.network.min(Instant::now() + settling);
+                }
+                Happening::Tick => {
+                    due.tick = Instant::now() + TICK;
+                    if self.network.is_stale() {
+                        due.network = Instant::now();
+                    }
+                }
+            }
+        }
+    }
+
     fn sync(&mut self, changes: Vec<Change>, due: &mut Due) -> Report {
         let report = self.engine.feed(changes, &mut self.maps, std::time::Instant::now());
         due.retry = report.retry_at.map(Instant::from_std);
@@ -181,7 +212,9 @@ impl Agent {
         due: &mut Due,
     ) -> NetworkState {
         let nodes = self.engine.nodes().map(|node| (node.name.clone(), node.clone())).collect();
-        match self.network.ensure(&Cluster { nodes, is_complete }, due.scan).await {
+        let node_ports = NodePorts::default();
+        let cluster = Cluster { nodes, is_complete, node_ports };
+        match self.network.ensure(&cluster, due.scan).await {
             Ok(state) => {
                 (due.network, due.scan, due.pause) = (Instant::now() + PERIOD, Scan::Pins, RETRY);
                 state
@@ -205,7 +238,8 @@ impl Agent {
         self.state.problems = problems;
         self.state.api = self.source.health();
         if report.listed {
-            self.state.uplinks.clone_from(&network.uplinks);
+            self.state.devices.clone_from(&network.devices);
+            self.state.addresses.clone_from(&network.addresses);
             self.state.services = self.engine.services();
             self.state.complete = report.complete;
             if report.pending == 0 {
@@ -218,21 +252,28 @@ impl Agent {
     }
 }
 
-async fn next(source: &mut Source, watch: &mut Watch, stop: &mut Stop, due: &Due) -> Event {
+async fn happening(
+    source: &mut Source,
+    watch: &mut Watch,
+    stop: &mut Stop,
+    due: &Due,
+) -> Happening {
     let until = async |time: Option<Instant>| match time {
         Some(time) => sleep_until(time).await,
         None => future::pending().await,
     };
-    tokio::select! {
+    let event = tokio::select! {
         biased;
         _ = stop.terminate.recv() => Event::Stop,
         _ = stop.interrupt.recv() => Event::Stop,
         () = until(due.record) => Event::Record,
         changes = source.next() => Event::Changes(changes),
-        _ = watch.changed() => Event::Devices,
+        changed = watch.changed() => return Happening::Host(changed),
         () = until(due.retry) => Event::Retry,
         () = sleep_until(due.network) => Event::Network,
-    }
+        () = sleep_until(due.tick) => return Happening::Tick,
+    };
+    Happening::Event(event)
 }
 
 fn now() -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use dataplane_common::abi::names;
+use dataplane_common::abi::{Counter, names};
 use hostnet::hook::Direction;
 use hostnet::{Netlink, Pins};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::cli::Places;
 use crate::loader::{self, hooks};
 use crate::lock::AgentLock;
 use crate::maps::fill::{MapUse, counters, fill};
-use crate::network::Uplink;
+use crate::network::{Addresses, Device};
 use crate::problem::{Problem, Severity};
 
 /// The answer of `waggle status`.
@@ -28,7 +28,9 @@ pub(super) struct Report {
     pub(super) hooks: Vec<HookUse>,
     pub(super) maps: Vec<MapUse>,
     pub(super) counters: BTreeMap<&'static str, u64>,
-    pub(super) uplinks: Vec<Uplink>,
+    /// The devices that are served.
+    pub(super) devices: Vec<Device>,
+    pub(super) addresses: Addresses,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -88,7 +90,8 @@ impl Report {
             hooks: Vec::new(),
             maps: Vec::new(),
             counters: BTreeMap::new(),
-            uplinks: state.as_ref().map(|state| state.uplinks.clone()).unwrap_or_default(),
+            devices: state.as_ref().map(|state| state.devices.clone()).unwrap_or_default(),
+            addresses: state.as_ref().map(|state| state.addresses.clone()).unwrap_or_default(),
             problems: Vec::new(),
         };
         match pins_problem(pins.root()) {
@@ -114,11 +117,12 @@ impl Report {
         self.kernel.attached_by.dedup();
         self.kernel.delivery = state.map(|state| state.delivery.as_str());
         problems.extend(missing_programs(&self.kernel.programs));
-        problems.extend(hook_problems(&self.hooks, &self.uplinks));
+        problems.extend(hook_problems(&self.hooks, &self.devices));
         match tables(pins) {
             Ok((build, maps, counters)) => {
                 self.kernel.build = (build != 0).then(|| format!("{build:016x}"));
                 (self.maps, self.counters) = (maps, counters);
+                self.counters.extend(evictions(&self.maps, &self.counters));
                 problems.extend(self.maps.iter().filter_map(nearly_full));
             }
             Err(error) => problems.push(Problem::error("tables", format!("{error:#}"))),
@@ -206,7 +210,7 @@ fn missing_programs(programs: &BTreeMap<&'static str, u32>) -> Vec<Problem> {
     missing.map(problem).collect()
 }
 
-fn hook_problems(hooks: &[HookUse], uplinks: &[Uplink]) -> Vec<Problem> {
+fn hook_problems(hooks: &[HookUse], devices: &[Device]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for hook in hooks {
         let object = format!("hook {}-{}", hook.device, hook.direction);
@@ -218,21 +222,32 @@ fn hook_problems(hooks: &[HookUse], uplinks: &[Uplink]) -> Vec<Problem> {
             problems.push(Problem::error(object, message));
         }
     }
-    let ingress = Direction::Ingress.as_str();
-    let has_hook = |device: &str| {
-        hooks.iter().any(|hook| hook.device == device && hook.direction == ingress && hook.present)
+    let has_hook = |device: &str, direction: Direction| {
+        let mut present = hooks.iter().filter(|hook| hook.device == device && hook.present);
+        present.any(|hook| hook.direction == direction.as_str())
     };
-    for uplink in uplinks.iter().filter(|uplink| !has_hook(&uplink.device)) {
-        let message =
-            "has no program: packets of other nodes are not handled; start `waggle agent`";
-        problems.push(Problem::error(format!("uplink {}", uplink.device), message));
+    for Device { device, .. } in devices {
+        let is_bare = Direction::ALL.iter().any(|direction| !has_hook(device, *direction));
+        let message = "lacks a program: its packets are not handled; start `waggle agent`";
+        problems.extend(is_bare.then(|| Problem::error(format!("device {device}"), message)));
     }
     problems
 }
 
-/// Tables of flows are meant to be full: the least used entry makes room.
+/// Clients that lost their backend because others needed the room: of all that were given one, those
+/// that are not in the table.
+fn evictions(
+    maps: &[MapUse],
+    counters: &BTreeMap<&'static str, u64>,
+) -> Option<(&'static str, u64)> {
+    let present = maps.iter().find(|map| map.name == names::AFFINITIES)?.used as u64;
+    let given = counters.get(Counter::AffinityNew.as_str())?;
+    Some(("affinity_evicted", given.saturating_sub(present)))
+}
+
+/// Tables of flows and clients are meant to be full: the least used entry makes room.
 fn nearly_full(map: &MapUse) -> Option<Problem> {
-    let evicts = [names::FLOWS4, names::FLOWS6].contains(&map.name);
+    let evicts = [names::FLOWS4, names::FLOWS6, names::AFFINITIES].contains(&map.name);
     if evicts || map.used < map.limit as usize / 10 * 9 {
         return None;
     }
@@ -244,24 +259,41 @@ fn nearly_full(map: &MapUse) -> Option<Problem> {
 mod tests {
     use super::super::state::tests::state;
     use super::*;
+    use crate::devices::Class;
 
-    fn hook(device: &str, program: Option<&'static str>, present: bool) -> HookUse {
-        let (device, program_id) = (device.to_owned(), 1);
-        HookUse { device, direction: "in", program, program_id, by: "tcx", present }
+    fn hook(direction: Direction, program: Option<&'static str>, present: bool) -> HookUse {
+        let (device, direction) = ("eth0".to_owned(), direction.as_str());
+        HookUse { device, direction, program, program_id: 1, by: "tcx", present }
     }
 
     #[test]
     fn hooks_that_do_not_do_their_work_are_named() {
-        let uplinks = [Uplink { device: "eth0".to_owned(), mtu: 1500 }];
-        for (name, hooks, objects) in [
-            ("well", vec![hook("eth0", Some("from_netdev"), true)], vec![]),
-            ("none", vec![], vec!["uplink eth0"]),
-            ("old", vec![hook("eth0", None, true)], vec!["hook eth0-in"]),
-            ("gone", vec![hook("eth0", None, false)], vec!["hook eth0-in", "uplink eth0"]),
+        const IN: Option<&str> = Some(names::FROM_NETDEV);
+        let eth0 = || "eth0".to_owned();
+        let devices = [Device { device: eth0(), mtu: 1500, class: Class::Uplink }];
+        for (name, ingress, objects) in [
+            ("well", vec![hook(Direction::Ingress, IN, true)], vec![]),
+            ("none", vec![], vec!["device eth0"]),
+            ("old", vec![hook(Direction::Ingress, None, true)], vec!["hook eth0-in"]),
+            (
+                "gone",
+                vec![hook(Direction::Ingress, None, false)],
+                vec!["hook eth0-in", "device eth0"],
+            ),
         ] {
-            let problems = hook_problems(&hooks, &uplinks);
+            let egress = hook(Direction::Egress, Some(names::TO_NETDEV), true);
+            let problems = hook_problems(&[ingress, vec![egress]].concat(), &devices);
             let found: Vec<_> = problems.iter().map(|problem| problem.object.as_str()).collect();
             assert_eq!(found, objects, "{name}");
+        }
+    }
+
+    #[test]
+    fn clients_that_were_given_a_backend_and_are_not_in_the_table_were_evicted() {
+        for (used, given, expected) in [(3, 3, 0), (3, 10, 7), (3, 1, 0)] {
+            let map = MapUse { name: names::AFFINITIES, id: 1, used, limit: 3 };
+            let counters = BTreeMap::from([(Counter::AffinityNew.as_str(), given)]);
+            assert_eq!(evictions(&[map], &counters), Some(("affinity_evicted", expected)));
         }
     }
 

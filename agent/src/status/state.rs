@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Attach, Delivery};
 use crate::engine::ServiceRow;
 use crate::kube::Health;
-use crate::network::Uplink;
+use crate::network::{Addresses, Device};
 use crate::problem::Problem;
 use crate::whole_file;
 
@@ -39,8 +39,10 @@ pub struct State {
     pub attach: Attach,
     /// The cgroup v2 hierarchy, where there is one.
     pub cgroup_root: Option<String>,
-    /// The node's uplinks.
-    pub uplinks: Vec<Uplink>,
+    /// The devices that are served.
+    pub devices: Vec<Device>,
+    /// The node's addresses by what they are for.
+    pub addresses: Addresses,
     /// What is wrong.
     pub problems: Vec<Problem>,
     /// What is served.
@@ -93,6 +95,7 @@ fn unreadable(run_dir: &Path, error: &io::Error) -> io::Error {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::devices::Class;
     use crate::engine::{BackendRow, FrontendRow};
 
     pub(in crate::status) fn state() -> State {
@@ -107,7 +110,8 @@ pub(super) mod tests {
             delivery: Delivery::Stack,
             attach: Attach::Auto,
             cgroup_root: None,
-            uplinks: vec![Uplink { device: "eth0".to_owned(), mtu: 1500 }],
+            devices: vec![Device { device: "eth0".to_owned(), mtu: 1500, class: Class::Uplink }],
+            addresses: Addresses::default(),
             problems: vec![Problem::error("Node b", "is far")],
             services: vec![ServiceRow {
                 namespace: "shop".to_owned(),

@@ -1,15 +1,23 @@
 //! Answers as text for people.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use super::report::Report;
 use super::services::List;
 use crate::cli::table;
+use crate::devices::Class;
 use crate::engine::{FrontendRow, ServiceRow};
+use crate::masquerade::Ports;
+use crate::network::Addresses;
 
 pub(super) fn report(report: &Report) -> String {
     let mut text = String::new();
     section(&mut text, "", &overview(report));
+    let devices = report.devices.iter().map(|device| {
+        [device.device.clone(), device.class.as_str().into(), device.mtu.to_string()]
+    });
+    rows_section(&mut text, "Devices", ["DEVICE", "CLASS", "MTU"], &devices.collect::<Vec<_>>());
     let hooks = report.hooks.iter().map(|hook| {
         let program = hook.program.unwrap_or("(another build's)");
         let device =
@@ -34,14 +42,14 @@ pub(super) fn report(report: &Report) -> String {
 }
 
 fn overview(report: &Report) -> String {
-    let Report { healthy, agent, kernel, uplinks, .. } = report;
+    let Report { healthy, agent, kernel, devices, addresses, .. } = report;
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let running = agent.process.as_ref().map_or_else(
         || "not running".to_owned(),
         |process| format!("running (process {process}, since {})", or_dash(&agent.started)),
     );
-    let uplinks: Vec<_> =
-        uplinks.iter().map(|uplink| format!("{} (MTU {})", uplink.device, uplink.mtu)).collect();
+    let uplinks = devices.iter().filter(|device| device.class == Class::Uplink);
+    let uplinks: Vec<_> = uplinks.map(|device| device.device.clone()).collect();
     let dash_if_empty = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     let rows = [
         ("Status", if *healthy { "OK".to_owned() } else { "PROBLEMS (see below)".to_owned() }),
@@ -54,11 +62,24 @@ fn overview(report: &Report) -> String {
         ("Delivery", kernel.delivery.unwrap_or("-").to_owned()),
         ("Attached by", dash_if_empty(kernel.attached_by.join(", "))),
         ("Uplinks", dash_if_empty(uplinks.join(", "))),
+        ("Masquerade", dash_if_empty(masquerade(addresses))),
+        ("NodePorts at", dash_if_empty(listed(&addresses.node_ports))),
     ];
     rows.iter().fold(String::new(), |mut text, (name, value)| {
         writeln!(text, "{name:<13} {value}").expect("writing to a String cannot fail");
         text
     })
+}
+
+/// Addresses and ports that masqueraded flows leave with.
+fn masquerade(addresses: &Addresses) -> String {
+    let Some(Ports { first, last, shared }) = addresses.ports else { return String::new() };
+    let shared = if shared { ", shared with the node's sockets" } else { "" };
+    format!("{}, ports {first}-{last}{shared}", listed(&addresses.masquerade))
+}
+
+fn listed<'a>(addresses: impl IntoIterator<Item = &'a IpAddr>) -> String {
+    addresses.into_iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn rows_section<const N: usize>(

@@ -1,4 +1,8 @@
-//! Uplinks: the devices that hold the node's own addresses, where packets of other nodes come in.
+//! The host's devices: which hold addresses of the node, which are served, and what is behind them.
+
+mod class;
+mod pattern;
+pub mod prefixes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -8,6 +12,9 @@ use hostnet::link::Link;
 
 use crate::model::NodeSpec;
 use crate::problem::Problem;
+
+pub use class::{Class, served, uplinks};
+pub use pattern::{PatternError, Selection};
 
 /// The devices of a host and their addresses, as the kernel lists them.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -106,6 +113,7 @@ fn without_networks(node: &NodeSpec) -> Problem {
 #[cfg(test)]
 pub(crate) mod tests {
     use hostnet::addr::Scope;
+    use hostnet::link::Layer;
 
     use super::*;
 
@@ -116,6 +124,7 @@ pub(crate) mod tests {
                 index: *index,
                 name: (*name).to_owned(),
                 kind: None,
+                layer: Layer::Ethernet,
                 mac: None,
                 mtu: *mtu,
                 is_up: true,
