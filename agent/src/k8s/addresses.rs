@@ -17,7 +17,7 @@ pub(super) fn cluster_ips(spec: &Spec, findings: &mut Findings) -> Vec<IpAddr> {
         );
     }
     for text in cluster_ip_texts(spec) {
-        let Some(ip) = findings.destination("spec.clusterIPs", text) else {
+        let Some(ip) = findings.host_address("spec.clusterIPs", text) else {
             continue;
         };
         if ips.iter().any(|other| other.is_ipv4() == ip.is_ipv4()) {
@@ -45,7 +45,7 @@ pub(super) fn external_ips(
     findings: &mut Findings,
 ) -> Vec<IpAddr> {
     let texts = spec.external_ips.iter().flatten();
-    let ips = texts.filter_map(|text| findings.outer_destination("spec.externalIPs", text));
+    let ips = texts.filter_map(|text| findings.routed_address("spec.externalIPs", text));
     of_families(ips, cluster_ips)
 }
 
@@ -80,7 +80,7 @@ fn ingress_ip(entry: &LoadBalancerIngress, findings: &mut Findings) -> Option<Ip
     const FIELD: &str = "status.loadBalancer.ingress";
     let text = entry.ip.as_deref().filter(|text| !text.is_empty())?;
     match entry.ip_mode.as_deref() {
-        None | Some("VIP") => findings.outer_destination(FIELD, text),
+        None | Some("VIP") => findings.routed_address(FIELD, text),
         Some("Proxy") => None,
         Some(other) => {
             findings.error(format!(

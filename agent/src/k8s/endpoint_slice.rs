@@ -56,7 +56,7 @@ fn endpoint(source: &Source, is_ipv4: bool, findings: &mut Findings) -> Option<E
         findings.error("has an endpoint without an address; add one or remove the endpoint");
         return None;
     };
-    let at = findings.address("an endpoint at", text)?;
+    let at = findings.routed_address("an endpoint at", text)?;
     if at.is_ipv4() != is_ipv4 {
         findings.error(format!(
             "has an endpoint at {at}, which is not of its addressType; move it to another slice"
@@ -123,6 +123,7 @@ mod tests {
     fn a_bad_endpoint_is_named_and_the_others_are_kept() {
         for (bad, message) in [
             ("{addresses: [10.1.0.999]}", "\"10.1.0.999\", which is no IP address"),
+            ("{addresses: [127.0.0.1]}", "an endpoint at 127.0.0.1, which cannot be used here"),
             ("{addresses: []}", "an endpoint without an address"),
             ("{addresses: ['fd00::2']}", "fd00::2, which is not of its addressType"),
         ] {

@@ -43,7 +43,7 @@ fn endpoint(
     is_ready: bool,
     findings: &mut Findings,
 ) -> Option<Endpoint<IpAddr>> {
-    let at = findings.address("an endpoint at", &address.ip)?;
+    let at = findings.routed_address("an endpoint at", &address.ip)?;
     let node = address.node_name.clone();
     Some(Endpoint { at, node, ready: is_ready, serving: is_ready, terminating: false })
 }

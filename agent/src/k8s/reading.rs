@@ -61,15 +61,15 @@ impl Findings {
         address
     }
 
-    /// An IP address that can lead to a Service, or a finding about `field`.
-    pub(super) fn destination(&mut self, field: &str, text: &str) -> Option<IpAddr> {
+    /// An address of one host among others, or a finding about `field`.
+    pub(super) fn host_address(&mut self, field: &str, text: &str) -> Option<IpAddr> {
         let ip = self.address(field, text)?;
-        self.unless(is_of_no_host(ip), field, ip)
+        self.unless(is_of_no_other_host(ip), field, ip)
     }
 
-    /// One that can do so from outside of the cluster.
-    pub(super) fn outer_destination(&mut self, field: &str, text: &str) -> Option<IpAddr> {
-        let ip = self.destination(field, text)?;
+    /// One that is a host's beyond its own link too.
+    pub(super) fn routed_address(&mut self, field: &str, text: &str) -> Option<IpAddr> {
+        let ip = self.host_address(field, text)?;
         let is_link_local = match ip {
             IpAddr::V4(ip) => ip.is_link_local(),
             IpAddr::V6(ip) => ip.is_unicast_link_local(),
@@ -79,9 +79,7 @@ impl Findings {
 
     fn unless(&mut self, is_bad: bool, field: &str, ip: IpAddr) -> Option<IpAddr> {
         if is_bad {
-            self.error(format!(
-                "has {field} {ip}, which cannot lead to a Service; use another one"
-            ));
+            self.error(format!("has {field} {ip}, which cannot be used here; use another address"));
         }
         (!is_bad).then_some(ip)
     }
@@ -126,7 +124,7 @@ pub(super) fn is_foreign(labels: Option<&BTreeMap<String, String>>) -> bool {
     labels.is_some_and(|labels| FOREIGN.iter().any(|label| labels.contains_key(*label)))
 }
 
-fn is_of_no_host(ip: IpAddr) -> bool {
+fn is_of_no_other_host(ip: IpAddr) -> bool {
     let is_broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
     ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || is_broadcast
 }

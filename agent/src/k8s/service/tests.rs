@@ -171,11 +171,7 @@ fn a_bad_address_or_port_is_named_and_the_rest_is_served() {
         ("clusterIP: 10.96.0.1", None, "has no ports"),
         ("ports: [{port: 80}]", None, "has no cluster IP"),
         ("clusterIP: x, ports: [{port: 80}]", None, "\"x\", which is no IP address"),
-        (
-            "clusterIP: 0.0.0.0, ports: [{port: 80}]",
-            None,
-            "0.0.0.0, which cannot lead to a Service",
-        ),
+        ("clusterIP: 0.0.0.0, ports: [{port: 80}]", None, "0.0.0.0, which cannot be used"),
         (
             "clusterIPs: [10.96.0.1, 10.96.0.2], ports: [{port: 80}]",
             Some(plain()),
@@ -212,8 +208,8 @@ fn a_bad_way_in_or_policy_is_named_and_the_rest_is_served() {
     for (spec, expected, message) in [
         ("type: Nodeport", plain(), "has spec.type \"Nodeport\", which is taken as ClusterIP"),
         ("externalIPs: [192.0.2.300]", plain(), "externalIPs \"192.0.2.300\", which is no IP"),
-        ("externalIPs: [169.254.169.254]", plain(), "169.254.169.254, which cannot lead to"),
-        ("externalIPs: ['ff02::1']", plain(), "ff02::1, which cannot lead to"),
+        ("externalIPs: [169.254.169.254]", plain(), "169.254.169.254, which cannot be used"),
+        ("externalIPs: ['ff02::1']", plain(), "ff02::1, which cannot be used"),
         (
             "healthCheckNodePort: 31000",
             plain(),
