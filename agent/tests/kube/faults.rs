@@ -1,0 +1,249 @@
+//! Every fault of a server, at a list and at a watch: named, waited out, and made good.
+
+use std::time::Duration;
+
+use replay::{Answer, Piece, Resource, Verb};
+use tokio::time::Instant;
+use waggle_agent::kube::Phase;
+
+use super::cluster::{Cluster, block_on};
+use super::objects::{service, shop};
+
+const FORBIDDEN: &str = "services is forbidden: User \\\"system:node\\\" cannot list resource";
+
+fn text(text: &str) -> Piece {
+    Piece::Text(text.to_owned())
+}
+
+/// An answer, what is said of it (nothing of what passes by itself), and for how long it keeps
+/// from going on, in seconds.
+type Row = (&'static str, Vec<Answer>, &'static str, (u64, u64));
+
+fn both() -> Vec<Row> {
+    let page = "404 page not found";
+    vec![
+        (
+            "500",
+            vec![Answer::refusal(500, "InternalError", "etcd is away")],
+            "(500: etcd is away)",
+            (0, 2),
+        ),
+        (
+            "503 of a proxy",
+            vec![Answer::Body { code: 503, retry_after: None, body: page.into() }],
+            "(503: 404 page",
+            (0, 2),
+        ),
+        ("429", vec![Answer::busy(7)], "is too busy for services (429)", (7, 9)),
+        (
+            "three times 429",
+            vec![Answer::busy(2), Answer::busy(2), Answer::busy(2)],
+            "(429)",
+            (6, 12),
+        ),
+        (
+            "401",
+            vec![Answer::refusal(401, "Unauthorized", "Unauthorized")],
+            "does not know who asks for services (401: Unauthorized); renew",
+            (0, 2),
+        ),
+        (
+            "403",
+            vec![Answer::refusal(403, "Forbidden", FORBIDDEN)],
+            "grant the verbs get, list and watch on services, nodes and endpointslices.discovery",
+            (0, 2),
+        ),
+        ("reset", vec![Answer::Reset], "cannot be reached for services: ", (0, 2)),
+        ("silence", vec![Answer::Silence], "has not answered for services within 65 s", (65, 67)),
+        ("ten faults", vec![Answer::Reset; 10], "cannot be reached for services: ", (60, 200)),
+    ]
+}
+
+fn of_lists() -> Vec<Row> {
+    let half = "{\"metadata\": {\"resourceVersion\": \"1\"}, \"items\": [";
+    vec![
+        (
+            "no JSON",
+            vec![Answer::body("<html>welcome</html>")],
+            "what cannot be read: expected value",
+            (0, 2),
+        ),
+        (
+            "no version",
+            vec![Answer::body("{\"items\": []}")],
+            "a list without metadata.resourceVersion",
+            (0, 2),
+        ),
+        (
+            "half a list",
+            vec![Answer::Stream(vec![text(half), Piece::Cut])],
+            "cannot be reached for services: ",
+            (0, 2),
+        ),
+        (
+            "half a list, whole for HTTP",
+            vec![Answer::Stream(vec![text(half)])],
+            "EOF while parsing",
+            (0, 2),
+        ),
+        (
+            "stalled list",
+            vec![Answer::Stream(vec![text(half), Piece::Silence])],
+            "within 65 s",
+            (65, 67),
+        ),
+        (
+            "410",
+            vec![Answer::refusal(410, "Expired", "too old")],
+            "has forgotten the version of services",
+            (0, 2),
+        ),
+    ]
+}
+
+fn of_watches() -> Vec<Row> {
+    let error = |code: u16| {
+        format!(
+            "{{\"type\": \"ERROR\", \"object\": {{\"kind\": \"Status\", \"code\": {code}, \"message\": \"m\"}}}}"
+        )
+    };
+    let half = Answer::Stream(vec![text("{\"type\": \"MODIFIED\", \"obj"), Piece::Cut]);
+    let (gone, broken) = (error(410), error(500));
+    vec![
+        ("410", vec![Answer::refusal(410, "Expired", "too old")], "", (0, 2)),
+        ("410 as an event", vec![Answer::events([gone.as_str()])], "", (0, 2)),
+        ("410 again and again", vec![Answer::events([gone.as_str()]); 4], "", (0, 2)),
+        ("500 as an event", vec![Answer::events([broken.as_str()])], "(500: m)", (0, 2)),
+        (
+            "no JSON",
+            vec![Answer::events(["welcome"])],
+            "what cannot be read: expected value",
+            (0, 2),
+        ),
+        (
+            "unknown type",
+            vec![Answer::events(["{\"type\": \"X\", \"object\": {}}"])],
+            "an event of type \"X\"",
+            (0, 2),
+        ),
+        ("half an event", vec![half], "", (0, 2)),
+        ("ended at once", vec![Answer::Stream(vec![])], "", (0, 2)),
+        ("ended at once, 4 times", vec![Answer::Stream(vec![]); 4], "", (3, 9)),
+    ]
+}
+
+#[test]
+fn every_fault_of_a_list_is_named_and_waited_out() {
+    for (name, answers, message, (least, most)) in both().into_iter().chain(of_lists()) {
+        block_on(async {
+            let mut cluster = Cluster::of(&shop());
+            for answer in answers {
+                cluster.server.fault(Resource::Services, Verb::List, answer);
+            }
+            let since = Instant::now();
+            let problems = cluster.until_well().await;
+            let [problem] = &problems[..] else { panic!("{name}: {problems:?}") };
+            assert!(problem.contains(message), "{name}: {problem}");
+            assert!(problem.ends_with("asked again; what was known stays"), "{problem}");
+            cluster.until_like(&shop()).await;
+            check_time(name, since, least, most);
+        });
+    }
+}
+
+#[test]
+fn every_fault_of_a_watch_is_named_and_loses_no_change() {
+    for (name, answers, message, (least, most)) in both().into_iter().chain(of_watches()) {
+        block_on(async {
+            let mut cluster = Cluster::of(&shop());
+            for answer in answers {
+                cluster.server.fault(Resource::Services, Verb::Watch, answer);
+            }
+            let since = Instant::now();
+            cluster.until(|it| it.node.report.complete).await;
+            cluster.server.remove(Resource::Services, "shop/till");
+            cluster.server.put(service("cart", "10.96.0.9"));
+            let mut expected = shop();
+            expected[0] = service("cart", "10.96.0.9");
+            expected.remove(2);
+            let problems = cluster.until_like(&expected).await;
+            check_time(name, since, least, most);
+            let is_named = problems.iter().all(|problem| problem.contains(message));
+            assert!(is_named && problems.is_empty() == message.is_empty(), "{name}: {problems:?}");
+        });
+    }
+}
+
+fn check_time(name: &str, since: Instant, least: u64, most: u64) {
+    let range = Duration::from_secs(least)..Duration::from_secs(most);
+    assert!(range.contains(&since.elapsed()), "{name}: {:?}", since.elapsed());
+}
+
+#[test]
+fn a_page_that_expired_is_replaced_by_a_list_in_one_piece() {
+    block_on(async {
+        let mut objects = shop();
+        objects.extend((0..600).map(|number| {
+            service(&format!("s{number}"), &format!("10.97.{}.{}", number / 200, number % 200))
+        }));
+        let mut cluster = Cluster::of(&objects);
+        // The first page is as it would be; the second has expired.
+        let first =
+            "{\"metadata\": {\"resourceVersion\": \"9\", \"continue\": \"t\"}, \"items\": []}";
+        cluster.server.fault(Resource::Services, Verb::List, Answer::body(first));
+        let expired = Answer::refusal(410, "Expired", "the continue token is too old");
+        cluster.server.fault(Resource::Services, Verb::List, expired);
+        assert_eq!(cluster.until_like(&objects).await, [""; 0]);
+        let requests = cluster.server.take_requests();
+        let lists = requests
+            .iter()
+            .filter(|query| (query.verb, query.resource) == (Verb::List, Resource::Services));
+        let asked: Vec<_> =
+            lists.map(|query| (query.get("limit"), query.get("continue"))).collect();
+        assert_eq!(asked, [(Some("500"), None), (Some("500"), Some("t")), (None, None)]);
+    });
+}
+
+#[test]
+fn what_was_deleted_while_nobody_listened_is_gone_after_the_next_list() {
+    block_on(async {
+        let mut cluster = Cluster::of(&shop());
+        cluster.until_well().await;
+        for key in ["shop/cart-x7k2p", "shop/till-x7k2p"] {
+            cluster.server.remove(Resource::EndpointSlices, key);
+        }
+        cluster.server.remove(Resource::Services, "shop/till");
+        cluster.server.remove(Resource::Nodes, "node-b");
+        cluster.server.put(service("late", "10.96.0.8"));
+        // What changed is told by lists alone.
+        cluster.server.compact();
+        let objects = shop();
+        let expected = [objects[0].clone(), objects[4].clone(), service("late", "10.96.0.8")];
+        assert_eq!(cluster.until_like(&expected).await, [""; 0]);
+    });
+}
+
+#[test]
+fn what_was_known_is_served_and_followed_while_one_collection_fails() {
+    block_on(async {
+        let mut cluster = Cluster::of(&shop());
+        for _ in 0..50 {
+            let refusal = Answer::refusal(403, "Forbidden", "nodes is forbidden");
+            cluster.server.fault(Resource::Nodes, Verb::List, refusal);
+        }
+        let since = Instant::now();
+        cluster.until(|it| it.node.report.listed).await;
+        assert!(since.elapsed() < Duration::from_secs(12), "{:?}", since.elapsed());
+        assert!(!cluster.node.report.complete);
+        assert!(cluster.outcome().table.contains("10.1.1.2:8080"), "{:?}", cluster.outcome());
+        cluster.server.put(service("cart", "10.96.0.9"));
+        cluster.until(|it| it.outcome().table.contains("10.96.0.9")).await;
+        let contacts = cluster.source.health().collections;
+        let phases: Vec<_> = contacts.iter().map(|contact| contact.phase).collect();
+        assert_eq!(phases, [Phase::Watching, Phase::Watching, Phase::Failing]);
+        let mut expected = shop();
+        expected[0] = service("cart", "10.96.0.9");
+        cluster.until_like(&expected).await;
+        assert!(cluster.node.report.complete);
+    });
+}

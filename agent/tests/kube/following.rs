@@ -1,0 +1,204 @@
+//! Lists and watches of a server that does what it should.
+
+use std::time::Duration;
+
+use replay::{Answer, Piece, Query, Resource, Verb};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use waggle_agent::kube::Phase;
+
+use super::cluster::{Cluster, block_on, outcome_of_files};
+use super::objects::{node, service, shop, slice, with};
+
+#[test]
+fn both_sources_come_to_the_same() {
+    let many = (0..1234_u32).map(|number| {
+        let [.., high, low] = number.to_be_bytes();
+        let address = json!(format!("192.0.{high}.{low}"));
+        with(
+            node(&format!("n{number}"), low),
+            "status.addresses",
+            json!([{"type": "InternalIP", "address": address}]),
+        )
+    });
+    let many: Vec<_> = shop().into_iter().chain(many).collect();
+    for (name, objects) in [("few", shop()), ("none", vec![]), ("several pages", many)] {
+        block_on(async {
+            let mut cluster = Cluster::of(&objects);
+            assert_eq!(cluster.until_well().await, [""; 0], "{name}");
+            assert_eq!(cluster.outcome(), outcome_of_files(&objects), "{name}");
+        });
+    }
+}
+
+#[test]
+fn requests_select_limit_and_ask_for_bookmarks() {
+    const SELECTOR: &str =
+        "!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name";
+    block_on(async {
+        let mut cluster = Cluster::of(&shop());
+        cluster.until_well().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut requests = cluster.server.take_requests();
+        requests.sort_by_key(|query| (query.verb, query.resource));
+        let found: Vec<_> = requests.iter().map(|query| (query.verb, query.resource)).collect();
+        let expected = [Verb::List, Verb::Watch]
+            .into_iter()
+            .flat_map(|verb| Resource::ALL.map(|resource| (verb, resource)));
+        assert_eq!(found, expected.collect::<Vec<_>>());
+        for query in &requests {
+            let is_node = query.resource == Resource::Nodes;
+            assert_eq!(query.get("labelSelector"), (!is_node).then_some(SELECTOR), "{query:?}");
+            match query.verb {
+                Verb::List => assert_eq!(query.get("limit"), Some("500"), "{query:?}"),
+                Verb::Watch => {
+                    assert_eq!(query.get("allowWatchBookmarks"), Some("true"), "{query:?}");
+                    assert_eq!(query.get("resourceVersion"), Some("1006"), "{query:?}");
+                    let seconds: u64 = query.get("timeoutSeconds").unwrap().parse().unwrap();
+                    assert!((120..=180).contains(&seconds), "{query:?}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn changes_are_followed() {
+    let foreign = json!({"service.kubernetes.io/service-proxy-name": "other"});
+    block_on(async {
+        let mut objects = shop();
+        let mut cluster = Cluster::of(&objects);
+        cluster.until_well().await;
+        for (name, position, changed) in [
+            ("new address", 0, Some(service("cart", "10.96.0.9"))),
+            ("endpoints", 1, Some(slice("cart", &["10.1.1.7"]))),
+            (
+                "left to another proxy",
+                2,
+                Some(with(objects[2].clone(), "metadata.labels", foreign)),
+            ),
+            ("taken back", 2, Some(objects[2].clone())),
+            ("deleted slice", 3, None),
+            ("deleted node", 4, None),
+        ] {
+            let before = objects[position].clone();
+            match changed {
+                Some(changed) => {
+                    cluster.server.put(changed.clone());
+                    objects[position] = changed;
+                }
+                None => {
+                    remove(&cluster, &before);
+                    objects.remove(position);
+                }
+            }
+            assert_eq!(cluster.until_like(&objects).await, [""; 0], "{name}");
+        }
+    });
+}
+
+fn remove(cluster: &Cluster, object: &Value) {
+    let kind = object["kind"].as_str().unwrap();
+    let resource = Resource::ALL.into_iter().find(|resource| resource.kind() == kind).unwrap();
+    let name = object["metadata"]["name"].as_str().unwrap();
+    let key = object["metadata"]["namespace"]
+        .as_str()
+        .map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
+    cluster.server.remove(resource, &key);
+}
+
+#[test]
+fn a_burst_of_changes_is_one_round() {
+    block_on(async {
+        let mut cluster = Cluster::of(&shop());
+        cluster.until_well().await;
+        for number in 0..100 {
+            cluster.server.put(service(&format!("s{number}"), &format!("10.96.1.{number}")));
+        }
+        assert_eq!(cluster.step().await.len(), 100);
+    });
+}
+
+/// The versions that watches of Services began from.
+fn versions(requests: &[Query]) -> Vec<&str> {
+    let is_watch =
+        |query: &&Query| (query.verb, query.resource) == (Verb::Watch, Resource::Services);
+    requests.iter().filter(is_watch).filter_map(|query| query.get("resourceVersion")).collect()
+}
+
+#[test]
+fn a_bookmark_is_where_the_next_watch_begins() {
+    block_on(async {
+        let mut cluster = Cluster::of(&shop());
+        cluster.until_well().await;
+        cluster.server.bookmark();
+        tokio::time::timeout(Duration::from_secs(200), cluster.source.next()).await.unwrap_err();
+        assert_eq!(versions(&cluster.server.take_requests()), ["1006", "1007"]);
+        let health = cluster.source.health();
+        assert!(health.collections.iter().all(|contact| {
+            contact.phase == Phase::Watching && contact.resource_version.as_deref() == Some("1007")
+        }));
+    });
+}
+
+#[test]
+fn a_watch_that_says_nothing_and_does_not_end_is_given_up() {
+    block_on(async {
+        let mut cluster = Cluster::of(&shop());
+        let silence = Answer::Stream(vec![Piece::Silence]);
+        cluster.server.fault(Resource::Services, Verb::Watch, silence);
+        cluster.until_well().await;
+        let since = Instant::now();
+        cluster.server.put(service("late", "10.96.0.7"));
+        cluster.until(|it| it.outcome().table.contains("shop/late")).await;
+        assert!(since.elapsed() < Duration::from_secs(200), "{:?}", since.elapsed());
+    });
+}
+
+#[test]
+fn events_that_are_repeated_or_out_of_order_do_not_undo_newer_ones() {
+    fn event(kind: &str, version: u64, ip: &str) -> String {
+        let version = json!(version.to_string());
+        let object = with(service("cart", ip), "metadata.resourceVersion", version);
+        json!({"type": kind, "object": object}).to_string()
+    }
+    block_on(async {
+        let mut cluster = Cluster::of(&shop());
+        let lines = [
+            event("MODIFIED", 2000, "10.96.0.20"),
+            event("MODIFIED", 1500, "10.96.0.15"),
+            event("DELETED", 1999, "10.96.0.15"),
+            event("MODIFIED", 2000, "10.96.0.20"),
+            event("MODIFIED", 2001, "10.96.0.21"),
+            event("ADDED", 1001, "10.96.0.1"),
+        ];
+        let pieces = lines.iter().map(|line| Piece::Text(format!("{line}\n")));
+        let answer = Answer::Stream(pieces.chain([Piece::Silence]).collect());
+        cluster.server.fault(Resource::Services, Verb::Watch, answer);
+        let mut expected = shop();
+        expected[0] = service("cart", "10.96.0.21");
+        assert_eq!(cluster.until_like(&expected).await, [""; 0]);
+        tokio::time::timeout(Duration::from_secs(60), cluster.source.next()).await.unwrap_err();
+    });
+}
+
+#[test]
+fn events_in_pieces_are_put_together() {
+    block_on(async {
+        let mut cluster = Cluster::of(&shop());
+        let version = json!("2000");
+        let object = with(service("cart", "10.96.0.20"), "metadata.resourceVersion", version);
+        let line = json!({"type": "MODIFIED", "object": object}).to_string() + "\n\n";
+        let pieces = line.as_bytes().chunks(7).map(|part| {
+            [
+                Piece::Text(String::from_utf8(part.to_vec()).unwrap()),
+                Piece::Pause(Duration::from_millis(1)),
+            ]
+        });
+        let answer = Answer::Stream(pieces.flatten().chain([Piece::Silence]).collect());
+        cluster.server.fault(Resource::Services, Verb::Watch, answer);
+        let mut expected = shop();
+        expected[0] = service("cart", "10.96.0.20");
+        assert_eq!(cluster.until_like(&expected).await, [""; 0]);
+    });
+}

@@ -1,0 +1,100 @@
+//! Objects that cannot be read, of each kind: named, and the rest serves.
+
+use replay::Resource;
+use serde_json::{Value, json};
+
+use super::cluster::{Cluster, Outcome, block_on, outcome_of_files};
+use super::objects::{node, service, shop, slice, with};
+
+/// What an object is called, what it should be, and how it cannot be read.
+fn rows() -> Vec<(&'static str, Value, Value)> {
+    let (late, slice, node) =
+        (service("late", "10.96.0.8"), slice("late", &["10.1.1.9"]), node("node-c", 3));
+    let rows = [
+        ("Service shop/late", &late, "spec.ports", json!("many")),
+        ("Service shop/late", &late, "spec", json!([1, 2])),
+        ("Service shop/late", &late, "metadata.labels", json!(7)),
+        ("Service shop/late", &late, "metadata.creationTimestamp", json!("yesterday")),
+        ("EndpointSlice shop/late-x7k2p", &slice, "endpoints", json!({"a": 1})),
+        ("EndpointSlice shop/late-x7k2p", &slice, "ports", json!([{"port": "http"}])),
+        ("Node node-c", &node, "status.addresses", json!("192.0.2.3")),
+        ("Node node-c", &node, "spec.podCIDRs", json!([{}])),
+    ];
+    rows.map(|(name, good, path, value)| (name, good.clone(), with(good.clone(), path, value)))
+        .into()
+}
+
+fn message_of(name: &str) -> String {
+    format!("{name} cannot be read: ")
+}
+
+#[test]
+fn one_in_a_list_is_named_and_the_rest_serves() {
+    for (name, good, bad) in rows() {
+        block_on(async {
+            let mut objects = shop();
+            let mut cluster = Cluster::of(&objects);
+            cluster.server.put(bad.clone());
+            cluster.until(|it| it.node.report.listed).await;
+            let report = &cluster.node.report;
+            let [problem] = &report.problems[..] else { panic!("{bad}: {report:?}") };
+            assert!(problem.to_string().starts_with(&message_of(name)), "{problem}");
+            assert!(!report.complete, "{bad}");
+            assert_eq!(cluster.outcome(), outcome_of_files(&objects), "{bad}");
+            cluster.server.put(good.clone());
+            objects.push(good);
+            cluster.until_like(&objects).await;
+            assert!(cluster.node.report.complete, "{bad}");
+        });
+    }
+}
+
+#[test]
+fn one_that_becomes_so_stays_as_it_was_until_it_is_mended_or_gone() {
+    for (name, good, bad) in rows() {
+        block_on(async {
+            let objects: Vec<_> = shop().into_iter().chain([good.clone()]).collect();
+            let mut cluster = Cluster::of(&objects);
+            cluster.until_well().await;
+            let before: Outcome = cluster.outcome();
+            cluster.server.put(bad.clone());
+            cluster.step().await;
+            assert!(cluster.node.problems().starts_with(&message_of(name)), "{bad}");
+            assert_eq!(cluster.outcome(), before, "{bad}");
+            // The same, told by a list.
+            cluster.server.compact();
+            cluster.server.put(service("other", "10.96.0.30"));
+            cluster.until(|it| it.outcome().table.contains("shop/other")).await;
+            cluster.server.remove(Resource::Services, "shop/other");
+            cluster.until(|it| it.outcome() == before).await;
+            assert!(cluster.node.problems().starts_with(&message_of(name)), "{bad}");
+            let (_, key) = name.split_once(' ').unwrap();
+            for resource in Resource::ALL {
+                cluster.server.remove(resource, key);
+            }
+            cluster.until_like(&shop()).await;
+        });
+    }
+}
+
+#[test]
+fn one_without_a_name_keeps_others_from_being_taken_out() {
+    block_on(async {
+        let mut cluster = Cluster::of(&shop());
+        cluster.until_well().await;
+        cluster.server.remove(Resource::Services, "shop/till");
+        cluster
+            .server
+            .put(json!({"kind": "Service", "apiVersion": "v1", "metadata": {"namespace": "shop"}}));
+        cluster.server.compact();
+        cluster.until(|it| it.node.problems().starts_with("a Service without a name")).await;
+        assert!(cluster.outcome().table.contains("shop/till"), "{:?}", cluster.outcome());
+        cluster.server.remove(Resource::Services, "shop/");
+        cluster.server.compact();
+        let expected: Vec<_> = shop()
+            .into_iter()
+            .filter(|object| object["metadata"]["name"] != "till" || object["kind"] != "Service")
+            .collect();
+        cluster.until_like(&expected).await;
+    });
+}

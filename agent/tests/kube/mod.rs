@@ -1,0 +1,9 @@
+//! The Kubernetes API as the source: what a server without a cluster says, and what comes of it.
+
+mod cluster;
+mod faults;
+mod following;
+mod malformed;
+mod objects;
+mod restart;
+mod scale;
