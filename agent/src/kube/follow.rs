@@ -118,7 +118,7 @@ impl Follower {
         self.say(Word::Watching).await;
         loop {
             let line = match lines.next(time + GRACE).await {
-                Ok(Some(line)) if line.is_empty() => continue,
+                Ok(Some([])) => continue,
                 Ok(Some(line)) => line,
                 Ok(None) => return Ok(watched),
                 Err(Failure::Silent(time)) => {

@@ -43,6 +43,18 @@ pub enum Phase {
     Failing,
 }
 
+impl Phase {
+    /// In a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Listing => "listing",
+            Self::Watching => "watching",
+            Self::Failing => "failing",
+        }
+    }
+}
+
 impl Contact {
     pub(super) fn new(resource: &str) -> Self {
         Self {

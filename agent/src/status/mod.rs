@@ -1,6 +1,7 @@
 //! What a node's proxy is like, told from what is pinned and from the agent's last words: works
 //! with and without an agent.
 
+mod contacts;
 mod report;
 mod services;
 mod state;

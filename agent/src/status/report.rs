@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::state::State;
 use crate::cli::Places;
+use crate::kube::Health;
 use crate::loader::{self, hooks};
 use crate::lock::AgentLock;
 use crate::maps::fill::{MapUse, counters, fill};
@@ -42,6 +43,8 @@ pub(super) struct Agent {
     pub(super) process: Option<String>,
     pub(super) node: Option<String>,
     pub(super) source: Option<String>,
+    /// How it stood with the source, where it is an API server.
+    pub(super) api: Option<Health>,
     pub(super) started: Option<String>,
     pub(super) last_sync: Option<String>,
     pub(super) service_ports: usize,
@@ -145,6 +148,7 @@ fn agent(process: Option<String>, state: Option<&State>) -> Agent {
         process,
         node: Some(state.node.clone()),
         source: Some(state.source.clone()),
+        api: state.api.clone(),
         started: Some(state.started.clone()),
         last_sync: state.last_sync.clone(),
         service_ports: state.services.len(),

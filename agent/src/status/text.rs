@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use jiff::Timestamp;
+
+use super::contacts;
 use super::report::Report;
 use super::services::List;
 use crate::cli::table;
@@ -14,6 +17,10 @@ use crate::network::Addresses;
 pub(super) fn report(report: &Report) -> String {
     let mut text = String::new();
     section(&mut text, "", &overview(report));
+    if let Some(health) = &report.agent.api {
+        let rows = contacts::rows(health, Timestamp::now());
+        rows_section(&mut text, "API server", contacts::HEAD, &rows);
+    }
     let devices = report.devices.iter().map(|device| {
         [device.device.clone(), device.class.as_str().into(), device.mtu.to_string()]
     });
