@@ -43,8 +43,8 @@ pub struct Network {
     netlink: Netlink,
     parts: Parts,
     netns_cookie: Option<u64>,
-    /// The ports that the kernel gives to sockets which ask for none, as of the last look.
-    ephemeral: Option<RangeInclusive<u16>>,
+    /// The ports of sockets and Services as of the last look.
+    ports: Option<(RangeInclusive<u16>, NodePorts)>,
     began: Instant,
     written: Option<NodeFile>,
     shadowed: Shadowed,
@@ -90,7 +90,7 @@ impl Network {
             netlink,
             parts,
             netns_cookie: netns::cookie()?,
-            ephemeral: None,
+            ports: None,
             began: Instant::now(),
             written: None,
             shadowed: Shadowed::default(),
@@ -103,10 +103,11 @@ impl Network {
         self.parts.pins.map(names::META).exists()
     }
 
-    /// Whether something is other than at the last look that no netlink message tells of.
+    /// Whether ports of sockets or Services are others than at the last look, if there was any.
     #[must_use]
-    pub fn is_stale(&self) -> bool {
-        self.ephemeral.is_some() && self.ephemeral != masquerade::ephemeral().ok()
+    pub fn is_stale(&self, node_ports: &NodePorts) -> bool {
+        let Some((ephemeral, before)) = &self.ports else { return false };
+        before != node_ports || masquerade::ephemeral().is_ok_and(|now| now != *ephemeral)
     }
 
     /// Makes the network what the nodes want. Whatever is right is not touched.
@@ -167,7 +168,7 @@ impl Network {
         let ephemeral = masquerade::ephemeral()?;
         let range = cluster.node_ports.range;
         let ports = masquerade::ports(ephemeral.clone(), range.map(|(first, last)| first..=last));
-        self.ephemeral = Some(ephemeral);
+        self.ports = Some((ephemeral, cluster.node_ports.clone()));
         state.problems.extend(masquerade::shared_ports(ports));
         state.addresses = plan.addresses(seen, own, ports);
         let networks = state.addresses.networks(seen, own, cluster, pods);

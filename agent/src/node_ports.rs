@@ -13,7 +13,7 @@ use crate::problem::Problem;
 /// The NodePorts that are served.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct NodePorts {
-    /// The lowest and the highest, if there is any.
+    /// The lowest and the highest, if there is any, with those that are to go.
     pub range: Option<(u16, u16)>,
     /// Each of them.
     pub ports: BTreeSet<(u16, Protocol)>,

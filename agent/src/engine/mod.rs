@@ -13,6 +13,7 @@ use crate::config::KeepClientIp;
 use crate::k8s::{Change, Kind, Object, ObjectRef};
 use crate::maps::{LbMaps, Result};
 use crate::model::{Name, NodeSpec};
+use crate::node_ports::NodePorts;
 use crate::problem::{Location, Problem};
 use crate::reconcile::Realized;
 use crate::state::{Desired, FamilyPort, Store};
@@ -113,6 +114,12 @@ impl Engine {
         let ranges = [self.store.node_port_range(), self.realized.node_port_range()];
         let ranges = ranges.into_iter().flatten();
         ranges.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
+    }
+
+    /// The NodePorts that shall be served, with that range.
+    #[must_use]
+    pub fn node_ports(&self) -> NodePorts {
+        NodePorts { range: self.node_port_range(), ports: self.store.node_ports() }
     }
 
     /// All nodes, this one among them, in the order of names.

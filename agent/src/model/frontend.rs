@@ -1,10 +1,12 @@
 //! Frontends. Their form is the map's own key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use dataplane_common::abi::{Addr, Family, FrontendKey, FrontendKind, Port, Proto, ServiceFlags};
+
+use super::Protocol;
 
 /// How a frontend is served, beside the backends that it shares with the others of its ServicePort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,18 @@ pub fn node_port_range<V>(frontends: &BTreeMap<FrontendKey, V>) -> Option<(u16, 
         Some((first, ports.next_back().unwrap_or(first)))
     });
     ends.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
+}
+
+/// The NodePorts among frontends.
+pub(crate) fn node_ports<V>(frontends: &BTreeMap<FrontendKey, V>) -> BTreeSet<(u16, Protocol)> {
+    let families = [Family::V4, Family::V6].into_iter();
+    let keys = families.flat_map(|family| frontends.range(keys_at(any_node(family))));
+    let port = |key: &FrontendKey| match key.proto {
+        Proto::TCP => Some((key.port.number(), Protocol::Tcp)),
+        Proto::UDP => Some((key.port.number(), Protocol::Udp)),
+        _ => None,
+    };
+    keys.filter_map(|(key, _)| port(key)).collect()
 }
 
 /// All keys that an address can have.

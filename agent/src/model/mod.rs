@@ -11,7 +11,7 @@ mod service;
 pub use backend::Backend;
 pub use endpoint::{Endpoint, EndpointSet, EndpointsSpec, SliceSpec};
 pub use frontend::{Frontend, Role, frontend_text, node_port_range};
-pub(crate) use frontend::{any_node, is_exact, keys_at};
+pub(crate) use frontend::{any_node, is_exact, keys_at, node_ports};
 pub use name::{Name, ServicePortName};
 pub use node::NodeSpec;
 pub use service::{PortSpec, Protocol, ServiceKind, ServiceSpec};

@@ -18,7 +18,6 @@ use crate::loader::hooks::Scan;
 use crate::logging::log_transitions;
 use crate::maps::kernel::KernelMaps;
 use crate::network::{Addresses, Cluster, Network, NetworkState};
-use crate::node_ports::NodePorts;
 use crate::problem::Problem;
 use crate::source::Source;
 use crate::status::State;
@@ -167,7 +166,8 @@ impl Agent {
     fn take_in(&mut self, changes: Vec<Change>, before: Option<&Report>, due: &mut Due) -> Report {
         let round = self.sync(changes, due);
         let is_first = before.is_none_or(|before| !before.listed);
-        if round.listed && (is_first || round.nodes_changed) {
+        let is_stale = || self.network.is_stale(&self.engine.node_ports());
+        if round.listed && (is_first || round.nodes_changed || is_stale()) {
             due.network = Instant::now();
         }
         round
@@ -187,7 +187,7 @@ impl Agent {
                 }
                 Happening::Tick => {
                     due.tick = Instant::now() + TICK;
-                    if self.network.is_stale() {
+                    if self.network.is_stale(&self.engine.node_ports()) {
                         due.network = Instant::now();
                     }
                 }
@@ -212,7 +212,7 @@ impl Agent {
         due: &mut Due,
     ) -> NetworkState {
         let nodes = self.engine.nodes().map(|node| (node.name.clone(), node.clone())).collect();
-        let node_ports = NodePorts::default();
+        let node_ports = self.engine.node_ports();
         let cluster = Cluster { nodes, is_complete, node_ports };
         match self.network.ensure(&cluster, due.scan).await {
             Ok(state) => {

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use dataplane_common::abi::FrontendKey;
 
 use super::frontends::frontends;
-use crate::model::{Name, Role, ServicePortName, ServiceSpec, frontend_text, node_port_range};
+use crate::model::{
+    Name, Protocol, Role, ServicePortName, ServiceSpec, frontend_text, node_port_range, node_ports,
+};
 use crate::problem::Problem;
 
 /// All frontends that Services name.
@@ -61,6 +63,11 @@ impl Claims {
     /// The lowest and the highest NodePort that is named.
     pub(super) fn node_port_range(&self) -> Option<(u16, u16)> {
         node_port_range(&self.by_frontend)
+    }
+
+    /// The NodePorts.
+    pub(super) fn node_ports(&self) -> BTreeSet<(u16, Protocol)> {
+        node_ports(&self.by_frontend)
     }
 
     /// One problem for each Service that names a frontend another one has.

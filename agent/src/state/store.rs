@@ -12,8 +12,8 @@ use super::{Desired, FamilyPort, Needs, choose};
 use crate::config::KeepClientIp;
 use crate::k8s::{Kind, ObjectRef, Spec};
 use crate::model::{
-    Endpoint, EndpointSet, EndpointsSpec, Frontend, Name, NodeSpec, ServicePortName, ServiceSpec,
-    SliceSpec,
+    Endpoint, EndpointSet, EndpointsSpec, Frontend, Name, NodeSpec, Protocol, ServicePortName,
+    ServiceSpec, SliceSpec,
 };
 use crate::problem::Problem;
 
@@ -110,6 +110,12 @@ impl Store {
     #[must_use]
     pub fn node_port_range(&self) -> Option<(u16, u16)> {
         self.claims.node_port_range()
+    }
+
+    /// The NodePorts that shall be served.
+    #[must_use]
+    pub fn node_ports(&self) -> BTreeSet<(u16, Protocol)> {
+        self.claims.node_ports()
     }
 
     /// All nodes, this one among them.
