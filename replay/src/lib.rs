@@ -7,6 +7,7 @@
 //! ```
 
 mod answer;
+mod fleet;
 mod http;
 mod objects;
 mod query;
@@ -14,6 +15,7 @@ mod resource;
 mod server;
 
 pub use answer::{Answer, Piece};
+pub use fleet::{fleet, kubeconfig, manifest};
 pub use query::Query;
 pub use resource::{Resource, Verb};
 pub use server::Server;

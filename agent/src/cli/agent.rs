@@ -21,7 +21,8 @@ pub struct AgentArgs {
     /// Take objects from the API server that this file's current context names.
     ///
     /// Without --manifests and --kubeconfig the API server of the cluster around the process is
-    /// meant: the process is then a pod with a service account.
+    /// meant: the process is then a pod with a service account, and the address in
+    /// `KUBERNETES_SERVICE_HOST` must not be a cluster IP, since nobody serves that before Waggle.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Settings: a YAML file with the keys delivery (bypass, stack), attach (auto, clsact),

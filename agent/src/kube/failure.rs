@@ -53,7 +53,7 @@ impl fmt::Display for Failed<'_> {
             Failure::Forbidden(message) => write!(
                 f,
                 "does not allow to read {resource} (403: {message}); grant the verbs get, list and \
-                 watch on services, nodes and endpointslices.discovery.k8s.io by a ClusterRole"
+                 watch on services, nodes and endpointslices.discovery.k8s.io (manifests/rbac.yaml)"
             )?,
             Failure::Busy(_) => write!(f, "is too busy for {resource} (429)")?,
             Failure::Gone => write!(f, "has forgotten the version of {resource}")?,

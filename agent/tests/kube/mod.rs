@@ -6,4 +6,5 @@ mod following;
 mod malformed;
 mod objects;
 mod restart;
+mod roles;
 mod scale;
