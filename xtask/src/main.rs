@@ -1,7 +1,9 @@
 //! `cargo xtask`: everything a developer or CI does with this workspace.
 
+mod bench;
 mod build;
 mod demo;
+mod interrupt;
 mod lint;
 mod pins;
 mod progress;
@@ -29,6 +31,9 @@ enum Verb {
     Build(build::Args),
     /// Makes two nodes with pods on this machine and shows Services at work. Needs root.
     Demo(demo::Args),
+    /// Measures what a packet and a connection cost, side by side with Linux alone and with
+    /// netfilter. Needs root.
+    Bench(bench::Args),
     /// Runs the test tiers and compares their minutes with docs/testing.md.
     Test(test::Args),
     /// Checks format, clippy, dependencies, file sizes, crate arrows and help texts.
@@ -37,13 +42,14 @@ enum Verb {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(outcome) = xtask::run_inside(&arguments) {
+    if let Some(outcome) = xtask::run_inside(&arguments).or_else(|| bench::run_inside(&arguments)) {
         return exit_code(outcome.map(|()| ExitCode::SUCCESS));
     }
     exit_code(match Cli::parse().verb {
         Verb::Setup(args) => setup::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Build(args) => build::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Demo(args) => demo::run(&args),
+        Verb::Bench(args) => bench::run(&args),
         Verb::Test(args) => test::run(&args),
         Verb::Lint(args) => lint::run(&args),
     })

@@ -2,7 +2,6 @@
 
 mod acts;
 mod board;
-mod interrupt;
 mod report;
 mod stage;
 
@@ -13,11 +12,10 @@ use xtask::topology::{Lifetime, sweep};
 
 use self::{
     board::Board,
-    interrupt::Interrupt,
     report::Report,
     stage::{Folders, Stage},
 };
-use crate::{build, progress::say, setup, workspace::Artifacts};
+use crate::{build, interrupt::Interrupt, progress::say, setup, workspace::Artifacts};
 
 /// Begins the name of everything the demo makes on the machine.
 const PREFIX: &str = "waggle-demo";

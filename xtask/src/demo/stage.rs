@@ -15,8 +15,11 @@ use xtask::{
     topology::{Attachment, Lifetime, Netns, Network, Node, Pod, Process, Runtime},
 };
 
-use super::{PREFIX, board::Server, interrupt::Interrupt};
-use crate::workspace::{self, Artifacts};
+use super::{PREFIX, board::Server};
+use crate::{
+    interrupt::Interrupt,
+    workspace::{self, Artifacts},
+};
 
 const SERVICES: &str = include_str!("../../../manifests/demo/services.yaml");
 

@@ -34,7 +34,7 @@ pub(crate) struct Args {}
 pub(crate) enum Scope {
     /// Compiling only.
     Compile,
-    /// Compiling, and the programs that the demo and the privileged suites start.
+    /// Compiling, and the programs that demo, bench and privileged suites start.
     Run,
 }
 

@@ -1,4 +1,4 @@
-//! Debian packages: those of a compiler, and those of the programs that the demo and the privileged
+//! Debian packages: those of a compiler, and those of the programs that demo, bench and privileged
 //! suites start.
 
 use super::{Scope, machine::Machine};
@@ -18,6 +18,7 @@ pub(crate) struct Package {
 
 const PACKAGES: &[Package] = &[
     Package { name: "iproute2", program: "ip" },
+    Package { name: "nftables", program: "nft" },
     Package { name: "util-linux", program: "nsenter" },
     Package { name: "util-linux", program: "unshare" },
 ];

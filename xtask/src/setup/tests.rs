@@ -216,8 +216,8 @@ fn missing_programs_are_listed_with_one_command() {
     let missing = package::missing(&fake.machine(), Scope::Run);
     assert_eq!(
         package::remedy(&missing),
-        "missing: ip, unshare; install it, on Debian and Ubuntu with \
-         `sudo apt-get install iproute2 util-linux`"
+        "missing: ip, nft, unshare; install it, on Debian and Ubuntu with \
+         `sudo apt-get install iproute2 nftables util-linux`"
     );
     assert!(package::missing(&fake.machine(), Scope::Compile).is_empty());
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C and its relatives as a question that the demo asks itself between two steps.
+//! Ctrl-C and its relatives as a question that long verbs ask themselves between two steps.
 
 use std::{
     mem::MaybeUninit,
@@ -15,15 +15,15 @@ use anyhow::{Result, bail};
 
 const SIGNALS: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
-/// Whether somebody wants the demo to end.
+/// Whether somebody wants what runs to end.
 #[derive(Clone, Debug)]
-pub(super) struct Interrupt {
+pub(crate) struct Interrupt {
     wanted: Arc<AtomicBool>,
 }
 
 impl Interrupt {
     /// Takes the signals over; to be called before other threads are started, which inherit that.
-    pub(super) fn catch() -> Result<Self> {
+    pub(crate) fn catch() -> Result<Self> {
         let signals = block()?;
         let wanted = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&wanted);
@@ -41,7 +41,7 @@ impl Interrupt {
     }
 
     /// An error once a signal has come.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.wanted.load(Ordering::Relaxed) {
             bail!("interrupted");
         }
@@ -49,7 +49,7 @@ impl Interrupt {
     }
 
     /// Sleeps, unless a signal has come.
-    pub(super) fn pause(&self, time: Duration) -> Result<()> {
+    pub(crate) fn pause(&self, time: Duration) -> Result<()> {
         self.check()?;
         thread::sleep(time);
         Ok(())

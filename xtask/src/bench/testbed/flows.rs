@@ -1,0 +1,28 @@
+//! How full the table of flows is.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use xtask::topology::Node;
+
+use super::waggle;
+use crate::{bench::variant::Variant, workspace::Artifacts};
+
+const COUNT: &str = "/proc/sys/net/netfilter/nf_conntrack_count";
+
+/// Entries of a node; netfilter has one for a flow, Waggle one for each direction.
+pub(super) fn count(variant: Variant, node: &Node, artifacts: &Artifacts) -> Result<u64> {
+    match variant {
+        Variant::Plain => Ok(0),
+        Variant::Nft => {
+            let text = node.netns().run(|| fs::read_to_string(COUNT))?.context(COUNT)?;
+            text.trim().parse().with_context(|| format!("{COUNT} says {text}"))
+        }
+        Variant::Bypass | Variant::Stack => {
+            let status = waggle::status(node, artifacts)?;
+            let maps = status["maps"].as_array().cloned().unwrap_or_default();
+            let flows = maps.iter().find(|map| map["name"] == "flows4");
+            flows.and_then(|map| map["used"].as_u64()).context("`waggle status` tells no flows4")
+        }
+    }
+}

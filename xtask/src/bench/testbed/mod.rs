@@ -1,0 +1,177 @@
+//! A node with a client pod and a backend pod, and one way between them.
+
+mod device;
+mod flows;
+mod pods;
+mod routed;
+mod waggle;
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use xtask::{
+    cluster::{Agent, PATIENCE},
+    topology::{Netns, Network, Node, Process},
+};
+
+use self::{device::Devices, pods::Pods};
+pub(super) use self::{
+    pods::arguments as pod_arguments,
+    waggle::{ready, write_objects},
+};
+use super::{
+    catalog::{BACKEND_PORT, Catalog},
+    frame::Frame,
+    generator::Sink,
+    transactions,
+    variant::Variant,
+};
+use crate::workspace::Artifacts;
+
+/// How many Services there are.
+pub(super) const SERVICES: usize = 1000;
+
+/// Longest wait for one answer.
+const ANSWER: Duration = Duration::from_millis(200);
+
+/// Where a testbed keeps its files.
+#[derive(Clone, Debug)]
+pub(super) struct Folder(pub(super) PathBuf);
+
+/// A running testbed.
+pub(super) struct Testbed<'a> {
+    pub(super) variant: Variant,
+    node: &'a Node,
+    pods: Pods,
+    devices: Devices,
+    agent: Option<Agent<'a>>,
+    #[expect(dead_code, reason = "ends with the testbed")]
+    server: Process,
+}
+
+impl<'a> Testbed<'a> {
+    /// Wires two pods to the network's one node and makes the way between them.
+    pub(super) fn set(
+        variant: Variant,
+        network: &'a Network,
+        artifacts: &Artifacts,
+        folder: &Folder,
+        cpu: usize,
+    ) -> Result<Self> {
+        let node = network.a();
+        let (pods, agent) = match variant {
+            Variant::Plain => (routed::plain(node)?, None),
+            Variant::Nft => (routed::nft(node, &folder.0)?, None),
+            Variant::Bypass | Variant::Stack => {
+                let (pods, agent) = waggle::start(variant, node, artifacts, &folder.0)?;
+                (pods, Some(agent))
+            }
+        };
+        let devices = Devices::find(node, &pods)?;
+        let server = transactions::start_server(node, pods::BACKEND, cpu)?;
+        Ok(Self { variant, node, pods, devices, agent, server })
+    }
+
+    /// Waits until all Services are there.
+    pub(super) fn wait(&self, artifacts: &Artifacts) -> Result<()> {
+        if let Some(agent) = &self.agent {
+            waggle::wait(self.node, artifacts, agent)?;
+        }
+        self.wait_until_answered()
+    }
+
+    /// Where the client is.
+    pub(super) fn client(&self) -> &Netns {
+        &self.pods.client
+    }
+
+    /// The client's own device.
+    pub(super) fn client_device(&self) -> u32 {
+        self.devices.client
+    }
+
+    /// The frame of a flow from the client's port to a Service, as the client's stack would write
+    /// it.
+    pub(super) fn frame(&self, port: u16, service: SocketAddrV4) -> Frame {
+        Frame {
+            from: SocketAddrV4::new(self.pods.client_address, port),
+            to: self.target(service),
+            from_mac: self.devices.client_mac,
+            to_mac: self.devices.gateway_mac,
+        }
+    }
+
+    /// What the client asks to be answered as by a Service: without a proxy, the backend itself.
+    pub(super) fn target(&self, service: SocketAddrV4) -> SocketAddrV4 {
+        match self.variant {
+            Variant::Plain => SocketAddrV4::new(self.pods.backend_address, BACKEND_PORT),
+            Variant::Nft | Variant::Bypass | Variant::Stack => service,
+        }
+    }
+
+    /// Sends a datagram by real sockets and takes the answer, so that the flow is a replied one.
+    pub(super) fn prime(&self, port: u16, service: SocketAddrV4) -> Result<()> {
+        let (from, to) = ((self.pods.client_address, port), self.target(service));
+        let name = self.variant.name();
+        self.client().run(|| exchange(from, to))?.with_context(|| format!("{name}: asking {to}"))
+    }
+
+    /// Takes what a generator sends, at the backend's own device.
+    pub(super) fn sink(&self) -> Result<Sink> {
+        self.pods.backend.run(|| Sink::attach(self.devices.backend))?
+    }
+
+    /// Lets the node receive the client's frames as a device's driver does, or as a pod's link
+    /// usually does.
+    pub(super) fn set_driver(&self, on: bool) -> Result<()> {
+        self.node.netns().run(|| device::set_gro(&self.devices.host, on))?
+    }
+
+    /// Entries in the table of flows.
+    pub(super) fn flows(&self, artifacts: &Artifacts) -> Result<u64> {
+        flows::count(self.variant, self.node, artifacts)
+    }
+
+    /// A command in the client pod, in the node's own cgroup.
+    pub(super) fn command(&self, program: &Path) -> Result<Command> {
+        pods::command(self.node, pods::CLIENT, program)
+    }
+
+    fn wait_until_answered(&self) -> Result<()> {
+        let start = Instant::now();
+        while let Err(error) = self.prime(PRIMING_PORT, Catalog::established()) {
+            if start.elapsed() > PATIENCE {
+                bail!("{error:#}, for {PATIENCE:?}");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The port of the flow that tells whether there is a way.
+const PRIMING_PORT: u16 = 9999;
+
+fn exchange(from: (Ipv4Addr, u16), to: SocketAddrV4) -> std::io::Result<()> {
+    let socket = UdpSocket::bind(from)?;
+    socket.connect(SocketAddr::from(to))?;
+    socket.set_read_timeout(Some(ANSWER))?;
+    socket.send(b"who?")?;
+    socket.recv(&mut [0; 64]).map(drop)
+}
+
+impl Folder {
+    /// An empty one.
+    pub(super) fn fresh(path: PathBuf) -> Result<Self> {
+        if path.exists() {
+            fs::remove_dir_all(&path).with_context(|| format!("emptying {}", path.display()))?;
+        }
+        fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
