@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use dataplane_common::abi::{BackendState, FrontendKind};
+use dataplane_common::abi::{BackendState, FrontendKind, Service, ServiceFlags};
 use waggle_agent::engine::{Engine, FrontendRow, ServiceRow};
 use waggle_agent::maps::{LbMaps, dump};
 use waggle_agent::model::frontend_text;
@@ -16,11 +16,15 @@ pub(crate) fn effect(maps: &impl LbMaps) -> String {
     let mut reached = BTreeSet::new();
     let mut services = maps.services().unwrap();
     services.sort_unstable();
+    let mut of_service = BTreeMap::new();
     for (key, service) in services {
         if key.kind == FrontendKind::Address.number() {
             writeln!(text, "address {}", key.addr.to_ip()).unwrap();
             continue;
         }
+        let shared = Service { flags: ServiceFlags::default(), ..service };
+        let of_others = *of_service.entry(service.id).or_insert(shared);
+        assert_eq!(shared, of_others, "frontends of one ServicePort differ in their flags alone");
         let counts = (service.local_count, service.cluster_offset, service.cluster_count);
         let flags = dump::flags_text(service.flags);
         let affinity = service.affinity_seconds;
