@@ -3,6 +3,7 @@
 mod agent {
     mod bring_up;
     mod cleanup;
+    mod devices;
     mod host;
     mod pods;
     mod refusals;

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::host::Host;
+use super::host::{Host, hooks_of};
 
 #[test]
 fn an_agent_brings_up_what_its_status_tells() -> Result<()> {
@@ -14,13 +14,13 @@ fn an_agent_brings_up_what_its_status_tells() -> Result<()> {
     let status = host.status()?;
     assert_eq!(status["problems"], json!([]), "{status:#}");
     assert_eq!(status["healthy"], json!(true));
-    assert_eq!(status["uplinks"], json!([{"device": "eth0", "mtu": 1500}]));
+    assert_eq!(uplinks(&status), json!([["eth0", 1500]]));
     assert_eq!(status["kernel"]["delivery"], json!("bypass"));
     let used = |name: &str| {
         let maps = status["maps"].as_array().into_iter().flatten();
         maps.filter(|map| map["name"] == name).map(|map| map["used"].clone()).collect::<Vec<_>>()
     };
-    assert_eq!([used("slots"), used("backends"), used("links")], [[2], [2], [1]].map(rows));
+    assert_eq!([used("slots"), used("backends"), used("links")], [[2], [2], [2]].map(rows));
     Ok(())
 }
 
@@ -34,14 +34,24 @@ fn programs_are_attached_as_configured() -> Result<()> {
         let host = Host::start()?;
         let _agent = host.agent(config)?;
         let hooks = host.status()?["hooks"].clone();
-        let told: Vec<_> = hooks.as_array().into_iter().flatten().map(hook).collect();
-        assert_eq!(told, [json!(["eth0", "in", "from_netdev", by, true])], "{config}");
+        let hooks = hooks.as_array().into_iter().flatten();
+        let told: Vec<_> = hooks.filter(|hook| hook["device"] == "eth0").map(hook).collect();
+        let expected = [["in", "from_netdev"], ["out", "to_netdev"]];
+        let expected = expected.map(|[at, program]| json!([at, program, by, true]));
+        assert_eq!(told, expected, "{config}");
     }
     Ok(())
 }
 
 fn hook(hook: &Value) -> Value {
-    json!([hook["device"], hook["direction"], hook["program"], hook["by"], hook["present"]])
+    json!([hook["direction"], hook["program"], hook["by"], hook["present"]])
+}
+
+/// Names and MTUs of the uplinks.
+fn uplinks(status: &Value) -> Value {
+    let devices = status["devices"].as_array().into_iter().flatten();
+    let uplinks = devices.filter(|device| device["class"] == "uplink");
+    uplinks.map(|uplink| json!([uplink["device"], uplink["mtu"]])).collect()
 }
 
 #[test]
@@ -105,7 +115,7 @@ fn devices_are_followed() -> Result<()> {
     let host = Host::start()?;
     let _agent = host.agent("{}")?;
     host.run("ip", &["link", "set", "eth0", "mtu", "1400"])?;
-    host.wait_until(|status| status["uplinks"] == json!([{"device": "eth0", "mtu": 1400}]))?;
+    host.wait_until(|status| uplinks(status) == json!([["eth0", 1400]]))?;
     // The device of the node's addresses is another one from here on.
     host.run("ip", &["link", "delete", "eth0"])?;
     host.run("ip", &["link", "add", "eth0", "type", "veth", "peer", "name", "wire"])?;
@@ -113,7 +123,7 @@ fn devices_are_followed() -> Result<()> {
     host.run("ip", &["address", "add", "192.0.2.1/24", "dev", "eth0"])?;
     host.run("ip", &["address", "add", "fd00::1/64", "dev", "eth0", "nodad"])?;
     let status = host.wait_until(|status| status["healthy"] == json!(true))?;
-    assert_eq!(status["uplinks"], json!([{"device": "eth0", "mtu": 1500}]));
+    assert_eq!(uplinks(&status), json!([["eth0", 1500]]));
     Ok(())
 }
 
@@ -122,7 +132,7 @@ fn a_renamed_uplink_keeps_its_program_and_another_may_take_its_name() -> Result<
     for attach in ["auto", "clsact"] {
         let host = Host::start()?;
         let _agent = host.agent(&format!("attach: {attach}"))?;
-        let before = host.status()?["hooks"][0]["programId"].clone();
+        let before = host.status()?["kernel"]["programs"].clone();
         let ip = |line: &str| host.run("ip", &line.split(' ').collect::<Vec<_>>());
         ip("link set eth0 down")?;
         ip("link set eth0 name lan0")?;
@@ -132,11 +142,14 @@ fn a_renamed_uplink_keeps_its_program_and_another_may_take_its_name() -> Result<
         ip("link add eth0 type veth peer name wire1")?;
         ip("link set eth0 up")?;
         ip("address add fd00::1/64 dev eth0 nodad")?;
-        let both = |status: &Value| status["uplinks"].as_array().is_some_and(|all| all.len() == 2);
-        let status = host.wait_until(|status| both(status) && status["healthy"] == true)?;
-        let hooks = status["hooks"].as_array().into_iter().flatten();
-        let told: Vec<_> = hooks.map(|hook| json!([hook["device"], hook["programId"]])).collect();
-        assert_eq!(told, [json!(["lan0", before]), json!(["eth0", before])], "{attach}");
+        let both = json!([["lan0", 1500], ["eth0", 1500]]);
+        let is_right = |status: &Value| uplinks(status) == both && status["healthy"] == true;
+        let status = host.wait_until(is_right)?;
+        for device in ["lan0", "eth0"] {
+            let expected = json!([["in", "from_netdev"], ["out", "to_netdev"]]);
+            assert_eq!(hooks_of(&status, device), expected, "{attach} {device}");
+        }
+        assert_eq!(status["kernel"]["programs"], before);
     }
     Ok(())
 }
@@ -149,10 +162,9 @@ fn an_uplink_without_link_layer_gets_the_program_for_such() -> Result<()> {
     host.run("ip", &["address", "delete", "192.0.2.1/24", "dev", "eth0"])?;
     host.run("ip", &["address", "add", "192.0.2.1/24", "dev", "tun0"])?;
     let _agent = host.agent("{}")?;
-    let hooks = host.status()?["hooks"].clone();
-    let told = [0, 1].map(|index| hook(&hooks[index]));
-    let expected = [("eth0", "from_netdev"), ("tun0", "from_l3dev")];
-    assert_eq!(told, expected.map(|(device, program)| json!([device, "in", program, "tcx", true])));
+    let status = host.status()?;
+    assert_eq!(hooks_of(&status, "tun0"), json!([["in", "from_l3dev"], ["out", "to_l3dev"]]));
+    assert_eq!(hooks_of(&status, "eth0"), json!([["in", "from_netdev"], ["out", "to_netdev"]]));
     Ok(())
 }
 

@@ -17,7 +17,9 @@ fn cleanup_leaves_nothing_of_ours() -> Result<()> {
             ("ip", words("-4 route show proto 87")),
             ("ip", words("-6 route show proto 87")),
             ("tc", words("filter show dev eth0 ingress")),
+            ("tc", words("filter show dev eth0 egress")),
             ("tc", words("qdisc show dev eth0 clsact")),
+            ("tc", words("qdisc show dev wire clsact")),
         ] {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             assert_eq!(host.run(program, &arguments)?.stdout, "", "{program} {arguments:?}");
@@ -44,7 +46,7 @@ fn cleanup_leaves_filters_of_others_with_their_qdisc() -> Result<()> {
     let program = program.display();
     tc(&format!("filter add dev eth0 egress prio 7 bpf direct-action object-pinned {program}"))?;
     let answer = host.waggle("cleanup")?;
-    assert!(answer.is_success && !answer.stdout.contains("qdisc"), "{answer:?}");
+    assert!(answer.is_success && !answer.stdout.contains("qdisc of eth0"), "{answer:?}");
     assert!(tc("qdisc show dev eth0 clsact")?.contains("qdisc clsact"));
     assert_eq!(tc("filter show dev eth0 ingress")?, "");
     assert!(tc("filter show dev eth0 egress")?.contains("pref 7 bpf"));

@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
+    net::TcpListener,
     os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -12,11 +13,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use hostnet::NetNs;
 use rustix::{
     process::{Pid, Signal, kill_process},
     thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Longest wait for an agent to do what is asked of it.
@@ -226,6 +228,12 @@ impl Host {
         thread::scope(|scope| scope.spawn(enter).join()).expect("the closure does not panic")
     }
 
+    /// A process of this host that listens at an address, until it is dropped.
+    pub(super) fn listen(&self, address: &str) -> Result<TcpListener> {
+        let namespace = NetNs::open(Path::new(&format!("/proc/{}/ns/net", self.holder.id())))?;
+        Ok(namespace.run(|| TcpListener::bind(address))??)
+    }
+
     fn places(&self, run_dir: &str) -> [String; 4] {
         let path = |name| self.path(name).display().to_string();
         ["--bpf-root".to_owned(), path("bpf/waggle"), "--run-dir".to_owned(), path(run_dir)]
@@ -259,6 +267,13 @@ impl Drop for Agent {
         let _gone_already = self.0.kill();
         let _gone_already = self.0.wait();
     }
+}
+
+/// Directions and programs of a device's hooks, in a status.
+pub(super) fn hooks_of(status: &Value, device: &str) -> Value {
+    let hooks = status["hooks"].as_array().into_iter().flatten();
+    let of_device = hooks.filter(|hook| hook["device"] == device && hook["present"] == true);
+    of_device.map(|hook| json!([hook["direction"], hook["program"]])).collect()
 }
 
 /// A command that ends with the thread that starts it, however that ends.

@@ -90,7 +90,8 @@ fn pods_that_a_cleanup_left_get_their_programs_and_entries_back() -> Result<()> 
                 })
             };
             assert!(told("wag0", "in", "from_pod") && told("wag0", "out", "to_pod"), "{hooks:?}");
-            assert_eq!((hooks.len(), &status["healthy"]), (3, &json!(true)), "{status:#}");
+            // Both ends of the two pairs, in both directions.
+            assert_eq!((hooks.len(), &status["healthy"]), (8, &json!(true)), "{status:#}");
             let pods = status["maps"].as_array().into_iter().flatten();
             let pods: Vec<_> = pods.filter(|map| map["name"] == "pods").collect();
             assert_eq!(pods[0]["used"], 2, "{}", host.log()?);
