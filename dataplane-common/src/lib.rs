@@ -4,7 +4,7 @@
 //! differs is where bytes, tables, clock and random numbers come from.
 //!
 //! ```text
-//! bytes --packet::parse--> Packet --flow::{from_pod,from_netdev,to_pod}--> Verdict{Rewrite}
+//! bytes --packet::parse--> Packet --flow::{arrive,leave}--> Verdict, Exit
 //!                                      |  reads and writes
 //!                                      '--> flow::Tables (services, slots, backends, flows, pods)
 //! ```

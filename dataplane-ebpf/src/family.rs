@@ -5,7 +5,10 @@ use core::mem::zeroed;
 use aya_ebpf::bindings::{
     bpf_fib_lookup as FibLookup, bpf_fib_lookup__bindgen_ty_3 as Source,
     bpf_fib_lookup__bindgen_ty_4 as Destination, bpf_redir_neigh as Neighbour,
-    bpf_redir_neigh__bindgen_ty_1 as NextHop,
+    bpf_redir_neigh__bindgen_ty_1 as NextHop, bpf_sock_tuple as SocketTuple,
+    bpf_sock_tuple__bindgen_ty_1 as EitherTuple,
+    bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 as Tuple4,
+    bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 as Tuple6,
 };
 use dataplane_common::abi::FlowKey;
 use dataplane_common::packet::IpAddress;
@@ -35,6 +38,8 @@ pub(crate) trait Stored: IpAddress + AsRef<[u8]> + 'static {
     fn next_hop(found: &Destination) -> Self;
     /// The address as the next hop of a redirect.
     fn neighbour(self) -> NextHop;
+    /// A packet's tuple in a socket look-up, and how many of its bytes the family has.
+    fn socket_tuple(key: &FlowKey<Self>) -> (SocketTuple, usize);
 }
 
 impl Stored for [u8; 4] {
@@ -71,6 +76,17 @@ impl Stored for [u8; 4] {
     fn neighbour(self) -> NextHop {
         NextHop { ipv4_nh: u32::from_ne_bytes(self) }
     }
+
+    #[inline(always)]
+    fn socket_tuple(key: &FlowKey<Self>) -> (SocketTuple, usize) {
+        let ipv4 = Tuple4 {
+            saddr: u32::from_ne_bytes(key.src),
+            daddr: u32::from_ne_bytes(key.dst),
+            sport: u16::from_ne_bytes(key.sport.0),
+            dport: u16::from_ne_bytes(key.dport.0),
+        };
+        (SocketTuple { __bindgen_anon_1: EitherTuple { ipv4 } }, size_of::<Tuple4>())
+    }
 }
 
 impl Stored for [u8; 16] {
@@ -106,6 +122,17 @@ impl Stored for [u8; 16] {
     #[inline(always)]
     fn neighbour(self) -> NextHop {
         NextHop { ipv6_nh: words(self) }
+    }
+
+    #[inline(always)]
+    fn socket_tuple(key: &FlowKey<Self>) -> (SocketTuple, usize) {
+        let ipv6 = Tuple6 {
+            saddr: words(key.src),
+            daddr: words(key.dst),
+            sport: u16::from_ne_bytes(key.sport.0),
+            dport: u16::from_ne_bytes(key.dport.0),
+        };
+        (SocketTuple { __bindgen_anon_1: EitherTuple { ipv6 } }, size_of::<Tuple6>())
     }
 }
 

@@ -1,10 +1,10 @@
 //! Waggle's kernel programs: the shell around the decisions of `dataplane-common`.
 //!
 //! ```text
-//! programs -> skb::hook -> packet::parse -> flow::{from_pod,from_netdev,to_pod} -> verdict
-//!                               |                       |                            |
-//!                           skb::bytes            tables -> maps        skb::{rewrite,related,
-//!                                                 env -> config               redirect,answer}
+//! programs -> skb::hook -> packet::parse -> flow::{arrive,leave} -> verdict
+//!                               |                |                   |
+//!                           skb::buffer     tables -> maps    skb::{rewrite,related,
+//!                                           env -> config           redirect,answer}
 //! ```
 //!
 //! Nothing here decides about a packet; nothing there calls the kernel.

@@ -1,10 +1,12 @@
 //! The tables of the decisions: maps, and the host's routing table.
 
 use aya_ebpf::bindings::{BPF_NOEXIST, bpf_fib_lookup as FibLookup};
-use aya_ebpf::helpers::generated::bpf_fib_lookup;
+use aya_ebpf::helpers::generated::{
+    bpf_fib_lookup, bpf_sk_lookup_tcp, bpf_sk_lookup_udp, bpf_sk_release,
+};
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Network, Node, Pod, Service, Slot,
+    Link, Network, Node, Pod, Proto, Service, Slot,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 
@@ -135,4 +137,34 @@ impl<A: Stored> Tables<A> for BpfTables<&Skb> {
             _ => Route::Stack,
         }
     }
+
+    #[inline(always)]
+    fn has_socket(&self, key: &FlowKey<A>) -> bool {
+        has_socket(self.0, key)
+    }
+}
+
+/// `BPF_F_CURRENT_NETNS`: the network namespace of the packet's device, which is the host's.
+const HERE: u64 = u64::MAX;
+
+/// Asks the kernel for the socket of a packet's tuple.
+// Not inlined: rare, and its stack is needed elsewhere.
+#[inline(never)]
+fn has_socket<A: Stored>(skb: &Skb, key: &FlowKey<A>) -> bool {
+    let (context, (mut tuple, bytes)) = (skb.raw().cast(), A::socket_tuple(key));
+    let size = size(bytes);
+    // SAFETY: `tuple` is `size` readable bytes, every one initialised.
+    let socket = unsafe {
+        if key.proto == Proto::TCP {
+            bpf_sk_lookup_tcp(context, &raw mut tuple, size, HERE, 0)
+        } else {
+            bpf_sk_lookup_udp(context, &raw mut tuple, size, HERE, 0)
+        }
+    };
+    if socket.is_null() {
+        return false;
+    }
+    // SAFETY: the socket is one that a look-up has just given.
+    unsafe { bpf_sk_release(socket.cast()) };
+    true
 }

@@ -1,7 +1,7 @@
 //! From a verdict to a tc action: the one place where packets are counted.
 
 use dataplane_common::abi::{Counter, DropReason, PathTaken};
-use dataplane_common::flow::{Answer, Verdict};
+use dataplane_common::flow::{Answer, Exit, Verdict};
 use dataplane_common::packet::{Framing, Packet};
 
 use crate::family::Stored;
@@ -32,10 +32,11 @@ pub(crate) const fn leave_alone() -> i32 {
 pub(crate) fn carry_out<A: Stored>(
     skb: Skb,
     packet: &Packet<A>,
-    verdict: &Verdict<A>,
+    verdict: Verdict,
+    exit: &Exit<A>,
     framing: Framing,
 ) -> i32 {
-    let (counter, action) = match outcome(skb, packet, verdict, framing) {
+    let (counter, action) = match outcome(skb, packet, verdict, exit, framing) {
         Ok((path, action)) => (Counter::Path(path), action),
         Err(reason) => (Counter::Drop(reason), DROP),
     };
@@ -47,43 +48,42 @@ pub(crate) fn carry_out<A: Stored>(
 fn outcome<A: Stored>(
     skb: Skb,
     packet: &Packet<A>,
-    verdict: &Verdict<A>,
+    verdict: Verdict,
+    exit: &Exit<A>,
     framing: Framing,
 ) -> Result<(PathTaken, i32), DropReason> {
     let failed = |HelperFailed| DropReason::RewriteFailed;
+    let unanswered = |HelperFailed| DropReason::AnswerFailed;
     match verdict {
         Verdict::Pass => Ok((PathTaken::Passed, NEXT)),
-        Verdict::Stack(rewrite) => {
-            skb::rewrite(skb, packet, rewrite).map_err(failed)?;
+        Verdict::Stack => {
+            skb::rewrite(skb, packet, &exit.rewrite).map_err(failed)?;
             Ok((PathTaken::Stack, NEXT))
         }
-        Verdict::Peer { rewrite, ifindex, pod_mac, host_mac } => {
-            skb::rewrite(skb, packet, rewrite).map_err(failed)?;
-            let header = Ethernet { dst: *pod_mac, src: *host_mac };
-            let action = skb::to_peer::<A>(skb, framing, packet.l3, *ifindex, &header);
+        Verdict::Peer => {
+            skb::rewrite(skb, packet, &exit.rewrite).map_err(failed)?;
+            let header = Ethernet { dst: exit.pod_mac, src: exit.host_mac };
+            let action = skb::to_peer::<A>(skb, framing, packet.l3, exit.ifindex, &header);
             Ok((PathTaken::Peer, action.map_err(failed)?))
         }
-        Verdict::Neighbour { rewrite, ifindex, next_hop } => {
-            skb::rewrite(skb, packet, rewrite).map_err(failed)?;
-            let action = skb::to_neighbour(skb, framing, packet.l3, *ifindex, *next_hop);
+        Verdict::Neighbour => {
+            skb::rewrite(skb, packet, &exit.rewrite).map_err(failed)?;
+            let action = skb::to_neighbour(skb, framing, packet.l3, exit.ifindex, exit.next_hop);
             Ok((PathTaken::Neighbour, action.map_err(failed)?))
         }
-        Verdict::Related(related) => {
-            skb::related(skb, packet, related).map_err(failed)?;
+        Verdict::Related => {
+            skb::related(skb, packet, &exit.related).map_err(failed)?;
             Ok((PathTaken::Stack, NEXT))
         }
-        Verdict::Answer(answer) => {
-            let action = skb::answer(skb, packet, framing, answer);
-            Ok((path(*answer), action.map_err(|HelperFailed| DropReason::AnswerFailed)?))
+        Verdict::TooBig => {
+            let answer = Answer::TooBig { mtu: exit.mtu };
+            let action = skb::answer(skb, packet, framing, &answer).map_err(unanswered)?;
+            Ok((PathTaken::AnsweredTooBig, action))
         }
-        Verdict::Drop(reason) => Err(*reason),
-    }
-}
-
-#[inline(always)]
-const fn path(answer: Answer) -> PathTaken {
-    match answer {
-        Answer::TooBig { .. } => PathTaken::AnsweredTooBig,
-        Answer::PortUnreachable => PathTaken::AnsweredUnreachable,
+        Verdict::Unreachable => {
+            let action = skb::answer(skb, packet, framing, &Answer::PortUnreachable);
+            Ok((PathTaken::AnsweredUnreachable, action.map_err(unanswered)?))
+        }
+        Verdict::Drop(reason) => Err(reason),
     }
 }

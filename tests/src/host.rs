@@ -1,7 +1,9 @@
 //! The host core: the kernel's decisions, on tables in memory, with a shell of ten lines per verdict.
 
 use dataplane_common::abi::{Counter, Delivery, DropReason, PathTaken};
-use dataplane_common::flow::{self, Answer, Arrival, Env, ServiceTables as _, Verdict, Work};
+use dataplane_common::flow::{
+    self, Answer, Arrival, Departure, Env, Exit, Ingress, ServiceTables as _, Verdict, Work,
+};
 use dataplane_common::packet::{
     self, Framing, IpAddress, Packet, Parsed, Transport, apply, apply_related, may_answer, parse,
     quote,
@@ -18,10 +20,14 @@ pub enum Hook {
     FromPod,
     /// Egress of a pod's link.
     ToPod,
-    /// Ingress of an uplink.
+    /// Ingress of any other device.
     FromNetdev,
     /// Ingress of a device without link-layer headers.
     FromL3dev,
+    /// Egress of any other device.
+    ToNetdev,
+    /// Egress of a device without link-layer headers.
+    ToL3dev,
 }
 
 impl Hook {
@@ -33,13 +39,15 @@ impl Hook {
             Self::ToPod => dataplane_common::abi::names::TO_POD,
             Self::FromNetdev => dataplane_common::abi::names::FROM_NETDEV,
             Self::FromL3dev => dataplane_common::abi::names::FROM_L3DEV,
+            Self::ToNetdev => dataplane_common::abi::names::TO_NETDEV,
+            Self::ToL3dev => dataplane_common::abi::names::TO_L3DEV,
         }
     }
 
     const fn framing(self) -> Framing {
         match self {
-            Self::FromPod | Self::ToPod | Self::FromNetdev => Framing::Ethernet,
-            Self::FromL3dev => Framing::Ip,
+            Self::FromPod | Self::ToPod | Self::FromNetdev | Self::ToNetdev => Framing::Ethernet,
+            Self::FromL3dev | Self::ToL3dev => Framing::Ip,
         }
     }
 }
@@ -94,9 +102,11 @@ impl Core {
         packet: &Packet<A>,
         arrived: Arrived<'_>,
     ) -> Outcome {
-        let verdict = self.decide(hook, packet, arrived);
+        let work = &mut Work::default();
+        let verdict = self.decide(hook, packet, arrived, work);
+        let exit = &work.exit;
         let frame = Frame { packet, bytes: arrived.bytes, framing: hook.framing() };
-        let (counter, outcome) = match frame.carry_out(&verdict) {
+        let (counter, outcome) = match frame.carry_out(verdict, exit) {
             Ok((path, action, bytes)) => (Counter::Path(path), Outcome { action, bytes }),
             Err(reason) => {
                 let bytes = arrived.bytes.to_vec();
@@ -112,18 +122,22 @@ impl Core {
         hook: Hook,
         packet: &Packet<A>,
         arrived: Arrived<'_>,
-    ) -> Verdict<A> {
+        work: &mut Work<A>,
+    ) -> Verdict {
         let Self { maps, delivery, env } = self;
-        let bytes = &arrived.bytes;
-        let arrival = Arrival { segment: segment(packet, arrived), delivery: *delivery };
-        let work = &mut Work::default();
-        match hook {
-            Hook::FromPod => flow::from_pod(packet, bytes, &arrival, maps, env, work),
-            Hook::ToPod => flow::to_pod(packet, bytes, maps, env, work),
-            Hook::FromNetdev | Hook::FromL3dev => {
-                flow::from_netdev(packet, &arrival, maps, env, work)
+        let (bytes, ifindex) = (&arrived.bytes, arrived.ifindex);
+        let by = match hook {
+            Hook::FromPod => Ingress::Pod,
+            Hook::FromNetdev | Hook::FromL3dev => Ingress::Netdev,
+            Hook::ToPod | Hook::ToNetdev | Hook::ToL3dev => {
+                // The kernel gives a socket to each packet that it runs a program on for a test.
+                let departure = Departure { own_socket: true };
+                return flow::leave(packet, bytes, departure, maps, env, work);
             }
-        }
+        };
+        let segment = segment(packet, arrived);
+        let arrival = Arrival { by, ifindex, segment, delivery: *delivery };
+        flow::arrive(packet, bytes, &arrival, maps, env, work)
     }
 }
 
@@ -150,23 +164,23 @@ struct Frame<'a, A> {
 type Carried = Result<(PathTaken, Action, Vec<u8>), DropReason>;
 
 impl<A: IpAddress> Frame<'_, A> {
-    fn carry_out(&self, verdict: &Verdict<A>) -> Carried {
+    fn carry_out(&self, verdict: Verdict, exit: &Exit<A>) -> Carried {
         let mut bytes = self.bytes.to_vec();
         match verdict {
             Verdict::Pass => Ok((PathTaken::Passed, Action::Next, bytes)),
-            Verdict::Stack(rewrite) => {
-                apply(rewrite, self.packet, &mut bytes[..])
+            Verdict::Stack => {
+                apply(&exit.rewrite, self.packet, &mut bytes[..])
                     .map_err(|_| DropReason::RewriteFailed)?;
                 Ok((PathTaken::Stack, Action::Next, bytes))
             }
-            Verdict::Peer { rewrite, pod_mac, host_mac, .. } => {
-                apply(rewrite, self.packet, &mut bytes[..])
+            Verdict::Peer => {
+                apply(&exit.rewrite, self.packet, &mut bytes[..])
                     .map_err(|_| DropReason::RewriteFailed)?;
-                let frame = self.framed(&[*pod_mac, *host_mac].concat(), &bytes);
+                let frame = self.framed(&[exit.pod_mac, exit.host_mac].concat(), &bytes);
                 Ok((PathTaken::Peer, Action::Redirect, frame))
             }
-            Verdict::Neighbour { rewrite, .. } => {
-                apply(rewrite, self.packet, &mut bytes[..])
+            Verdict::Neighbour => {
+                apply(&exit.rewrite, self.packet, &mut bytes[..])
                     .map_err(|_| DropReason::RewriteFailed)?;
                 let macs = match self.framing {
                     Framing::Ethernet => self.bytes[..12].to_vec(),
@@ -174,13 +188,14 @@ impl<A: IpAddress> Frame<'_, A> {
                 };
                 Ok((PathTaken::Neighbour, Action::Redirect, self.framed(&macs, &bytes)))
             }
-            Verdict::Related(related) => {
-                apply_related(related, self.packet, &mut bytes[..])
+            Verdict::Related => {
+                apply_related(&exit.related, self.packet, &mut bytes[..])
                     .map_err(|_| DropReason::RewriteFailed)?;
                 Ok((PathTaken::Stack, Action::Next, bytes))
             }
-            Verdict::Answer(answer) => self.answer(*answer),
-            Verdict::Drop(reason) => Err(*reason),
+            Verdict::TooBig => self.answer(Answer::TooBig { mtu: exit.mtu }),
+            Verdict::Unreachable => self.answer(Answer::PortUnreachable),
+            Verdict::Drop(reason) => Err(reason),
         }
     }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues};
 use aya::programs::{ProgramInfo, SchedClassifier, TestRun as _, TestRunOptions};
 use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfLoader, Pod};
 use dataplane_common::abi::{
-    Address, Backend, Counter, FlowEntry, FlowKey, NodeConfig, Slot, names,
+    Addr, Address, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, Network, Node,
+    NodeConfig, Slot, names,
 };
 
 use crate::outcome::{Action, Outcome};
@@ -120,8 +122,12 @@ impl Object {
         self.replace(names::SERVICES, &world.services())?;
         self.replace(names::PODS, &world.pods())?;
         self.replace(names::LINKS, &world.links())?;
+        self.replace::<AffinityKey, Affinity>(names::AFFINITIES, &[])?;
         self.replace::<FlowKey<[u8; 4]>, FlowEntry<[u8; 4]>>(names::FLOWS4, &[])?;
         self.replace::<FlowKey<[u8; 16]>, FlowEntry<[u8; 16]>>(names::FLOWS6, &[])?;
+        self.fill_networks(&world.networks())?;
+        let mut node: Array<_, Node> = Array::try_from(self.map(names::NODE)?)?;
+        node.set(0, world.node(), 0)?;
         let mut slots: Array<_, Slot> = Array::try_from(self.map(names::SLOTS)?)?;
         for (index, slot) in (1..).zip(world.slots()) {
             slots.set(index, slot, 0)?;
@@ -186,6 +192,17 @@ impl Object {
         })?;
         bytes.truncate(result.data_size_out as usize);
         Ok(Outcome { action: Action::from_return(result.return_value), bytes })
+    }
+
+    fn fill_networks(&mut self, networks: &[((Addr, u32), Network)]) -> Result<()> {
+        let mut map: LpmTrie<_, Addr, Network> = LpmTrie::try_from(self.map(names::NETWORKS)?)?;
+        for key in map.keys().collect::<Result<Vec<_>, _>>()? {
+            map.remove(&key)?;
+        }
+        for ((addr, bits), network) in networks {
+            map.insert(&Key::new(*bits, *addr), network, 0)?;
+        }
+        Ok(())
     }
 
     fn program(&self, name: &str) -> Result<&SchedClassifier> {

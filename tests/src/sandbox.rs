@@ -39,12 +39,14 @@ fn devices() -> Result<Devices> {
         let client = device(&netlink, "client").await?;
         let local = device(&netlink, "local").await?;
         let uplink = device(&netlink, "uplink").await?;
-        for Net { remote, node, gateway, .. } in Net::both() {
+        for Net { remote, outside, node, gateway, .. } in Net::both() {
             let prefix = if remote.is_ipv4() { 24 } else { 64 };
             let network = IpNetwork::new(node, prefix)?;
             addr::ensure(&netlink, Address { link: uplink, network, scope: Scope::Global }).await?;
-            let pods = IpNetwork::new(IpNetwork::new(remote, prefix)?.network(), prefix)?;
-            route::ensure(&netlink, &Route::through(pods, gateway, uplink)).await?;
+            for host in [remote, outside] {
+                let network = IpNetwork::new(IpNetwork::new(host, prefix)?.network(), prefix)?;
+                route::ensure(&netlink, &Route::through(network, gateway, uplink)).await?;
+            }
         }
         Ok(Devices { client, local, uplink })
     })

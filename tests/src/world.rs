@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use dataplane_common::abi::{
-    Addr, Backend, BackendId, BackendState, FrontendKey, FrontendKind, Link, Pod, PodFlags, Port,
-    Proto, Scopes, Service, ServiceId, Slot, SlotFlags,
+    Addr, Backend, BackendId, BackendState, FrontendKey, FrontendKind, IPV4_PREFIX, Link, Network,
+    NetworkFlags, NetworkKind, Node, NodeFlags, Pod, PodFlags, Port, Proto, Scopes, Service,
+    ServiceFlags, ServiceId, Slot, SlotFlags,
 };
 use dataplane_common::flow::Route;
 use waggle_agent::maps::{LbMaps as _, fake::FakeMaps};
@@ -24,6 +25,10 @@ pub struct Net {
     pub node: IpAddr,
     /// The other node.
     pub gateway: IpAddr,
+    /// The Service's address at a load balancer.
+    pub external: IpAddr,
+    /// A client outside the cluster.
+    pub outside: IpAddr,
     /// Somebody who has nothing to do with it.
     pub stranger: IpAddr,
     /// What a pod sees in place of itself.
@@ -42,6 +47,8 @@ impl Net {
                 "10.96.0.10",
                 "192.0.2.1",
                 "192.0.2.2",
+                "198.51.100.20",
+                "198.51.100.9",
                 "203.0.113.9",
             ],
             [
@@ -51,17 +58,19 @@ impl Net {
                 "fd96::a",
                 "fd00:2::1",
                 "fd00:2::2",
+                "fd00:3::20",
+                "fd00:3::9",
                 "2001:db8::9",
             ],
         ]
         .map(|texts| {
-            let [client, local, remote, vip, node, gateway, stranger] =
+            let [client, local, remote, vip, node, gateway, external, outside, stranger] =
                 texts.map(|text| text.parse().expect("an address"));
             let hairpin = match client {
                 IpAddr::V4(_) => dataplane_common::abi::HAIRPIN_V4.into(),
                 IpAddr::V6(_) => dataplane_common::abi::HAIRPIN_V6.into(),
             };
-            Self { client, local, remote, vip, node, gateway, stranger, hairpin }
+            Self { client, local, remote, vip, node, gateway, external, outside, stranger, hairpin }
         })
     }
 
@@ -70,10 +79,31 @@ impl Net {
     pub fn frontend(&self) -> SocketAddr {
         SocketAddr::new(self.vip, FRONTEND_PORT)
     }
+
+    /// The Service as clients outside address it: by its load balancer, and by this node.
+    #[must_use]
+    pub fn entrances(&self) -> [SocketAddr; 2] {
+        [SocketAddr::new(self.external, FRONTEND_PORT), SocketAddr::new(self.node, NODE_PORT)]
+    }
+
+    /// Who is where: of this node, of others, and their pods.
+    fn networks(&self) -> [(IpAddr, NetworkKind); 5] {
+        [
+            (self.node, NetworkKind::OwnNode),
+            (self.client, NetworkKind::OwnPods),
+            (self.local, NetworkKind::OwnPods),
+            (self.gateway, NetworkKind::OtherNode),
+            (self.remote, NetworkKind::OtherPods),
+        ]
+    }
 }
 
 /// The Service's port.
 pub const FRONTEND_PORT: u16 = 80;
+/// Its port at every node.
+pub const NODE_PORT: u16 = 30_080;
+/// Source ports of masqueraded flows.
+pub const NAT_PORTS: [u16; 2] = [61_000, 61_999];
 /// Its backends' port.
 pub const BACKEND_PORT: u16 = 8080;
 /// MTU of each device unless a test says otherwise.
@@ -105,6 +135,15 @@ pub struct World {
     pub mtu: u32,
     /// Switches of each pod.
     pub flags: PodFlags,
+    /// Switches of the frontends that clients outside address, beside being such.
+    pub external: ServiceFlags,
+    /// Seconds of session affinity; 0 is none.
+    pub affinity_seconds: u32,
+    /// The first source port of masqueraded flows; they end with [`NAT_PORTS`].
+    pub first_port: u16,
+    /// Ports that sockets of the node have. Where there are any, sockets and masqueraded flows share
+    /// their ports.
+    pub sockets: Vec<u16>,
 }
 
 impl World {
@@ -118,38 +157,107 @@ impl World {
             state: BackendState::Active,
             mtu: MTU,
             flags: PodFlags::default(),
+            external: ServiceFlags::default(),
+            affinity_seconds: 0,
+            first_port: NAT_PORTS[0],
+            sockets: Vec::new(),
         }
     }
 
     /// The map `services`.
     #[must_use]
     pub fn services(&self) -> Vec<(FrontendKey, Service)> {
-        let addr = Addr::from(self.net.vip);
-        let key = |proto, port, kind: FrontendKind| FrontendKey {
-            addr,
-            port: Port::new(port),
-            proto,
-            kind: kind.number(),
+        let count = |all: bool| {
+            let counted = self.backends.iter().filter(|backend| all || self.is_here(**backend));
+            u32::try_from(counted.count()).expect("few backends")
         };
-        let count = u32::try_from(self.backends.len()).expect("few backends");
-        let service =
-            Service { id: ServiceId(1), base: 1, cluster_count: count, ..Service::default() };
-        vec![
-            (key(Proto::TCP, FRONTEND_PORT, FrontendKind::Exact), service),
-            (key(Proto::UDP, FRONTEND_PORT, FrontendKind::Exact), service),
-            (key(Proto(0), 0, FrontendKind::Address), Service::default()),
-        ]
+        let service = Service {
+            id: ServiceId(1),
+            base: 1,
+            local_count: count(false),
+            cluster_count: count(true),
+            affinity_seconds: self.affinity_seconds,
+            ..Service::default()
+        };
+        let external = Service { flags: ServiceFlags::EXTERNAL.union(self.external), ..service };
+        let any = match self.net.node {
+            IpAddr::V4(_) => Addr::from(IpAddr::from([0; 4])),
+            IpAddr::V6(_) => Addr([0; 16]),
+        };
+        let mut services = Vec::new();
+        for proto in [Proto::TCP, Proto::UDP] {
+            let key = |addr, port, kind: FrontendKind| FrontendKey {
+                addr,
+                port: Port::new(port),
+                proto,
+                kind: kind.number(),
+            };
+            let exact = |addr: IpAddr| key(addr.into(), FRONTEND_PORT, FrontendKind::Exact);
+            services.push((exact(self.net.vip), service));
+            services.push((exact(self.net.external), external));
+            services.push((key(any, NODE_PORT, FrontendKind::AnyNode), external));
+        }
+        for addr in [self.net.vip, self.net.external].map(Addr::from) {
+            let kind = FrontendKind::Address.number();
+            let key = FrontendKey { addr, port: Port::new(0), proto: Proto(0), kind };
+            services.push((key, Service::default()));
+        }
+        services
+    }
+
+    fn is_here(&self, backend: IpAddr) -> bool {
+        let Net { client, local, node, .. } = self.net;
+        [client, local, node].contains(&backend)
+    }
+
+    /// The array `node`.
+    #[must_use]
+    pub fn node(&self) -> Node {
+        let mut node = Node {
+            first_port: self.first_port,
+            last_port: NAT_PORTS[1],
+            first_node_port: 30_000,
+            last_node_port: 32_767,
+            ..Node::default()
+        };
+        if !self.sockets.is_empty() {
+            node.flags = NodeFlags::SHARED_PORTS;
+        }
+        for net in Net::both() {
+            match net.node {
+                IpAddr::V4(address) => node.masquerade4 = address.octets(),
+                IpAddr::V6(address) => node.masquerade6 = address.octets(),
+            }
+        }
+        node
+    }
+
+    /// The trie `networks`, each network one address.
+    #[must_use]
+    pub fn networks(&self) -> Vec<((Addr, u32), Network)> {
+        let network = |(addr, kind): (IpAddr, NetworkKind)| {
+            let bits = if addr.is_ipv4() { IPV4_PREFIX + 32 } else { 128 };
+            let flags = NetworkFlags::NODE_PORTS;
+            let network = Network { kind: kind.number(), flags, reserved: [0; 2] };
+            ((Addr::from(addr), bits), network)
+        };
+        self.net.networks().map(network).to_vec()
     }
 
     /// The array `slots` from index 1 on.
     #[must_use]
     pub fn slots(&self) -> Vec<Slot> {
+        let flags = |addr| match addr {
+            addr if self.is_here(addr) => SlotFlags::LOCAL,
+            addr if addr == self.net.stranger => SlotFlags::default(),
+            _ => SlotFlags::OTHER_NODE,
+        };
         let slot = |(id, addr): (u32, &IpAddr)| Slot {
             addr: Addr::from(*addr),
             port: Port::new(BACKEND_PORT),
             generation: 1,
             backend: BackendId(id),
-            flags: SlotFlags::default(),
+            flags: flags(*addr),
         };
         (1..).zip(&self.backends).map(slot).collect()
     }
@@ -157,8 +265,11 @@ impl World {
     /// The array `backends` from index 1 on.
     #[must_use]
     pub fn states(&self) -> Vec<Backend> {
-        let backend =
-            Backend { generation: 1, state: self.state.number(), scopes: Scopes::CLUSTER };
+        let backend = Backend {
+            generation: 1,
+            state: self.state.number(),
+            scopes: Scopes::LOCAL.union(Scopes::CLUSTER),
+        };
         vec![backend; self.backends.len()]
     }
 
@@ -206,17 +317,22 @@ impl World {
         }
         maps.pods.extend(self.pods());
         maps.links.extend(self.links());
+        maps.node = Some(self.node());
+        maps.networks.extend(self.networks());
+        maps.sockets = self.sockets.iter().copied().map(Port::new).collect();
         let ifindex = self.devices.uplink;
-        match (self.net.remote, self.net.gateway) {
-            (IpAddr::V4(to), IpAddr::V4(by)) => {
-                let route = Route::Via { ifindex, next_hop: by.octets() };
-                maps.routes4.insert(to.octets(), route);
+        for to in [self.net.remote, self.net.outside] {
+            match (to, self.net.gateway) {
+                (IpAddr::V4(to), IpAddr::V4(by)) => {
+                    let route = Route::Via { ifindex, next_hop: by.octets() };
+                    maps.routes4.insert(to.octets(), route);
+                }
+                (IpAddr::V6(to), IpAddr::V6(by)) => {
+                    let route = Route::Via { ifindex, next_hop: by.octets() };
+                    maps.routes6.insert(to.octets(), route);
+                }
+                (to, by) => unreachable!("a route to {to} by {by}"),
             }
-            (IpAddr::V6(to), IpAddr::V6(by)) => {
-                let route = Route::Via { ifindex, next_hop: by.octets() };
-                maps.routes6.insert(to.octets(), route);
-            }
-            (to, by) => unreachable!("a route to {to} by {by}"),
         }
         maps
     }

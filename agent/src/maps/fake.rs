@@ -35,6 +35,8 @@ pub struct FakeMaps {
     pub routes4: BTreeMap<[u8; 4], Route<[u8; 4]>>,
     /// Routes of IPv6, by destination; what is not here is left to the stack.
     pub routes6: BTreeMap<[u8; 16], Route<[u8; 16]>>,
+    /// Ports that sockets of the node have.
+    pub sockets: Vec<Port>,
     flows4: Flows<[u8; 4]>,
     flows6: Flows<[u8; 16]>,
     counters: RefCell<BTreeMap<u32, u64>>,
@@ -80,6 +82,7 @@ impl FakeMaps {
             affinities: RefCell::default(),
             routes4: BTreeMap::new(),
             routes6: BTreeMap::new(),
+            sockets: Vec::new(),
             flows4: RefCell::default(),
             flows6: RefCell::default(),
             counters: RefCell::default(),
@@ -292,5 +295,9 @@ impl<A: FakeFamily> Tables<A> for FakeMaps {
 
     fn route(&self, key: &FlowKey<A>) -> Route<A> {
         A::routes(self).get(&key.dst).copied().unwrap_or(Route::Stack)
+    }
+
+    fn has_socket(&self, key: &FlowKey<A>) -> bool {
+        self.sockets.contains(&key.dport)
     }
 }

@@ -21,6 +21,8 @@ pub enum DropReason {
     HairpinWithoutFlow,
     /// A flow that must be masqueraded, on a node without an address of its family.
     NoMasqueradeAddress,
+    /// A process of this node that begins a flow by the tuple of a masqueraded one.
+    SourcePortTaken,
 }
 
 /// What became of a packet that was not dropped.
@@ -105,7 +107,7 @@ impl Tries {
 
 impl Counter {
     /// Every counter, in the order of its index.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Path(PathTaken::Passed),
         Self::Path(PathTaken::Stack),
         Self::Path(PathTaken::Peer),
@@ -130,6 +132,7 @@ impl Counter {
         Self::Tries(Tries::Eight),
         Self::Tries(Tries::Sixteen),
         Self::Tries(Tries::More),
+        Self::Drop(DropReason::SourcePortTaken),
     ];
 
     /// The counter's index in the map.
@@ -156,6 +159,7 @@ impl Counter {
             Self::Drop(DropReason::NoMasqueradeAddress) => 16,
             Self::AffinityNew => 17,
             Self::Tries(tries) => 18_u32.wrapping_add(tries.place()),
+            Self::Drop(DropReason::SourcePortTaken) => 24,
         }
     }
 
@@ -180,6 +184,7 @@ impl Counter {
             Self::Drop(DropReason::NoLocalBackend) => "drop_no_local_backend",
             Self::Drop(DropReason::HairpinWithoutFlow) => "drop_hairpin_without_flow",
             Self::Drop(DropReason::NoMasqueradeAddress) => "drop_no_masquerade_address",
+            Self::Drop(DropReason::SourcePortTaken) => "drop_source_port_taken",
             Self::AffinityNew => "affinity_new",
             Self::Tries(Tries::One) => "source_port_tries_1",
             Self::Tries(Tries::Two) => "source_port_tries_2",
@@ -198,6 +203,6 @@ mod tests {
     #[test]
     fn every_counter_stands_at_its_index() {
         let indexes: Vec<_> = Counter::ALL.iter().map(|counter| counter.index()).collect();
-        assert_eq!(indexes, (0..24).collect::<Vec<u32>>());
+        assert_eq!(indexes, (0..25).collect::<Vec<u32>>());
     }
 }

@@ -4,21 +4,34 @@ use super::{Env, Inserted, Tables, Work};
 use crate::abi::{Address, BackendState, FlowEntry, FlowFlags, Proto};
 use crate::packet::{Packet, TcpFlags, Transport};
 
-/// Finds the entry a packet belongs to, and notes the packet in it.
+/// Finds the entry of the key at hand, and notes the packet in it.
 ///
 /// False where there is no entry, and where its flow has ended; then its entries are gone too.
-// Not inlined: its stack is needed by what follows it.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn find<A: Address>(
     packet: &Packet<A>,
     tables: &impl Tables<A>,
     env: &impl Env,
     work: &mut Work<A>,
 ) -> bool {
-    work.entry = match tables.flow(&work.key) {
-        Some(entry) => entry,
-        None => return false,
-    };
+    match tables.flow(&work.key) {
+        Some(entry) => {
+            work.entry = entry;
+            hold(packet, tables, env, work)
+        }
+        None => false,
+    }
+}
+
+/// Notes a packet in the entry at hand. False where the flow has ended; then its entries are gone.
+// Not inlined: its stack is needed by what follows it.
+#[inline(never)]
+pub(super) fn hold<A: Address>(
+    packet: &Packet<A>,
+    tables: &impl Tables<A>,
+    env: &impl Env,
+    work: &mut Work<A>,
+) -> bool {
     let now = env.now();
     let FlowEntry { flags, last_seen, .. } = work.entry;
     if is_expired(&work.entry, work.key.proto, now)
@@ -93,8 +106,9 @@ fn is_to_be_chosen_again<A: Address>(
     }
 }
 
+/// Whether both directions have ended, or one by force.
 #[inline(always)]
-fn is_closed(flags: FlowFlags) -> bool {
+pub(super) fn is_closed(flags: FlowFlags) -> bool {
     flags.has(FlowFlags::RST) || flags.has(FlowFlags::FIN.union(FlowFlags::PEER_FIN))
 }
 
@@ -163,7 +177,7 @@ fn mend<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) {
     tables.remove_flow(guard);
 }
 
-/// Ends a closed flow whose backend answers by the tuple of a connection that a pod now opens to
+/// Ends a closed flow whose backend answers by the tuple of a connection that is now opened to
 /// that backend itself: its answers would be taken for the flow's.
 // Not inlined: rare, and its stack is needed elsewhere.
 #[inline(never)]

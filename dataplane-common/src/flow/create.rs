@@ -5,21 +5,25 @@
 //!
 //! Who loses at 2 takes its own reverse entry out again, unless the winner's flow answers by it,
 //! and follows the winner. Who loses at 1 to the same flow completes that flow; who loses to
-//! another flow tries another source port.
+//! another flow tries another source port, unless that flow is over.
 
-use super::conntrack::{end, is_expired};
-use super::select::scale;
+use super::arrive::takes_peers;
+use super::conntrack::{end, is_closed, is_expired};
+use super::source::Ports;
 use super::{Choice, Env, FlowTable, Inserted, Tables, Work};
 use crate::abi::{
-    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, Pod, PodFlags, Port,
+    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NodeFlags, Proto,
+    SlotFlags, Tries,
 };
 
-/// Source ports for flows whose own is taken: above Linux's default `ip_local_port_range`, so that
-/// no socket of the client gets them.
-const FIRST_PORT: u16 = 61_000;
-const PORTS: u32 = 4_536;
-/// How many times a flow is tried to be made.
-const TRIES: u32 = 5;
+/// How the client of a flow is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Client {
+    /// Whether its answers may be redirected.
+    pub(super) takes_bypass: bool,
+    /// Whether it is a pod of this node.
+    pub(super) is_pod: bool,
+}
 
 /// What came of trying one source port.
 enum Claim {
@@ -30,28 +34,75 @@ enum Claim {
     /// What it was tried against is gone.
     Again,
     /// By a flow that is over, and judged.
-    Expired,
+    Over,
     /// The table refuses.
     Full,
 }
 
-/// Makes the flow of a packet, or finds it made by another CPU meanwhile.
+/// Drafts the flow that was chosen: its forward entry and the source ports it may have.
 #[inline(always)]
-pub(super) fn create<A: Address>(
+pub(super) fn draft<A: Address>(
+    client: Client,
     delivery: Delivery,
     tables: &impl Tables<A>,
     env: &impl Env,
     work: &mut Work<A>,
 ) -> Result<(), DropReason> {
-    let now = env.now();
-    work.entry = forward_entry(&work.key, &work.choice, delivery, tables, now);
-    for attempt in 0..TRIES {
-        match claim(tables, now, work) {
-            Claim::Settled => return Ok(()),
+    work.entry = forward_entry(&work.key, &work.choice, client, delivery, tables, env.now());
+    work.reverse = FlowFlags::when(!client.is_pod, FlowFlags::REMOTE);
+    work.shared_ports = false;
+    if work.choice.masquerade {
+        return masquerade(tables, env.random(), work);
+    }
+    work.ports = Ports::of_client(work.key.sport, env.random());
+    Ok(())
+}
+
+/// Puts the node in the client's place.
+#[inline(always)]
+fn masquerade<A: Address>(
+    tables: &impl Tables<A>,
+    random: u32,
+    work: &mut Work<A>,
+) -> Result<(), DropReason> {
+    let node = tables.node().ok_or(DropReason::NoMasqueradeAddress)?;
+    work.entry.src = A::masquerade(&node);
+    if work.entry.src == A::ANY {
+        return Err(DropReason::NoMasqueradeAddress);
+    }
+    work.entry.flags = work.entry.flags.union(FlowFlags::MASQUERADED);
+    work.shared_ports = node.flags.has(NodeFlags::SHARED_PORTS);
+    work.ports = Ports::of_node(&node, work.key.sport, random);
+    Ok(())
+}
+
+/// Makes the drafted flow by the first source port that is free, or finds it made by another CPU
+/// meanwhile.
+// Not inlined: its stack is needed by what comes before and after it.
+#[inline(never)]
+pub(super) fn create<A: Address>(
+    tables: &impl Tables<A>,
+    work: &mut Work<A>,
+) -> Result<(), DropReason> {
+    for _ in 0..Ports::MOST {
+        work.entry.sport = work.ports.port();
+        work.derive_sibling();
+        let claim = if work.shared_ports && tables.has_socket(&work.sibling_key) {
+            Claim::Taken
+        } else {
+            claim(tables, work)
+        };
+        match claim {
+            Claim::Settled => {
+                if work.choice.masquerade {
+                    tables.count(Counter::Tries(Tries::of(work.ports.tried())));
+                }
+                return Ok(());
+            }
             Claim::Full => return Err(DropReason::FlowTableFull),
-            Claim::Again => {}
-            Claim::Expired if attempt == 0 => end(tables, work),
-            Claim::Expired | Claim::Taken => work.entry.sport = other_port(env.random()),
+            Claim::Over if work.ports.give_another_chance() => end(tables, work),
+            Claim::Over | Claim::Taken if !work.ports.next() => break,
+            Claim::Again | Claim::Over | Claim::Taken => {}
         }
     }
     Err(DropReason::NoSourcePort)
@@ -61,6 +112,7 @@ pub(super) fn create<A: Address>(
 fn forward_entry<A: Address>(
     key: &FlowKey<A>,
     choice: &Choice,
+    client: Client,
     delivery: Delivery,
     tables: &impl Tables<A>,
     now: u32,
@@ -69,10 +121,9 @@ fn forward_entry<A: Address>(
     let dst = A::narrow(slot.addr);
     let backend = tables.pod(dst);
     // Both directions or none: netfilter takes half a flow for an invalid one.
-    let bypass = match (delivery, tables.pod(key.src)) {
-        (Delivery::Bypass, Some(client)) => takes_peers(client) && backend.is_none_or(takes_peers),
-        (Delivery::Bypass, None) | (Delivery::Stack, _) => false,
-    };
+    let bypass = matches!(delivery, Delivery::Bypass)
+        && client.takes_bypass
+        && backend.map_or(slot.flags.has(SlotFlags::OTHER_NODE), takes_peers);
     FlowEntry {
         src: key.src,
         dst,
@@ -87,35 +138,31 @@ fn forward_entry<A: Address>(
     }
 }
 
-#[inline(always)]
-fn takes_peers(pod: Pod) -> bool {
-    !pod.flags.has(PodFlags::NO_PEER)
-}
-
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "below PORTS")]
-fn other_port(random: u32) -> Port {
-    Port::new(FIRST_PORT.wrapping_add(scale(random, PORTS) as u16))
-}
-
 /// Tries the source port that stands in the entry at hand. Settled, that entry is the flow's.
 // Not inlined: the loop around it would be unrolled.
 #[inline(never)]
-fn claim<A: Address>(tables: &impl Tables<A>, now: u32, work: &mut Work<A>) -> Claim {
-    work.derive_sibling();
+fn claim<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Claim {
+    let now = work.entry.last_seen;
+    work.sibling.flags = work.sibling.flags.union(work.reverse);
     match tables.insert_flow(&work.sibling_key, &work.sibling) {
         Inserted::Yes => decide(tables, work),
         Inserted::Full => Claim::Full,
         Inserted::Exists => match tables.flow(&work.sibling_key) {
             Some(there) if there.sibling(work.key.proto) == work.key => decide(tables, work),
-            Some(there) if is_expired(&there, work.key.proto, now) => {
+            Some(there) if is_over(&there, work.key.proto, now) => {
                 (work.judged_key, work.judged) = (work.sibling_key, there);
-                Claim::Expired
+                Claim::Over
             }
             Some(_) => Claim::Taken,
             None => Claim::Again,
         },
     }
+}
+
+/// Whether a flow needs its tuple no longer.
+#[inline(always)]
+fn is_over<A: Address>(entry: &FlowEntry<A>, proto: Proto, now: u32) -> bool {
+    is_closed(entry.flags) || is_expired(entry, proto, now)
 }
 
 /// The second step; the reverse entry is in and of this flow.

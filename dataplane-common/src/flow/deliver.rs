@@ -1,20 +1,20 @@
 //! Where a packet of a flow of ours goes, and in which shape.
 
-use super::{Answer, Arrival, Rewrite, Route, Tables, Verdict, Work, hairpin};
-use crate::abi::{Address, FlowFlags, FlowKey, Link, Pod, PodFlags};
+use super::{
+    Arrival, Rewrite, Route, Tables, Verdict, Work, arrive::takes_peers, hairpin, outside::inside,
+};
+use crate::abi::{Address, FlowFlags, FlowKey, Link, Pod};
 use crate::packet::Packet;
 
 /// Delivers a packet of the flow at hand at its first hook.
-// Not inlined: its stack is needed by what comes before it. And each branch returns its verdict by
-// itself: where branches met, shorter verdicts would bring bytes nobody has written, which the
-// verifier refuses to copy.
+// Not inlined: its stack is needed by what comes before it.
 #[inline(never)]
 pub(super) fn deliver<A: Address>(
     packet: &Packet<A>,
     arrival: &Arrival,
     tables: &impl Tables<A>,
-    work: &Work<A>,
-) -> Verdict<A> {
+    work: &mut Work<A>,
+) -> Verdict {
     let flags = work.entry.flags;
     // With a TTL of 1 it is for the stack to answer, as on any routed path.
     if !flags.has(FlowFlags::BYPASS) || packet.ttl <= 1 {
@@ -27,21 +27,21 @@ pub(super) fn deliver<A: Address>(
     }
 }
 
-/// To where the host's stack takes it: answers not before `to_pod` has translated them.
+/// To where the host's stack takes it, which must not see all of it translated.
 #[inline(always)]
-fn to_stack<A: Address>(packet: &Packet<A>, work: &Work<A>) -> Verdict<A> {
-    let Work { key, entry, .. } = work;
-    let answers = entry.flags.has(FlowFlags::REVERSE);
-    stack(packet, if answers { *key } else { entry.translated(key.proto) })
+fn to_stack<A: Address>(packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+    let to = inside(&work.key, &work.entry);
+    stack(packet, to, work)
 }
 
 /// A packet with a tuple that the host's stack is to route.
 #[inline(always)]
-pub(super) fn stack<A: Address>(packet: &Packet<A>, to: FlowKey<A>) -> Verdict<A> {
+pub(super) fn stack<A: Address>(packet: &Packet<A>, to: FlowKey<A>, work: &mut Work<A>) -> Verdict {
     if packet.key == to {
         return Verdict::Pass;
     }
-    Verdict::Stack(Rewrite { from: packet.key, to, routed: false })
+    work.exit.rewrite = Rewrite { from: packet.key, to, routed: false };
+    Verdict::Stack
 }
 
 /// Into a pod of this node.
@@ -49,17 +49,26 @@ pub(super) fn stack<A: Address>(packet: &Packet<A>, to: FlowKey<A>) -> Verdict<A
 fn to_pod<A: Address>(
     packet: &Packet<A>,
     arrival: &Arrival,
-    work: &Work<A>,
+    work: &mut Work<A>,
     pod: &Pod,
-) -> Verdict<A> {
-    let Pod { ifindex, mtu, pod_mac, host_mac, flags } = *pod;
-    if flags.has(PodFlags::NO_PEER) {
+) -> Verdict {
+    let Pod { ifindex, mtu, pod_mac, host_mac, .. } = *pod;
+    if !takes_peers(*pod) {
         return to_stack(packet, work);
     }
     match fit(packet, arrival, mtu) {
-        Fit::Fits => Verdict::Peer { rewrite: routed(packet, work), ifindex, pod_mac, host_mac },
+        Fit::Fits => {
+            work.exit.rewrite = routed(packet, work);
+            work.exit.ifindex = ifindex;
+            work.exit.pod_mac = pod_mac;
+            work.exit.host_mac = host_mac;
+            Verdict::Peer
+        }
         Fit::ToFragment => to_stack(packet, work),
-        Fit::TooBig => Verdict::Answer(Answer::TooBig { mtu }),
+        Fit::TooBig => {
+            work.exit.mtu = mtu;
+            Verdict::TooBig
+        }
     }
 }
 
@@ -69,19 +78,26 @@ fn to_neighbour<A: Address>(
     packet: &Packet<A>,
     arrival: &Arrival,
     tables: &impl Tables<A>,
-    work: &Work<A>,
-) -> Verdict<A> {
-    let translated = work.entry.translated(work.key.proto);
-    let Route::Via { ifindex, next_hop } = tables.route(&translated) else {
+    work: &mut Work<A>,
+) -> Verdict {
+    work.exit.rewrite = routed(packet, work);
+    let Route::Via { ifindex, next_hop } = tables.route(&work.exit.rewrite.to) else {
         return to_stack(packet, work);
     };
     let Some(Link { mtu, .. }) = tables.link(ifindex) else {
         return to_stack(packet, work);
     };
     match fit(packet, arrival, mtu) {
-        Fit::Fits => Verdict::Neighbour { rewrite: routed(packet, work), ifindex, next_hop },
+        Fit::Fits => {
+            work.exit.ifindex = ifindex;
+            work.exit.next_hop = next_hop;
+            Verdict::Neighbour
+        }
         Fit::ToFragment => to_stack(packet, work),
-        Fit::TooBig => Verdict::Answer(Answer::TooBig { mtu }),
+        Fit::TooBig => {
+            work.exit.mtu = mtu;
+            Verdict::TooBig
+        }
     }
 }
 

@@ -23,10 +23,12 @@ pub(crate) struct Fake<A> {
     pub(crate) affinities: Mutex<BTreeMap<AffinityKey, Affinity>>,
     /// Whether `affinities` takes no more.
     pub(crate) refuses_affinities: bool,
+    /// Ports that sockets of the node have.
+    pub(crate) sockets: Mutex<Vec<Port>>,
     /// Names of the maps that were read, in order.
     pub(crate) reads: Mutex<Vec<&'static str>>,
     backends: Mutex<BTreeMap<BackendId, Backend>>,
-    services: Mutex<BTreeMap<FrontendKey, Service>>,
+    pub(crate) services: Mutex<BTreeMap<FrontendKey, Service>>,
     slots: Mutex<BTreeMap<u32, Slot>>,
 }
 
@@ -42,6 +44,7 @@ impl<A> Default for Fake<A> {
             networks: Mutex::default(),
             affinities: Mutex::default(),
             refuses_affinities: false,
+            sockets: Mutex::default(),
             reads: Mutex::default(),
             backends: Mutex::default(),
             services: Mutex::default(),
@@ -197,6 +200,10 @@ impl<A: Address> Tables<A> for Fake<A> {
 
     fn route(&self, key: &FlowKey<A>) -> Route<A> {
         self.routes.lock().unwrap().get(&key.dst).copied().unwrap_or(Route::Stack)
+    }
+
+    fn has_socket(&self, key: &FlowKey<A>) -> bool {
+        self.sockets.lock().unwrap().contains(&key.dport)
     }
 }
 

@@ -1,7 +1,7 @@
 //! How long flows last, what ends them, and what outlives them.
 
-use super::Verdict;
 use super::fake::{backend_slot, orphans};
+use super::outcome::Outcome;
 use super::world::{ACK, FIN, Host, RST, SYN, UDP, World, packet, rewrite};
 use crate::abi::{BackendId, BackendState, Delivery, DropReason};
 
@@ -14,9 +14,9 @@ fn a_closed_flow_makes_way_for_a_direct_connection_and_an_open_one_does_not() {
         let world = World::<[u8; 4]>::new(backend.0, Delivery::Bypass);
         world.sent(&packet(client, vip, SYN));
         world.sent(&packet(client, vip, last));
-        assert_eq!(world.sent(&packet(client, backend, SYN)), Verdict::Pass);
+        assert_eq!(world.sent(&packet(client, backend, SYN)), Outcome::Pass);
         let answer = world.sent(&packet(backend, client, ACK));
-        assert_eq!(answer == Verdict::Pass, passes, "{name}: {answer:?}");
+        assert_eq!(answer == Outcome::Pass, passes, "{name}: {answer:?}");
         assert_eq!(orphans(&world.tables), [], "{name}");
     }
 }
@@ -35,7 +35,7 @@ fn a_reverse_entry_that_outlived_its_flow_ends_alone() {
     world.now += 25;
     assert_eq!(
         world.sent(&packet(([10, 1, 0, 3], 8080), ([10, 1, 0, 2], 4000), UDP)),
-        Verdict::Pass
+        Outcome::Pass
     );
     assert_eq!((world.tables.size(), orphans(&world.tables)), (2, vec![]));
 }
@@ -44,8 +44,8 @@ fn a_reverse_entry_that_outlived_its_flow_ends_alone() {
 fn tcp_that_nobody_knows_begins_a_flow_unless_it_resets() {
     let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Stack);
     let segment = |port, transport| packet((Host::client(), port), (Host::vip(), 80), transport);
-    assert_eq!(world.sent(&segment(1, RST)), Verdict::Drop(DropReason::ResetWithoutFlow));
-    assert!(matches!(world.sent(&segment(2, ACK)), Verdict::Stack(_)));
+    assert_eq!(world.sent(&segment(1, RST)), Outcome::Drop(DropReason::ResetWithoutFlow));
+    assert!(matches!(world.sent(&segment(2, ACK)), Outcome::Stack(_)));
 }
 
 /// What a flow's next packet does after its backend (5) came to a state and another (6) took over.
@@ -72,7 +72,7 @@ fn a_backends_state_moves_flows_as_their_protocol_allows() {
         world.tables.set_backend(BackendId(5), state);
         let request = send(next);
         let to = ([10, 1, 0, expected], 8080);
-        let expected = Verdict::Stack(rewrite(&request, ([10, 1, 0, 2], 4000), to, false));
+        let expected = Outcome::Stack(rewrite(&request, ([10, 1, 0, 2], 4000), to, false));
         assert_eq!(world.sent(&request), expected, "{name}");
         assert_eq!(orphans(&world.tables), [], "{name}");
     }
@@ -101,10 +101,10 @@ fn a_flow_ends_when_it_has_been_silent_for_its_timeout() {
         let begun = world.tables.flows.lock().unwrap().clone();
         let answer = packet(backend, client, if name.contains("UDP") { UDP } else { ACK });
         world.now += timeout;
-        assert_ne!(world.sent(&answer), Verdict::Pass, "{name}: alive at {timeout} s");
+        assert_ne!(world.sent(&answer), Outcome::Pass, "{name}: alive at {timeout} s");
         *world.tables.flows.lock().unwrap() = begun;
         world.now += 1;
-        assert_eq!(world.sent(&answer), Verdict::Pass, "{name}: over after {timeout} s");
+        assert_eq!(world.sent(&answer), Outcome::Pass, "{name}: over after {timeout} s");
     }
 }
 
@@ -113,12 +113,12 @@ fn a_flow_with_packets_one_way_keeps_both_entries_and_mends_a_lost_one() {
     let mut world = World::<[u8; 4]>::new([10, 1, 0, 3], Delivery::Bypass);
     let request = packet(([10, 1, 0, 2], 4000), ([10, 96, 0, 10], 80), UDP);
     let answer = packet(([10, 1, 0, 3], 8080), ([10, 1, 0, 2], 4000), UDP);
-    let Verdict::Peer { .. } = world.sent(&request) else { panic!("no flow") };
+    let Outcome::Peer { .. } = world.sent(&request) else { panic!("no flow") };
     for _ in 0..5 {
         world.now += 20;
         world.sent(&request);
     }
-    assert!(matches!(world.sent(&answer), Verdict::Peer { .. }), "the silent half lived on");
+    assert!(matches!(world.sent(&answer), Outcome::Peer { .. }), "the silent half lived on");
     for lost in [request.key, answer.key] {
         world.tables.flows.lock().unwrap().remove(&lost);
         world.now += 1;

@@ -1,10 +1,10 @@
-//! What becomes of a packet: one function for each hook, and the steps they share.
+//! What becomes of a packet: a function for its first hook and one for its last, and the steps they
+//! share.
 //!
 //! ```text
-//! from_pod     hairpin::undo -> conntrack::find ----------------------> deliver
-//!                                   | miss: select -> create -------------^
-//! from_netdev                   conntrack::find -> deliver (to local clients of bypass flows)
-//! to_pod                        conntrack::find -> reverse translation, hairpin::apply
+//! arrive    hairpin::undo -> conntrack::find ------------------------------------> deliver
+//!                                | miss: select::{frontend,choose} -> create ---------^
+//! leave     outside::known -> what the stack was not to see, hairpin::apply
 //! ```
 //!
 //! A flow is delivered one of two ways, chosen when it is created. *Bypass*: the first hook does
@@ -19,25 +19,32 @@
 
 mod affinity;
 mod arrival;
+mod arrive;
 mod choice;
 mod conntrack;
 mod create;
 mod deliver;
 #[cfg(test)]
+mod entrances;
+#[cfg(test)]
 mod fake;
-mod from_netdev;
-mod from_pod;
 mod hairpin;
+mod leave;
 #[cfg(test)]
 mod lifetimes;
+#[cfg(test)]
+mod masquerade;
+#[cfg(test)]
+mod outcome;
+mod outside;
 pub(crate) mod policy;
 #[cfg(test)]
 mod races;
 mod related;
 pub(crate) mod select;
 mod sender;
+mod source;
 mod tables;
-mod to_pod;
 mod verdict;
 #[cfg(test)]
 mod walks;
@@ -45,12 +52,11 @@ mod work;
 #[cfg(test)]
 mod world;
 
-pub use arrival::Arrival;
+pub use arrival::{Arrival, Departure, Ingress};
+pub use arrive::arrive;
 pub use choice::Choice;
-pub use from_netdev::from_netdev;
-pub use from_pod::from_pod;
+pub use leave::leave;
 pub use sender::Sender;
 pub use tables::{Env, FlowTable, Inserted, Route, ServiceTables, Tables};
-pub use to_pod::to_pod;
-pub use verdict::{Answer, Related, Rewrite, Verdict};
+pub use verdict::{Answer, Exit, Related, Rewrite, Verdict};
 pub use work::Work;

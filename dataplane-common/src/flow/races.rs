@@ -3,13 +3,13 @@
 use std::sync::{Condvar, Mutex};
 
 use super::conntrack::find;
-use super::create::create;
+use super::create::{Client, create, draft};
 use super::fake::{Fake, FixedEnv, backend_slot, orphans};
 use super::{Choice, FlowTable, Inserted, Route, ServiceTables, Tables, Work};
 use crate::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, Delivery, DropReason,
-    FlowEntry, FlowKey, FrontendKey, Link, Network, Node, Pod, Port, Proto, Service, ServiceId,
-    Slot,
+    FlowEntry, FlowFlags, FlowKey, FrontendKey, Link, Network, Node, NodeFlags, Pod, Port, Proto,
+    Service, ServiceId, Slot,
 };
 use crate::packet::{Packet, Transport};
 
@@ -22,6 +22,17 @@ const OTHER_VIP: V4 = [10, 96, 0, 11];
 /// More than the accesses of two packets that both lose everything.
 const STEPS: u32 = 31;
 const NOW: u32 = 100;
+/// Who stands for masqueraded clients.
+const NODE: Node = Node {
+    masquerade4: [192, 0, 2, 1],
+    first_port: 61_000,
+    last_port: 61_999,
+    netns_cookie: 0,
+    masquerade6: [0; 16],
+    first_node_port: 1,
+    last_node_port: 0,
+    flags: NodeFlags(0),
+};
 /// Every order there is.
 const ALL: u32 = STEPS;
 /// Where a flow also ends there are millions of orders; faults show within a few turns.
@@ -146,6 +157,10 @@ impl Tables<V4> for Racer<'_> {
     fn route(&self, key: &FlowKey<V4>) -> Route<V4> {
         self.tables.route(key)
     }
+
+    fn has_socket(&self, key: &FlowKey<V4>) -> bool {
+        self.tables.has_socket(key)
+    }
 }
 
 /// What one packet of the client does: its frontend, the backend it draws and its random number.
@@ -154,6 +169,7 @@ struct Request {
     vip: V4,
     backend: u8,
     random: u32,
+    masquerade: bool,
 }
 
 fn key(vip: V4) -> FlowKey<V4> {
@@ -178,10 +194,12 @@ impl Request {
         let env = FixedEnv { now: NOW, random: self.random };
         let slot = backend_slot([10, 1, 2, self.backend], 5353, u32::from(self.backend));
         let service = Service { id: ServiceId(1), ..Service::default() };
-        let choice = Choice { service, slot, ..Choice::default() };
+        let choice = Choice { service, slot, masquerade: self.masquerade };
         let mut work = Work { key: key(self.vip), choice, ..Work::default() };
         if !find(&packet(work.key), tables, &env, &mut work) {
-            create(Delivery::Bypass, tables, &env, &mut work)?;
+            let client = Client { takes_bypass: true, is_pod: true };
+            draft(client, Delivery::Bypass, tables, &env, &mut work)?;
+            create(tables, &mut work)?;
         }
         Ok(work.entry)
     }
@@ -229,6 +247,7 @@ fn for_every_order<R: Send>(
         for backend in 1..4 {
             tables.add_slot(backend, backend_slot([10, 1, 2, 9], 1, backend));
         }
+        *tables.node.lock().unwrap() = Some(NODE);
         prepare(&tables);
         let turns = Turns { schedule: bits, state: Mutex::default(), changed: Condvar::new() };
         let results = race(&turns, &tables, both);
@@ -280,8 +299,8 @@ fn one_flow(schedule: u32, tables: &Fake<V4>, [first, second]: [Flow; 2]) {
     );
 }
 
-const A: Request = Request { vip: VIP, backend: 1, random: 0 };
-const B: Request = Request { vip: VIP, backend: 2, random: 1 << 31 };
+const A: Request = Request { vip: VIP, backend: 1, random: 0, masquerade: false };
+const B: Request = Request { backend: 2, random: 1 << 31, ..A };
 
 #[test]
 fn packets_of_one_flow_that_draw_different_backends_agree_on_one() {
@@ -295,19 +314,42 @@ fn packets_of_one_flow_that_draw_the_same_backend_share_it() {
 
 #[test]
 fn flows_to_two_frontends_with_one_backend_get_answers_that_differ() {
+    requests(ALL, [A, Request { vip: OTHER_VIP, random: 1 << 31, ..A }], |_| (), two_flows);
+}
+
+/// Two frontends' packets of one client.
+fn two_flows(schedule: u32, tables: &Fake<V4>, [first, second]: [Flow; 2]) {
+    assert_eq!(tables.size(), 4, "schedule {schedule:#033b}");
+    assert_ne!(first.sibling(Proto::UDP), second.sibling(Proto::UDP), "schedule {schedule:#033b}");
+}
+
+#[test]
+fn packets_of_one_masqueraded_flow_agree_on_backend_and_port() {
+    let first = Request { masquerade: true, ..A };
+    for second in [Request { random: 1 << 31, ..first }, Request { masquerade: true, ..B }, first] {
+        requests(ALL, [first, second], |_| (), one_flow);
+    }
+}
+
+#[test]
+fn two_masqueraded_flows_do_not_share_a_port_towards_one_backend() {
+    let first = Request { masquerade: true, ..A };
+    requests(ALL, [first, Request { vip: OTHER_VIP, ..first }], |_| (), two_flows);
+}
+
+#[test]
+fn a_masqueraded_flow_that_is_over_gives_its_port_to_the_next() {
+    let first = Request { masquerade: true, ..A };
     requests(
-        ALL,
-        [A, Request { vip: OTHER_VIP, random: 1 << 31, ..A }],
-        |_| (),
-        |schedule, tables, [first, second]| {
-            let flows = tables.flows.lock().unwrap().len();
-            assert_eq!(flows, 4, "schedule {schedule:#033b}");
-            assert_ne!(
-                first.sibling(Proto::UDP),
-                second.sibling(Proto::UDP),
-                "schedule {schedule:#033b}"
-            );
+        TURNS,
+        [first, first],
+        |tables| {
+            Request { vip: OTHER_VIP, masquerade: true, ..A }.send(tables).unwrap();
+            for entry in tables.flows.lock().unwrap().values_mut() {
+                entry.flags = entry.flags.union(FlowFlags::RST);
+            }
         },
+        one_flow,
     );
 }
 
@@ -342,9 +384,10 @@ fn an_expired_flow_gives_its_tuple_to_the_next() {
 #[test]
 fn a_flow_whose_every_port_is_taken_is_refused() {
     let tables = Fake::default();
-    A.send(&tables).unwrap();
-    Request { vip: OTHER_VIP, ..A }.send(&tables).unwrap();
-    assert_eq!(Request { vip: [10, 96, 0, 12], ..A }.send(&tables), Err(DropReason::NoSourcePort));
+    for flow in 0..5 {
+        Request { vip: [10, 96, 1, flow], ..A }.send(&tables).unwrap();
+    }
+    assert_eq!(A.send(&tables), Err(DropReason::NoSourcePort));
     assert_eq!(orphans(&tables), []);
 }
 

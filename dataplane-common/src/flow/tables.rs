@@ -57,6 +57,8 @@ pub trait Tables<A: Address>: FlowTable<A> + ServiceTables {
     fn link(&self, ifindex: u32) -> Option<Link>;
     /// Where the host would route a packet that came in by the device at hand.
     fn route(&self, key: &FlowKey<A>) -> Route<A>;
+    /// Whether a socket of this node would get a packet of this tuple.
+    fn has_socket(&self, key: &FlowKey<A>) -> bool;
 }
 
 /// What the host's routing table says of a packet.

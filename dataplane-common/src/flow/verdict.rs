@@ -3,43 +3,52 @@
 use crate::abi::{Address, DropReason, FlowKey};
 use crate::packet::{Packet, Quoted};
 
-/// The fate of a packet.
+/// The fate of a packet. What it takes to carry it out stands in the [`Exit`]: a verdict that held
+/// it would take more stack than kernel programs have, and where it is more than a byte, bytes that
+/// nobody has written, which the verifier refuses to copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict<A> {
+pub enum Verdict {
     /// Not ours: as if no program were there.
     Pass,
     /// Rewritten, then left to the host's stack.
-    Stack(Rewrite<A>),
+    Stack,
     /// Rewritten, then redirected into the pod behind a link of this node.
-    Peer {
-        /// What changes.
-        rewrite: Rewrite<A>,
-        /// Host side of the pod's link.
-        ifindex: u32,
-        /// Hardware address of the pod's side.
-        pod_mac: [u8; 6],
-        /// Hardware address of the host's side.
-        host_mac: [u8; 6],
-    },
+    Peer,
     /// Rewritten, then redirected out of a device to a neighbour.
-    Neighbour {
-        /// What changes.
-        rewrite: Rewrite<A>,
-        /// The device.
-        ifindex: u32,
-        /// The neighbour's address.
-        next_hop: A,
-    },
+    Neighbour,
     /// An ICMP error on an ICMP flow of ours: both the error and the packet it quotes are rewritten.
-    Related(Related<A>),
-    /// Turned into an ICMP error that quotes it, sent back from the packet's own destination.
-    Answer(Answer),
+    Related,
+    /// Turned into [`Answer::TooBig`].
+    TooBig,
+    /// Turned into [`Answer::PortUnreachable`].
+    Unreachable,
     /// Dropped.
     Drop(DropReason),
 }
 
+const _: () = assert!(size_of::<Verdict>() == 1);
+
+/// What a verdict is carried out with. Each verdict fills in its own fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Exit<A> {
+    /// What changes in the packet: [`Verdict::Stack`], [`Verdict::Peer`], [`Verdict::Neighbour`].
+    pub rewrite: Rewrite<A>,
+    /// What changes in an ICMP error: [`Verdict::Related`].
+    pub related: Related<A>,
+    /// Where it goes: the host side of the pod's link, or the neighbour's device.
+    pub ifindex: u32,
+    /// [`Verdict::Peer`]: hardware address of the pod's side.
+    pub pod_mac: [u8; 6],
+    /// [`Verdict::Peer`]: hardware address of the host's side.
+    pub host_mac: [u8; 6],
+    /// [`Verdict::Neighbour`]: its address.
+    pub next_hop: A,
+    /// [`Verdict::TooBig`]: bytes that fit.
+    pub mtu: u32,
+}
+
 /// The tuple a packet has and the one it leaves with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Rewrite<A> {
     /// What stands in the packet.
     pub from: FlowKey<A>,
@@ -50,7 +59,7 @@ pub struct Rewrite<A> {
 }
 
 /// How an ICMP error about a translated packet changes. Goes to the stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Related<A> {
     /// The packet that the error quotes.
     pub quote: Quoted<A>,
@@ -77,7 +86,8 @@ impl<A: Address> Related<A> {
     }
 }
 
-/// ICMP errors we send ourselves.
+/// ICMP errors we send ourselves. Each quotes the packet it is about, and is sent back from that
+/// packet's own destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Fragmentation needed (RFC 1191) or packet too big (RFC 8201), with the MTU.

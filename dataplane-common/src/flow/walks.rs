@@ -1,27 +1,11 @@
 //! Packets of whole walks, hook by hook; each row in both families.
 
+use super::Answer;
 use super::fake::orphans;
-use super::world::{ACK, Host, SYN, UDP, UPLINK, World, packet, peer, pod, rewrite};
-use super::{Answer, Verdict};
+use super::outcome::Outcome;
+use super::world::{ACK, Host, SYN, UDP, UPLINK, World, packet, peer, pod, rewrite, walks};
 use crate::abi::{Address, Delivery, DropReason, Pod, PodFlags, Service};
 use crate::packet::{Packet, Transport};
-
-/// Runs a walk in both families with both protocols.
-macro_rules! walks {
-    ($($(#[$attribute:meta])* fn $name:ident<A: Host>($transport:ident: Transport) $body:block)+) => {
-        $(
-            $(#[$attribute])*
-            #[test]
-            fn $name() {
-                fn walk<A: Host>($transport: Transport) $body
-                for transport in [SYN, UDP] {
-                    walk::<[u8; 4]>(transport);
-                    walk::<[u8; 16]>(transport);
-                }
-            }
-        )+
-    };
-}
 
 walks! {
     fn bypass_to_a_backend_of_this_node<A: Host>(transport: Transport) {
@@ -45,7 +29,7 @@ walks! {
         let there = rewrite(&request, client, backend, true);
         let next_hop = A::host(A::PEER, 1);
         let answer = packet(backend, client, transport);
-        assert_eq!(world.sent(&request), Verdict::Neighbour { rewrite: there, ifindex: UPLINK, next_hop });
+        assert_eq!(world.sent(&request), Outcome::Neighbour { rewrite: there, ifindex: UPLINK, next_hop });
         assert_eq!(world.arrived(&answer), peer(12, rewrite(&answer, vip, client, true)));
     }
 
@@ -54,12 +38,12 @@ walks! {
             let (client, vip, backend) = ((A::client(), 4000), (A::vip(), 80), (A::host(net, number), 8080));
             let world = World::new(backend.0, Delivery::Stack);
             let request = packet(client, vip, transport);
-            assert_eq!(world.sent(&request), Verdict::Stack(rewrite(&request, client, backend, false)));
-            assert_eq!(world.handed(&packet(client, backend, transport)), Verdict::Pass);
+            assert_eq!(world.sent(&request), Outcome::Stack(rewrite(&request, client, backend, false)));
+            assert_eq!(world.handed(&packet(client, backend, transport)), Outcome::Pass);
             let answer = packet(backend, client, transport);
-            assert_eq!(world.sent(&answer), Verdict::Pass);
-            assert_eq!(world.arrived(&answer), Verdict::Pass);
-            assert_eq!(world.handed(&answer), Verdict::Stack(rewrite(&answer, vip, client, false)));
+            assert_eq!(world.sent(&answer), Outcome::Pass);
+            assert_eq!(world.arrived(&answer), Outcome::Pass);
+            assert_eq!(world.handed(&answer), Outcome::Stack(rewrite(&answer, vip, client, false)));
         }
     }
 
@@ -78,34 +62,34 @@ walks! {
         let backend = (A::client(), 8080);
         let world = World::new(backend.0, Delivery::Stack);
         let request = packet(client, vip, transport);
-        assert_eq!(world.sent(&request), Verdict::Stack(rewrite(&request, client, backend, false)));
+        assert_eq!(world.sent(&request), Outcome::Stack(rewrite(&request, client, backend, false)));
         let routed = packet(client, backend, transport);
-        assert_eq!(world.handed(&routed), Verdict::Stack(rewrite(&routed, stand_in, backend, false)));
+        assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, stand_in, backend, false)));
         let answer = packet(backend, stand_in, transport);
-        assert_eq!(world.sent(&answer), Verdict::Stack(rewrite(&answer, backend, client, false)));
+        assert_eq!(world.sent(&answer), Outcome::Stack(rewrite(&answer, backend, client, false)));
         let routed = packet(backend, client, transport);
-        assert_eq!(world.handed(&routed), Verdict::Stack(rewrite(&routed, vip, client, false)));
+        assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, vip, client, false)));
     }
 
     fn a_backend_that_is_the_node_is_reached_by_the_stack_and_answers_by_it<A: Host>(transport: Transport) {
-        let (client, vip, backend) = ((A::client(), 4000), (A::vip(), 80), (A::host(77, 1), 8080));
+        let (client, vip, backend) = ((A::client(), 4000), (A::vip(), 80), (A::node(), 8080));
         let world = World::new(backend.0, Delivery::Bypass);
         let request = packet(client, vip, transport);
-        assert_eq!(world.sent(&request), Verdict::Stack(rewrite(&request, client, backend, false)));
+        assert_eq!(world.sent(&request), Outcome::Stack(rewrite(&request, client, backend, false)));
         let answer = packet(backend, client, transport);
-        assert_eq!(world.handed(&answer), Verdict::Stack(rewrite(&answer, vip, client, false)));
+        assert_eq!(world.handed(&answer), Outcome::Stack(rewrite(&answer, vip, client, false)));
     }
 
     fn what_only_the_stack_can_do_is_left_to_it<A: Host>(transport: Transport) {
         let (client, vip, backend) = ((A::client(), 4000), (A::vip(), 80), (A::host(A::NODE, 3), 8080));
         let request = packet(client, vip, transport);
-        let stack = Verdict::Stack(rewrite(&request, client, backend, false));
+        let stack = Outcome::Stack(rewrite(&request, client, backend, false));
         let world = World::new(backend.0, Delivery::Bypass);
         assert_eq!(world.sent(&Packet { ttl: 1, ..request }), stack, "TTL 1");
         world.tables.add_pod(backend.0, Pod { flags: PodFlags::NO_PEER, ..pod(13) });
         assert_eq!(world.sent(&request), stack, "bandwidth limit at the egress");
         let mut world = World::new(backend.0, Delivery::Bypass);
-        world.arrival.segment = 1401;
+        world.segment = 1401;
         assert_eq!(world.sent(&Packet { may_fragment: true, ..request }), stack, "fragmentation");
     }
 
@@ -113,10 +97,10 @@ walks! {
         for (net, number, mtu) in [(A::NODE, 3, 1400), (A::PEER, 4, 1300)] {
             let mut world = World::new(A::host(net, number), Delivery::Bypass);
             let request = packet((A::client(), 4000), (A::vip(), 80), transport);
-            world.arrival.segment = mtu + 1;
-            assert_eq!(world.sent(&request), Verdict::Answer(Answer::TooBig { mtu }));
-            world.arrival.segment = mtu;
-            assert_ne!(world.sent(&request), Verdict::Answer(Answer::TooBig { mtu }));
+            world.segment = mtu + 1;
+            assert_eq!(world.sent(&request), Outcome::Answer(Answer::TooBig { mtu }));
+            world.segment = mtu;
+            assert_ne!(world.sent(&request), Outcome::Answer(Answer::TooBig { mtu }));
         }
     }
 
@@ -128,7 +112,7 @@ walks! {
         ] {
             let stray = packet(src, dst, transport);
             let verdicts = [world.sent(&stray), world.arrived(&stray), world.handed(&stray)];
-            assert_eq!(verdicts, [Verdict::Pass; 3]);
+            assert_eq!(verdicts, [Outcome::Pass; 3]);
         }
         assert_eq!(world.tables.size(), 0);
     }
@@ -138,7 +122,7 @@ walks! {
         let proto = packet((A::client(), 1), (A::vip(), 1), transport).key.proto;
         world.tables.add_service(A::vip(), 82, proto, Service::default());
         let request = packet((A::client(), 4000), (A::vip(), 82), transport);
-        assert_eq!(world.sent(&request), Verdict::Answer(Answer::PortUnreachable));
+        assert_eq!(world.sent(&request), Outcome::Answer(Answer::PortUnreachable));
     }
 }
 
@@ -168,17 +152,17 @@ fn choosing_takes_one_hash_and_one_array_and_a_known_flow_two_hashes() {
 fn fragments_without_ports_are_dropped_only_where_they_are_for_a_frontend() {
     let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Bypass);
     let fragment = |dst| packet((Host::client(), 0), (dst, 0), Transport::LaterFragment);
-    let dropped = Verdict::Drop(DropReason::FragmentToFrontend);
+    let dropped = Outcome::Drop(DropReason::FragmentToFrontend);
     assert_eq!(world.sent(&fragment(Host::vip())), dropped);
-    assert_eq!(world.sent(&fragment(Host::host(1, 3))), Verdict::Pass);
+    assert_eq!(world.sent(&fragment(Host::host(1, 3))), Outcome::Pass);
 }
 
 #[test]
 fn what_is_for_the_stand_in_and_of_no_flow_goes_nowhere() {
     let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Stack);
     let stray = |transport| packet((Host::client(), 80), (Address::HAIRPIN, 4000), transport);
-    let dropped = Verdict::Drop(DropReason::HairpinWithoutFlow);
+    let dropped = Outcome::Drop(DropReason::HairpinWithoutFlow);
     assert_eq!([SYN, UDP].map(|transport| world.sent(&stray(transport))), [dropped; 2]);
     let fragment = stray(Transport::LaterFragment);
-    assert_eq!(world.sent(&fragment), Verdict::Drop(DropReason::FragmentToFrontend));
+    assert_eq!(world.sent(&fragment), Outcome::Drop(DropReason::FragmentToFrontend));
 }

@@ -1,7 +1,7 @@
 //! What a decision holds while it is made.
 
-use super::Choice;
-use crate::abi::{Address, FlowEntry, FlowKey};
+use super::{Choice, Exit, source::Ports};
+use crate::abi::{Address, FlowEntry, FlowFlags, FlowKey};
 
 /// The caller keeps it: these are more than the 512 bytes of stack that kernel programs have.
 ///
@@ -14,6 +14,12 @@ pub struct Work<A> {
     pub(super) entry: FlowEntry<A>,
     /// What the flow is given, where it begins.
     pub(super) choice: Choice,
+    /// What a flow that begins has in its reverse entry alone.
+    pub(super) reverse: FlowFlags,
+    /// The source ports it may have.
+    pub(super) ports: Ports,
+    /// Whether sockets of this node may have the port that stands for the client.
+    pub(super) shared_ports: bool,
     /// The key of the flow's other direction.
     pub(super) sibling_key: FlowKey<A>,
     /// The entry of that key.
@@ -26,6 +32,8 @@ pub struct Work<A> {
     pub(super) judged_sibling: FlowKey<A>,
     /// The key that guards a flow while it ends or is mended.
     pub(super) guard: FlowKey<A>,
+    /// What the verdict is carried out with.
+    pub exit: Exit<A>,
 }
 
 impl<A: Address> Work<A> {

@@ -53,7 +53,7 @@ pub(super) mod v6 {
 }
 
 /// The TCP or UDP packet that an ICMP error is about, as far as every error quotes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Quoted<A> {
     /// The quoted tuple, in the direction the quoted packet went: opposite to the error's.
     pub key: FlowKey<A>,

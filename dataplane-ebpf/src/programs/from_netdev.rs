@@ -1,9 +1,11 @@
-//! tc ingress at an uplink, or at a tunnel whose packets have Ethernet headers: what other nodes
-//! send. Answers to flows of this node's pods are translated and delivered; all else passes.
+//! tc ingress at any device that is no pod's link and whose packets have Ethernet headers: uplinks,
+//! tunnels, links of pods that are not ours.
+//!
+//! First hook of everything that reaches the node from outside, as `from_pod` is of what pods send.
 
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use dataplane_common::flow::{self, Verdict, Work};
+use dataplane_common::flow::{self, Ingress, Verdict, Work};
 use dataplane_common::packet::{Framing, Packet};
 
 use crate::env::KernelEnv;
@@ -20,7 +22,8 @@ pub(super) struct FromNetdev;
 
 impl Hook for FromNetdev {
     #[inline(always)]
-    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict<A> {
-        flow::from_netdev(packet, &arrival(skb, packet), &BpfTables(skb), &KernelEnv, work)
+    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+        let arrival = arrival(skb, packet, Ingress::Netdev);
+        flow::arrive(packet, skb, &arrival, &BpfTables(skb), &KernelEnv, work)
     }
 }

@@ -6,7 +6,7 @@
 
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use dataplane_common::flow::{self, Verdict, Work};
+use dataplane_common::flow::{self, Ingress, Verdict, Work};
 use dataplane_common::packet::{Framing, Packet};
 
 use crate::env::KernelEnv;
@@ -23,7 +23,8 @@ struct FromPod;
 
 impl Hook for FromPod {
     #[inline(always)]
-    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict<A> {
-        flow::from_pod(packet, skb, &arrival(skb, packet), &BpfTables(skb), &KernelEnv, work)
+    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+        let arrival = arrival(skb, packet, Ingress::Pod);
+        flow::arrive(packet, skb, &arrival, &BpfTables(skb), &KernelEnv, work)
     }
 }

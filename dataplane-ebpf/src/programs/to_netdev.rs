@@ -1,6 +1,7 @@
 //! tc egress at a device that is no pod's link: what leaves the host by it.
 //!
-//! Last hook before the device. Packets that we redirected there are done with: the redirect marks
+//! Last hook before the device: answers become the frontend's, the sources of masqueraded flows the
+//! node's, and what the node itself must not begin ends here. Packets that we redirected there are done with: the redirect marks
 //! them, and here the mark ends.
 
 use aya_ebpf::macros::classifier;
@@ -10,7 +11,7 @@ use dataplane_common::packet::{Framing, Packet};
 
 use crate::env::KernelEnv;
 use crate::family::Stored;
-use crate::skb::{Hook, Skb, run};
+use crate::skb::{Hook, Skb, departure, run};
 use crate::tables::BpfTables;
 use crate::verdict::leave_alone;
 
@@ -28,7 +29,7 @@ struct ToNetdev;
 
 impl Hook for ToNetdev {
     #[inline(always)]
-    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict<A> {
-        flow::to_pod(packet, skb, &BpfTables(skb), &KernelEnv, work)
+    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+        flow::leave(packet, skb, departure(skb), &BpfTables(skb), &KernelEnv, work)
     }
 }

@@ -10,7 +10,7 @@ use dataplane_common::packet::{Framing, Packet};
 
 use crate::env::KernelEnv;
 use crate::family::Stored;
-use crate::skb::{Hook, Skb, run};
+use crate::skb::{Hook, Skb, departure, run};
 use crate::tables::BpfTables;
 
 #[classifier]
@@ -22,7 +22,7 @@ struct ToPod;
 
 impl Hook for ToPod {
     #[inline(always)]
-    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict<A> {
-        flow::to_pod(packet, skb, &BpfTables(skb), &KernelEnv, work)
+    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+        flow::leave(packet, skb, departure(skb), &BpfTables(skb), &KernelEnv, work)
     }
 }

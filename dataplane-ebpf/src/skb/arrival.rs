@@ -1,7 +1,7 @@
 //! What is known of a packet beside its bytes.
 
 use dataplane_common::abi::Delivery;
-use dataplane_common::flow::Arrival;
+use dataplane_common::flow::{Arrival, Departure, Ingress};
 use dataplane_common::packet::{Bytes as _, Packet, Transport};
 
 use super::Skb;
@@ -12,10 +12,21 @@ use crate::family::Stored;
 const TCP_DATA_OFFSET: u32 = 12;
 const UDP_SIZE: u32 = 8;
 
-/// How a packet arrived, for hooks where it may be redirected.
+/// How a packet arrived at a hook that it comes in by.
 #[inline(always)]
-pub(crate) fn arrival<A: Stored>(skb: &Skb, packet: &Packet<A>) -> Arrival {
-    Arrival { segment: segment(skb, packet), delivery: Delivery::from_number(config().delivery) }
+pub(crate) fn arrival<A: Stored>(skb: &Skb, packet: &Packet<A>, by: Ingress) -> Arrival {
+    Arrival {
+        by,
+        ifindex: skb.ifindex(),
+        segment: segment(skb, packet),
+        delivery: Delivery::from_number(config().delivery),
+    }
+}
+
+/// How a packet reached a hook that it leaves by.
+#[inline(always)]
+pub(crate) fn departure(skb: &Skb) -> Departure {
+    Departure { own_socket: skb.has_socket() }
 }
 
 /// Bytes of the largest IP packet a socket buffer stands for on the wire.

@@ -57,6 +57,13 @@ impl Skb {
         unsafe { (*self.raw).vlan_present != 0 }
     }
 
+    /// Whether the packet belongs to a socket of the host: what is forwarded has none.
+    #[inline(always)]
+    pub(crate) fn has_socket(&self) -> bool {
+        // SAFETY: as above; only compared with null.
+        !unsafe { (*self.raw).__bindgen_anon_2.sk }.is_null()
+    }
+
     /// Says that everything has been done to the packet.
     #[inline(always)]
     pub(crate) fn set_done_mark(&self) {

@@ -16,14 +16,13 @@ use crate::verdict::{carry_out, pass};
 
 /// The decision of one hook, for both families.
 pub(crate) trait Hook {
-    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict<A>;
+    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict;
 }
 
 /// What is known of the packet at hand, in a map element of this CPU.
 pub(crate) struct Scratch<A> {
     packet: MaybeUninit<Packet<A>>,
     work: Work<A>,
-    verdict: MaybeUninit<Verdict<A>>,
 }
 
 /// Runs a hook on a packet; the action to return from the program.
@@ -43,12 +42,12 @@ fn handle<H: Hook, A: Stored>(skb: Skb, framing: Framing, l3: u32) -> i32 {
         return pass();
     };
     // SAFETY: the element is this CPU's own, and no other program run interrupts this one on it.
-    let Scratch { packet, work, verdict } = unsafe { &mut *scratch };
+    let Scratch { packet, work } = unsafe { &mut *scratch };
     let Some(packet) = read(skb, l3, packet) else {
         return pass();
     };
-    let verdict = decide::<H, A>(skb, packet, work, verdict);
-    carry_out(skb, packet, verdict, framing)
+    let verdict = decide::<H, A>(skb, packet, work);
+    carry_out(skb, packet, verdict, &work.exit, framing)
 }
 
 // Not inlined, as the module says.
@@ -59,11 +58,6 @@ fn read<A: Stored>(skb: Skb, l3: u32, packet: &mut MaybeUninit<Packet<A>>) -> Op
 
 // Not inlined, as the module says.
 #[inline(never)]
-fn decide<'a, H: Hook, A: Stored>(
-    skb: Skb,
-    packet: &Packet<A>,
-    work: &mut Work<A>,
-    verdict: &'a mut MaybeUninit<Verdict<A>>,
-) -> &'a Verdict<A> {
-    verdict.write(H::decide(&skb, packet, work))
+fn decide<H: Hook, A: Stored>(skb: Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+    H::decide(&skb, packet, work)
 }

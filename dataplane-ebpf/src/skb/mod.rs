@@ -8,7 +8,7 @@ mod redirect;
 mod rewrite;
 
 pub(crate) use answer::answer;
-pub(crate) use arrival::arrival;
+pub(crate) use arrival::{arrival, departure};
 pub(crate) use buffer::{HelperFailed, Skb, size};
 pub(crate) use hook::{Hook, Scratch, run};
 pub(crate) use redirect::{Ethernet, to_neighbour, to_peer};

@@ -163,7 +163,9 @@ impl Twins<'_> {
         let ifindex = match hook {
             Hook::FromPod => self.devices.client,
             Hook::ToPod => self.devices.local,
-            Hook::FromNetdev | Hook::FromL3dev => self.devices.uplink,
+            Hook::FromNetdev | Hook::FromL3dev | Hook::ToNetdev | Hook::ToL3dev => {
+                self.devices.uplink
+            }
         };
         let bytes = packet.build();
         let arrived = Arrived { bytes: &bytes, ifindex, gso_size };

@@ -1,27 +1,28 @@
-//! First hook of what a pod of this node sends.
+//! First hook of what a pod of this node sends, and of what reaches the node by any other device.
 
+use super::create::{Client, create, draft};
 use super::policy::Standing;
 use super::select::{choose, frontend, is_ours};
 use super::{
-    Answer, Arrival, Env, Sender, Tables, Verdict, Work, conntrack, create::create,
-    deliver::deliver, hairpin, related,
+    Arrival, Env, Ingress, Sender, Tables, Verdict, Work, conntrack, deliver::deliver, hairpin,
+    related,
 };
-use crate::abi::{Address, Delivery, DropReason, FlowKey};
+use crate::abi::{Addr, Address, DropReason, FlowKey, Link, LinkFlags, NetworkKind, Pod, PodFlags};
 use crate::packet::{Bytes, IpAddress, Packet, TcpFlags, Transport};
 
-/// Decides about a packet that a pod sends.
+/// Decides about a packet that comes in.
 #[inline(always)]
-pub fn from_pod<A: IpAddress>(
+pub fn arrive<A: IpAddress>(
     packet: &Packet<A>,
     bytes: &impl Bytes,
     arrival: &Arrival,
     tables: &impl Tables<A>,
     env: &impl Env,
     work: &mut Work<A>,
-) -> Verdict<A> {
+) -> Verdict {
     match packet.transport {
         Transport::Tcp(_) | Transport::Udp { .. } => {}
-        Transport::Icmp { .. } => return related::from_pod(packet, bytes, tables),
+        Transport::Icmp { .. } => return related::arrive(packet, bytes, tables, work),
         // Without ports nobody can say whose flow it is, and the default route is no place for it.
         Transport::LaterFragment if is_ours(packet.key.dst, tables) => {
             return Verdict::Drop(DropReason::FragmentToFrontend);
@@ -30,13 +31,17 @@ pub fn from_pod<A: IpAddress>(
     }
     work.key = hairpin::undo(packet.key);
     if !conntrack::find(packet, tables, env, work) {
-        match begin(packet, arrival.delivery, tables, env, work) {
-            Begun::Flow => {}
+        match begin(packet, arrival, tables, env, work) {
+            Begun::Drafted => {
+                if let Err(reason) = create(tables, work) {
+                    return Verdict::Drop(reason);
+                }
+            }
             Begun::NotOurs => {
                 conntrack::make_way(packet, tables, work);
                 return Verdict::Pass;
             }
-            Begun::Rejected => return Verdict::Answer(Answer::PortUnreachable),
+            Begun::Rejected => return Verdict::Unreachable,
             Begun::Refused(reason) => return Verdict::Drop(reason),
         }
     }
@@ -45,8 +50,8 @@ pub fn from_pod<A: IpAddress>(
 
 /// What a packet without a flow came to.
 enum Begun {
-    /// It has one.
-    Flow,
+    /// It gets one.
+    Drafted,
     /// It needs none.
     NotOurs,
     /// Nobody serves its frontend.
@@ -60,7 +65,7 @@ enum Begun {
 #[inline(never)]
 fn begin<A: Address>(
     packet: &Packet<A>,
-    delivery: Delivery,
+    arrival: &Arrival,
     tables: &impl Tables<A>,
     env: &impl Env,
     work: &mut Work<A>,
@@ -77,13 +82,44 @@ fn begin<A: Address>(
     if matches!(packet.transport, Transport::Tcp(flags) if flags.has(TcpFlags::RST)) {
         return Begun::Refused(DropReason::ResetWithoutFlow);
     }
-    match choose(src, Sender::LocalPod, tables, env, &mut work.choice) {
+    let (sender, client) = who(arrival, src, tables);
+    match choose(src, sender, tables, env, &mut work.choice) {
         Standing::Served => {}
         Standing::Rejected => return Begun::Rejected,
         Standing::NoLocalBackend => return Begun::Refused(DropReason::NoLocalBackend),
     }
-    match create(delivery, tables, env, work) {
-        Ok(()) => Begun::Flow,
+    match draft(client, arrival.delivery, tables, env, work) {
+        Ok(()) => Begun::Drafted,
         Err(reason) => Begun::Refused(reason),
     }
+}
+
+/// Who begins a flow, and how it is reached.
+#[inline(always)]
+fn who<A: Address>(arrival: &Arrival, src: A, tables: &impl Tables<A>) -> (Sender, Client) {
+    match arrival.by {
+        Ingress::Pod => {
+            let takes_bypass = tables.pod(src).is_some_and(takes_peers);
+            (Sender::LocalPod, Client { takes_bypass, is_pod: true })
+        }
+        Ingress::Netdev => {
+            let link = tables.link(arrival.ifindex);
+            let Link { flags, .. } = link.unwrap_or_default();
+            let takes_bypass = link.is_some() && !flags.has(LinkFlags::WORKLOADS);
+            let sender = Sender::behind(flags, network(&src.widen(), tables));
+            (sender, Client { takes_bypass, is_pod: false })
+        }
+    }
+}
+
+#[inline(always)]
+fn network<A: Address>(addr: &Addr, tables: &impl Tables<A>) -> NetworkKind {
+    let network = tables.network(addr);
+    network.map_or(NetworkKind::Outside, |network| NetworkKind::from_number(network.kind))
+}
+
+/// Whether packets may be redirected into a pod.
+#[inline(always)]
+pub(super) fn takes_peers(pod: Pod) -> bool {
+    !pod.flags.has(PodFlags::NO_PEER)
 }

@@ -1,0 +1,240 @@
+//! Walks of flows that begin outside, or reach a Service by what is meant for outside; each row in
+//! both families.
+
+use super::outcome::Outcome;
+use super::world::{
+    ACK, BRIDGE, Host, NODE_PORT, SYN, UDP, World, neighbour, packet, peer, rewrite, walks,
+};
+use super::{Answer, Ingress};
+use crate::abi::{Delivery, DropReason, ServiceFlags};
+use crate::packet::Transport;
+
+/// The answer to a packet.
+fn answered(transport: Transport) -> Transport {
+    if transport == SYN { ACK } else { UDP }
+}
+
+/// The first port that stands for a client whose own does not.
+const NAT: u16 = 61_000;
+
+/// A load balancer's address and a NodePort.
+fn entrances<A: Host>() -> [(A, u16); 2] {
+    [(A::external(), 80), (A::node(), NODE_PORT)]
+}
+
+walks! {
+    fn bypass_from_outside_hides_the_client_and_shows_it_the_frontend<A: Host>(transport: Transport) {
+        let (client, node) = ((A::outside(), 4000), (A::node(), NAT));
+        for frontend in entrances::<A>() {
+            for (backend, is_here) in [(A::host(A::NODE, 3), true), (A::host(A::PEER, 4), false)] {
+                let world = World::new(backend, Delivery::Bypass);
+                let backend = (backend, 8080);
+                let request = packet(client, frontend, transport);
+                let there = rewrite(&request, node, backend, true);
+                let answer = packet(backend, node, answered(transport));
+                let back = neighbour(rewrite(&answer, frontend, client, true));
+                for _ in 0..2 {
+                    if is_here {
+                        assert_eq!(world.arrived(&request), peer(13, there));
+                        assert_eq!(world.sent(&answer), back);
+                    } else {
+                        assert_eq!(world.arrived(&request), neighbour(there));
+                        assert_eq!(world.arrived(&answer), back);
+                    }
+                }
+            }
+        }
+    }
+
+    fn the_stack_sees_the_client_with_the_port_that_stands_for_it<A: Host>(transport: Transport) {
+        let (client, inside, node) = ((A::outside(), 4000), (A::outside(), NAT), (A::node(), NAT));
+        for frontend in entrances::<A>() {
+            for backend in [A::host(A::NODE, 3), A::host(A::PEER, 4), A::node()] {
+                let world = World::new(backend, Delivery::Stack);
+                let is_process = backend == A::node();
+                let backend = (backend, 8080);
+                let request = packet(client, frontend, transport);
+                let there = Outcome::Stack(rewrite(&request, inside, backend, false));
+                assert_eq!(world.arrived(&request), there);
+                if !is_process {
+                    let routed = packet(inside, backend, transport);
+                    let leaves = Outcome::Stack(rewrite(&routed, node, backend, false));
+                    assert_eq!(world.handed(&routed), leaves);
+                    let answer = packet(backend, node, answered(transport));
+                    let back = Outcome::Stack(rewrite(&answer, backend, inside, false));
+                    assert_eq!([world.sent(&answer), world.arrived(&answer)], [back; 2]);
+                }
+                let routed = packet(backend, inside, answered(transport));
+                let leaves = Outcome::Stack(rewrite(&routed, frontend, client, false));
+                assert_eq!([world.handed(&routed), world.said(&routed)], [leaves; 2]);
+            }
+        }
+    }
+
+    fn a_process_of_the_node_is_a_backend_by_the_stack_in_either_mode<A: Host>(transport: Transport) {
+        let (client, inside) = ((A::outside(), 4000), (A::outside(), NAT));
+        let (frontend, backend) = ((A::node(), NODE_PORT), (A::node(), 8080));
+        let world = World::new(backend.0, Delivery::Bypass);
+        let request = packet(client, frontend, transport);
+        assert_eq!(world.arrived(&request), Outcome::Stack(rewrite(&request, inside, backend, false)));
+        let answer = packet(backend, inside, answered(transport));
+        assert_eq!(world.said(&answer), Outcome::Stack(rewrite(&answer, frontend, client, false)));
+    }
+
+    fn the_local_policy_keeps_the_client_and_serves_it_here_or_not_at_all<A: Host>(transport: Transport) {
+        let client = (A::outside(), 4000);
+        for frontend in entrances::<A>() {
+            let backend = (A::host(A::NODE, 3), 8080);
+            let request = packet(client, frontend, transport);
+            let answer = packet(backend, client, answered(transport));
+            for delivery in [Delivery::Bypass, Delivery::Stack] {
+                let world = World::new(backend.0, delivery);
+                world.serve(backend.0, ServiceFlags::EXTERNAL_LOCAL);
+                let routed = delivery == Delivery::Bypass;
+                let (there, back) = (
+                    rewrite(&request, client, backend, routed),
+                    rewrite(&answer, frontend, client, routed),
+                );
+                if routed {
+                    assert_eq!(world.arrived(&request), peer(13, there));
+                    assert_eq!(world.sent(&answer), neighbour(back));
+                } else {
+                    assert_eq!(world.arrived(&request), Outcome::Stack(there));
+                    assert_eq!(world.handed(&packet(client, backend, transport)), Outcome::Pass);
+                    assert_eq!(world.sent(&answer), Outcome::Pass);
+                    assert_eq!(world.handed(&answer), Outcome::Stack(back));
+                }
+            }
+            let world = World::new(A::host(A::PEER, 4), Delivery::Bypass);
+            world.serve(A::host(A::PEER, 4), ServiceFlags::EXTERNAL_LOCAL);
+            assert_eq!(world.arrived(&request), Outcome::Drop(DropReason::NoLocalBackend));
+        }
+    }
+
+    fn the_client_is_kept_on_request_where_its_backend_is_here<A: Host>(transport: Transport) {
+        let (client, frontend) = ((A::outside(), 4000), (A::external(), 80));
+        for (backend, kept) in [(A::host(A::NODE, 3), true), (A::host(A::PEER, 4), false)] {
+            let world = World::new(backend, Delivery::Stack);
+            world.serve(backend, ServiceFlags::KEEP_CLIENT);
+            let request = packet(client, frontend, transport);
+            let inside = if kept { client } else { (A::outside(), NAT) };
+            let there = rewrite(&request, inside, (backend, 8080), false);
+            assert_eq!(world.arrived(&request), Outcome::Stack(there));
+        }
+    }
+
+    fn a_pod_reaches_node_ports_of_its_own_node_and_is_hidden<A: Host>(transport: Transport) {
+        let (client, frontend) = ((A::client(), 4000), (A::node(), NODE_PORT));
+        let (inside, node) = ((A::client(), NAT), (A::node(), NAT));
+        for backend in [A::host(A::NODE, 3), A::client()] {
+            let backend = (backend, 8080);
+            let (request, answer) = (packet(client, frontend, transport), packet(backend, node, transport));
+            let world = World::new(backend.0, Delivery::Bypass);
+            let link = if backend.0 == A::client() { 12 } else { 13 };
+            assert_eq!(world.sent(&request), peer(link, rewrite(&request, node, backend, true)));
+            assert_eq!(world.sent(&answer), peer(12, rewrite(&answer, frontend, client, true)));
+
+            let world = World::new(backend.0, Delivery::Stack);
+            assert_eq!(world.sent(&request), Outcome::Stack(rewrite(&request, inside, backend, false)));
+            let routed = packet(inside, backend, transport);
+            assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, node, backend, false)));
+            assert_eq!(world.sent(&answer), Outcome::Stack(rewrite(&answer, backend, inside, false)));
+            let routed = packet(backend, inside, transport);
+            assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, frontend, client, false)));
+        }
+    }
+
+    fn pods_of_others_are_served_by_the_stack_as_pods_of_this_node<A: Host>(transport: Transport) {
+        let (guest, vip) = ((A::guest(), 4000), (A::vip(), 80));
+        let world = World::new(A::host(A::NODE, 3), Delivery::Bypass);
+        let backend = (A::host(A::NODE, 3), 8080);
+        let request = packet(guest, vip, transport);
+        let there = Outcome::Stack(rewrite(&request, guest, backend, false));
+        assert_eq!(world.comes(&request, Ingress::Netdev, BRIDGE, &[]), there);
+        let answer = packet(backend, guest, answered(transport));
+        assert_eq!(world.sent(&answer), Outcome::Pass);
+        assert_eq!(world.handed(&answer), Outcome::Stack(rewrite(&answer, vip, guest, false)));
+
+        let itself = (A::guest(), 8080);
+        let world = World::new(itself.0, Delivery::Bypass);
+        let there = Outcome::Stack(rewrite(&request, guest, itself, false));
+        assert_eq!(world.comes(&request, Ingress::Netdev, BRIDGE, &[]), there);
+        let stand_in = (A::HAIRPIN, 4000);
+        let routed = packet(guest, itself, transport);
+        assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, stand_in, itself, false)));
+        let answer = packet(itself, stand_in, transport);
+        let back = Outcome::Stack(rewrite(&answer, itself, guest, false));
+        assert_eq!(world.comes(&answer, Ingress::Netdev, BRIDGE, &[]), back);
+    }
+
+    fn a_cluster_address_from_outside_the_pods_of_this_node_hides_its_sender<A: Host>(transport: Transport) {
+        let backend = (A::host(A::NODE, 3), 8080);
+        for client in [(A::outside(), 4000), (A::host(A::PEER, 4), 4000)] {
+            let world = World::new(backend.0, Delivery::Bypass);
+            let request = packet(client, (A::vip(), 80), transport);
+            let there = rewrite(&request, (A::node(), NAT), backend, true);
+            assert_eq!(world.arrived(&request), peer(13, there));
+        }
+    }
+
+    fn entrances_that_nobody_serves_answer_port_unreachable<A: Host>(transport: Transport) {
+        let world = World::new(A::host(A::NODE, 3), Delivery::Bypass);
+        world.close();
+        for frontend in entrances::<A>() {
+            let request = packet((A::outside(), 4000), frontend, transport);
+            assert_eq!(world.arrived(&request), Outcome::Answer(Answer::PortUnreachable));
+        }
+    }
+
+    fn what_the_node_itself_must_not_begin_is_dropped<A: Host>(transport: Transport) {
+        let world = World::new(A::host(A::PEER, 4), Delivery::Bypass);
+        let request = packet((A::node(), 4000), (A::vip(), 80), transport);
+        assert_eq!(world.said(&request), Outcome::Pass, "served elsewhere");
+        world.hide();
+        assert_eq!(world.said(&request), Outcome::Drop(DropReason::NoLocalBackend), "its own");
+        assert_eq!(world.handed(&request), Outcome::Pass, "forwarded");
+        if transport == SYN {
+            let later = packet((A::node(), 4000), (A::vip(), 80), ACK);
+            assert_eq!(world.said(&later), Outcome::Pass, "what is not new");
+        }
+    }
+}
+
+#[test]
+fn fragments_from_outside_are_dropped_only_where_they_are_for_a_frontend() {
+    let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Bypass);
+    let fragment = |dst| packet((Host::outside(), 0), (dst, 0), Transport::LaterFragment);
+    let dropped = Outcome::Drop(DropReason::FragmentToFrontend);
+    assert_eq!(world.arrived(&fragment(Host::external())), dropped);
+    assert_eq!(world.arrived(&fragment(Host::node())), Outcome::Pass);
+}
+
+/// The maps read for a packet that has nothing to do with any Service.
+#[test]
+fn a_packet_that_passes_costs_two_look_ups_and_one_that_leaves_costs_one() {
+    let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Bypass);
+    let read = || std::mem::take(&mut *world.tables.reads.lock().unwrap());
+    let stray = packet((Host::outside(), 4000), (Host::host(1, 3), 22), ACK);
+    world.arrived(&stray);
+    assert_eq!(read(), ["flows", "services", "node"]);
+    world.handed(&stray);
+    assert_eq!(read(), ["flows", "node"]);
+}
+
+/// The maps read for a packet of an established flow from outside.
+#[test]
+fn an_established_flow_from_outside_costs_two_look_ups_each_way() {
+    let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Bypass);
+    let request = packet((Host::outside(), 4000), (Host::external(), 80), SYN);
+    let answer = packet((Host::host(1, 3), 8080), (Host::node(), NAT), ACK);
+    for _ in 0..2 {
+        world.arrived(&request);
+        world.sent(&answer);
+    }
+    let read = || std::mem::take(&mut *world.tables.reads.lock().unwrap());
+    read();
+    world.arrived(&request);
+    assert_eq!(read(), ["flows", "backends", "pods"]);
+    world.sent(&answer);
+    assert_eq!(read(), ["flows", "links"]);
+}

@@ -1,0 +1,152 @@
+//! Source ports of masqueraded flows, and how they are shared.
+
+use super::outcome::Outcome;
+use super::world::{Host, NAT_PORTS, RST, SYN, UDP, World, packet, peer, rewrite};
+use crate::abi::{Counter, Delivery, DropReason, FlowFlags, Node, NodeFlags, Port, Tries};
+use crate::packet::{Packet, Transport};
+
+type V4 = [u8; 4];
+
+const BACKEND: (V4, u16) = ([10, 1, 0, 3], 8080);
+const FRONTEND: (V4, u16) = ([10, 96, 0, 20], 80);
+
+fn world() -> World<V4> {
+    World::new(BACKEND.0, Delivery::Bypass)
+}
+
+/// A packet of a client outside, of its own address.
+fn request(client: u8, port: u16, transport: Transport) -> Packet<V4> {
+    packet((Host::host(203, client), port), FRONTEND, transport)
+}
+
+/// The port that stands for a client whose packet arrived.
+fn port(outcome: Outcome<V4>) -> u16 {
+    match outcome {
+        Outcome::Peer { rewrite, .. } => rewrite.to.sport.number(),
+        other => panic!("not delivered: {other:?}"),
+    }
+}
+
+fn change_node(world: &World<V4>, change: impl Fn(&mut Node)) {
+    change(world.tables.node.lock().unwrap().as_mut().unwrap());
+}
+
+#[test]
+fn clients_keep_their_port_where_the_node_has_it_to_give_and_nobody_else_has_it() {
+    let world = world();
+    for (client, own, expected) in [
+        (1, 61_500, 61_500),
+        (2, 61_500, NAT_PORTS[0]),
+        (3, 40_000, NAT_PORTS[0] + 1),
+        (4, NAT_PORTS[1], NAT_PORTS[1]),
+        (5, NAT_PORTS[1] + 1, NAT_PORTS[0] + 2),
+    ] {
+        assert_eq!(port(world.arrived(&request(client, own, SYN))), expected, "client {client}");
+    }
+}
+
+#[test]
+fn ports_are_tried_until_one_is_free_and_the_tries_are_counted() {
+    let world = world();
+    for client in 0..32 {
+        world.arrived(&request(client, 40_000, UDP));
+    }
+    let dropped = Outcome::Drop(DropReason::NoSourcePort);
+    assert_eq!(world.arrived(&request(99, 40_000, UDP)), dropped);
+    let counted = world.tables.counted.lock().unwrap().clone();
+    let tries = [Tries::One, Tries::Two, Tries::Four, Tries::Eight, Tries::Sixteen, Tries::More];
+    let histogram = tries.map(|tries| counted[&Counter::Tries(tries)]);
+    assert_eq!(histogram, [1, 1, 2, 4, 8, 16]);
+}
+
+#[test]
+fn a_port_is_free_again_when_its_flow_is_over() {
+    let closed = |world: &mut World<V4>| {
+        world.arrived(&request(1, 40_000, RST));
+    };
+    let expired = |world: &mut World<V4>| world.now += 61;
+    let alive = |_: &mut World<V4>| ();
+    for (name, what, expected) in [
+        ("alive", &alive as &dyn Fn(&mut World<V4>), NAT_PORTS[0] + 1),
+        ("closed", &closed, NAT_PORTS[0]),
+        ("expired", &expired, NAT_PORTS[0]),
+    ] {
+        let mut world = world();
+        world.arrived(&request(1, 40_000, SYN));
+        what(&mut world);
+        assert_eq!(port(world.arrived(&request(2, 40_000, SYN))), expected, "{name}");
+        let flows = if expected == NAT_PORTS[0] { 2 } else { 4 };
+        assert_eq!(world.tables.size(), flows, "{name}");
+    }
+}
+
+#[test]
+fn a_node_without_an_address_masquerades_nothing() {
+    let dropped = Outcome::Drop(DropReason::NoMasqueradeAddress);
+    let world = world();
+    change_node(&world, |node| node.masquerade4 = [0; 4]);
+    assert_eq!(world.arrived(&request(1, 40_000, SYN)), dropped);
+    *world.tables.node.lock().unwrap() = None;
+    assert_eq!(world.arrived(&request(1, 40_000, SYN)), dropped);
+}
+
+#[test]
+fn ports_that_sockets_may_have_too_are_asked_for() {
+    for (flags, expected) in
+        [(NodeFlags::default(), NAT_PORTS[0]), (NodeFlags::SHARED_PORTS, NAT_PORTS[0] + 1)]
+    {
+        let world = world();
+        world.tables.sockets.lock().unwrap().push(Port::new(NAT_PORTS[0]));
+        change_node(&world, |node| node.flags = flags);
+        assert_eq!(port(world.arrived(&request(1, 40_000, SYN))), expected);
+    }
+}
+
+#[test]
+fn a_process_does_not_begin_what_a_masqueraded_flow_has_begun() {
+    let node = (Host::node(), NAT_PORTS[0]);
+    for (name, flags, last, transport, expected) in [
+        ("ports apart", NodeFlags::default(), SYN, SYN, Outcome::Pass),
+        ("shared", NodeFlags::SHARED_PORTS, SYN, SYN, Outcome::Drop(DropReason::SourcePortTaken)),
+        ("shared, not new", NodeFlags::SHARED_PORTS, SYN, super::world::ACK, Outcome::Pass),
+        ("shared, closed", NodeFlags::SHARED_PORTS, RST, SYN, Outcome::Pass),
+    ] {
+        let world = world();
+        change_node(&world, |node| node.flags = flags);
+        world.arrived(&request(1, 40_000, SYN));
+        world.arrived(&request(1, 40_000, last));
+        assert_eq!(world.said(&packet(node, BACKEND, transport)), expected, "{name}");
+        assert_eq!(world.tables.size(), if last == RST { 0 } else { 2 }, "{name}");
+    }
+}
+
+#[test]
+fn only_the_client_a_port_stands_for_is_taken_for_it() {
+    let world = World::<V4>::new(BACKEND.0, Delivery::Stack);
+    world.arrived(&request(1, 40_000, UDP));
+    for (name, client, expected) in [("the client", 1, true), ("another", 2, false)] {
+        let inside = (Host::host(203, client), NAT_PORTS[0]);
+        let there = world.handed(&packet(inside, BACKEND, UDP)) != Outcome::Pass;
+        let back = world.handed(&packet(BACKEND, inside, UDP)) != Outcome::Pass;
+        assert_eq!((there, back), (expected, expected), "{name}");
+    }
+}
+
+/// What cannot be redirected of a bypass flow takes the stack's way, and arrives the same.
+#[test]
+fn a_packet_that_the_stack_has_to_take_is_completed_at_its_last_hook() {
+    let (client, node) = ((Host::host(203, 1), 40_000), (Host::node(), NAT_PORTS[0]));
+    let inside = (client.0, NAT_PORTS[0]);
+    let world = world();
+    let first = request(1, 40_000, SYN);
+    assert_eq!(world.arrived(&first), peer(13, rewrite(&first, node, BACKEND, true)));
+    let last_hop = Packet { ttl: 1, ..first };
+    assert_eq!(
+        world.arrived(&last_hop),
+        Outcome::Stack(rewrite(&last_hop, inside, BACKEND, false))
+    );
+    let routed = packet(inside, BACKEND, SYN);
+    assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, node, BACKEND, false)));
+    let flags = world.tables.flows.lock().unwrap()[&first.key].flags;
+    assert!(flags.has(FlowFlags::BYPASS.union(FlowFlags::MASQUERADED)), "{flags:?}");
+}
