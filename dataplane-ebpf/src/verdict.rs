@@ -53,7 +53,6 @@ fn outcome<A: Stored>(
     framing: Framing,
 ) -> Result<(PathTaken, i32), DropReason> {
     let failed = |HelperFailed| DropReason::RewriteFailed;
-    let unanswered = |HelperFailed| DropReason::AnswerFailed;
     match verdict {
         Verdict::Pass => Ok((PathTaken::Passed, NEXT)),
         Verdict::Stack => {
@@ -75,15 +74,18 @@ fn outcome<A: Stored>(
             skb::related(skb, packet, &exit.related).map_err(failed)?;
             Ok((PathTaken::Stack, NEXT))
         }
-        Verdict::TooBig => {
-            let answer = Answer::TooBig { mtu: exit.mtu };
-            let action = skb::answer(skb, packet, framing, &answer).map_err(unanswered)?;
-            Ok((PathTaken::AnsweredTooBig, action))
-        }
-        Verdict::Unreachable => {
-            let action = skb::answer(skb, packet, framing, &Answer::PortUnreachable);
-            Ok((PathTaken::AnsweredUnreachable, action.map_err(unanswered)?))
+        Verdict::Answer => {
+            let action = skb::answer(skb, packet, framing, &exit.answer);
+            Ok((path(&exit.answer), action.map_err(|HelperFailed| DropReason::AnswerFailed)?))
         }
         Verdict::Drop(reason) => Err(reason),
+    }
+}
+
+#[inline(always)]
+const fn path(answer: &Answer) -> PathTaken {
+    match answer {
+        Answer::TooBig { .. } => PathTaken::AnsweredTooBig,
+        Answer::PortUnreachable => PathTaken::AnsweredUnreachable,
     }
 }

@@ -1,6 +1,6 @@
 //! The host core: the kernel's decisions, on tables in memory, with a shell of ten lines per verdict.
 
-use dataplane_common::abi::{Counter, Delivery, DropReason, PathTaken};
+use dataplane_common::abi::{Counter, Delivery, DropReason, PathTaken, names};
 use dataplane_common::flow::{
     self, Answer, Arrival, Departure, Env, Exit, Ingress, ServiceTables as _, Verdict, Work,
 };
@@ -35,12 +35,12 @@ impl Hook {
     #[must_use]
     pub const fn program(self) -> &'static str {
         match self {
-            Self::FromPod => dataplane_common::abi::names::FROM_POD,
-            Self::ToPod => dataplane_common::abi::names::TO_POD,
-            Self::FromNetdev => dataplane_common::abi::names::FROM_NETDEV,
-            Self::FromL3dev => dataplane_common::abi::names::FROM_L3DEV,
-            Self::ToNetdev => dataplane_common::abi::names::TO_NETDEV,
-            Self::ToL3dev => dataplane_common::abi::names::TO_L3DEV,
+            Self::FromPod => names::FROM_POD,
+            Self::ToPod => names::TO_POD,
+            Self::FromNetdev => names::FROM_NETDEV,
+            Self::FromL3dev => names::FROM_L3DEV,
+            Self::ToNetdev => names::TO_NETDEV,
+            Self::ToL3dev => names::TO_L3DEV,
         }
     }
 
@@ -86,12 +86,16 @@ impl Core {
     /// Decides about a packet and carries it out.
     #[must_use]
     pub fn run(&self, hook: Hook, arrived: Arrived<'_>) -> Outcome {
+        if matches!(hook, Hook::ToNetdev | Hook::ToL3dev) && arrived.mark & names::DONE_MARK != 0 {
+            let mark = arrived.mark & !names::DONE_MARK;
+            return Outcome { action: Action::Next, bytes: arrived.bytes.to_vec(), mark };
+        }
         match parse(arrived.bytes, hook.framing()) {
             Ok(Parsed::V4(packet)) => self.handle(hook, &packet, arrived),
             Ok(Parsed::V6(packet)) => self.handle(hook, &packet, arrived),
             Err(_) => {
                 self.maps.count(Counter::Path(PathTaken::Passed));
-                Outcome { action: Action::Next, bytes: arrived.bytes.to_vec() }
+                Outcome { action: Action::Next, bytes: arrived.bytes.to_vec(), mark: arrived.mark }
             }
         }
     }
@@ -107,10 +111,13 @@ impl Core {
         let exit = &work.exit;
         let frame = Frame { packet, bytes: arrived.bytes, framing: hook.framing() };
         let (counter, outcome) = match frame.carry_out(verdict, exit) {
-            Ok((path, action, bytes)) => (Counter::Path(path), Outcome { action, bytes }),
+            Ok((path, action, bytes)) => {
+                let done = if path == PathTaken::Neighbour { names::DONE_MARK } else { 0 };
+                (Counter::Path(path), Outcome { action, bytes, mark: arrived.mark | done })
+            }
             Err(reason) => {
                 let bytes = arrived.bytes.to_vec();
-                (Counter::Drop(reason), Outcome { action: Action::Drop, bytes })
+                (Counter::Drop(reason), Outcome { action: Action::Drop, bytes, mark: arrived.mark })
             }
         };
         self.maps.count(counter);
@@ -193,8 +200,7 @@ impl<A: IpAddress> Frame<'_, A> {
                     .map_err(|_| DropReason::RewriteFailed)?;
                 Ok((PathTaken::Stack, Action::Next, bytes))
             }
-            Verdict::TooBig => self.answer(Answer::TooBig { mtu: exit.mtu }),
-            Verdict::Unreachable => self.answer(Answer::PortUnreachable),
+            Verdict::Answer => self.answer(exit.answer),
             Verdict::Drop(reason) => Err(reason),
         }
     }

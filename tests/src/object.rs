@@ -21,6 +21,8 @@ use crate::world::World;
 const FEW_FLOWS: u32 = 4096;
 /// Bytes of the kernel's `struct __sk_buff`.
 const CONTEXT: usize = 192;
+/// Where in it the mark stands.
+const MARK: usize = 8;
 /// Where in it the device stands.
 const IFINDEX: usize = 40;
 /// Where in it the segments' size stands.
@@ -37,6 +39,8 @@ pub struct Arrived<'a> {
     pub ifindex: u32,
     /// Payload bytes of one segment; zero without segmentation offload.
     pub gso_size: u32,
+    /// Its mark.
+    pub mark: u32,
 }
 
 /// A family whose conntrack can be read.
@@ -158,6 +162,16 @@ impl Object {
         Ok(flows.iter().collect::<Result<_, _>>()?)
     }
 
+    /// Every client that is held to a backend.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn affinities(&self) -> Result<BTreeMap<AffinityKey, Affinity>> {
+        let map = self.ebpf.map(names::AFFINITIES).context("no affinities")?;
+        let held: HashMap<_, AffinityKey, Affinity> = HashMap::try_from(map)?;
+        Ok(held.iter().collect::<Result<_, _>>()?)
+    }
+
     /// Every counter that is not zero, summed over the CPUs.
     ///
     /// # Errors
@@ -182,16 +196,20 @@ impl Object {
     pub fn run(&self, program: &str, arrived: Arrived<'_>) -> Result<Outcome> {
         let mut context = [0; CONTEXT];
         context[IFINDEX..IFINDEX + 4].copy_from_slice(&arrived.ifindex.to_ne_bytes());
+        context[MARK..MARK + 4].copy_from_slice(&arrived.mark.to_ne_bytes());
         context[GSO_SIZE..GSO_SIZE + 4].copy_from_slice(&arrived.gso_size.to_ne_bytes());
-        let mut bytes = vec![0; LARGEST];
+        let (mut bytes, mut left) = (vec![0; LARGEST], [0; CONTEXT]);
         let result = self.program(program)?.test_run(TestRunOptions {
             data_in: Some(arrived.bytes),
             data_out: Some(&mut bytes),
             ctx_in: Some(&context),
+            ctx_out: Some(&mut left),
             ..TestRunOptions::default()
         })?;
         bytes.truncate(result.data_size_out as usize);
-        Ok(Outcome { action: Action::from_return(result.return_value), bytes })
+        let [.., m0, m1, m2, m3] = left[..MARK + 4] else { unreachable!("the context's size") };
+        let mark = u32::from_ne_bytes([m0, m1, m2, m3]);
+        Ok(Outcome { action: Action::from_return(result.return_value), bytes, mark })
     }
 
     fn fill_networks(&mut self, networks: &[((Addr, u32), Network)]) -> Result<()> {

@@ -7,6 +7,8 @@ pub struct Outcome {
     pub action: Action,
     /// The packet afterwards.
     pub bytes: Vec<u8>,
+    /// Its mark.
+    pub mark: u32,
 }
 
 /// A tc action, as far as our programs return it.

@@ -135,6 +135,8 @@ pub struct World {
     pub mtu: u32,
     /// Switches of each pod.
     pub flags: PodFlags,
+    /// Switches of the frontend that pods address.
+    pub internal: ServiceFlags,
     /// Switches of the frontends that clients outside address, beside being such.
     pub external: ServiceFlags,
     /// Seconds of session affinity; 0 is none.
@@ -157,6 +159,7 @@ impl World {
             state: BackendState::Active,
             mtu: MTU,
             flags: PodFlags::default(),
+            internal: ServiceFlags::default(),
             external: ServiceFlags::default(),
             affinity_seconds: 0,
             first_port: NAT_PORTS[0],
@@ -177,6 +180,7 @@ impl World {
             local_count: count(false),
             cluster_count: count(true),
             affinity_seconds: self.affinity_seconds,
+            flags: self.internal,
             ..Service::default()
         };
         let external = Service { flags: ServiceFlags::EXTERNAL.union(self.external), ..service };

@@ -4,8 +4,8 @@ use super::create::{Client, create, draft};
 use super::policy::Standing;
 use super::select::{choose, frontend, is_ours};
 use super::{
-    Arrival, Env, Ingress, Sender, Tables, Verdict, Work, conntrack, deliver::deliver, hairpin,
-    related,
+    Answer, Arrival, Env, Ingress, Sender, Tables, Verdict, Work, conntrack, deliver::deliver,
+    hairpin, related,
 };
 use crate::abi::{Addr, Address, DropReason, FlowKey, Link, LinkFlags, NetworkKind, Pod, PodFlags};
 use crate::packet::{Bytes, IpAddress, Packet, TcpFlags, Transport};
@@ -41,7 +41,10 @@ pub fn arrive<A: IpAddress>(
                 conntrack::make_way(packet, tables, work);
                 return Verdict::Pass;
             }
-            Begun::Rejected => return Verdict::Unreachable,
+            Begun::Rejected => {
+                work.exit.answer = Answer::PortUnreachable;
+                return Verdict::Answer;
+            }
             Begun::Refused(reason) => return Verdict::Drop(reason),
         }
     }

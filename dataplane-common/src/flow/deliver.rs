@@ -1,7 +1,8 @@
 //! Where a packet of a flow of ours goes, and in which shape.
 
 use super::{
-    Arrival, Rewrite, Route, Tables, Verdict, Work, arrive::takes_peers, hairpin, outside::inside,
+    Answer, Arrival, Rewrite, Route, Tables, Verdict, Work, arrive::takes_peers, hairpin,
+    outside::inside,
 };
 use crate::abi::{Address, FlowFlags, FlowKey, Link, Pod};
 use crate::packet::Packet;
@@ -66,8 +67,8 @@ fn to_pod<A: Address>(
         }
         Fit::ToFragment => to_stack(packet, work),
         Fit::TooBig => {
-            work.exit.mtu = mtu;
-            Verdict::TooBig
+            work.exit.answer = Answer::TooBig { mtu };
+            Verdict::Answer
         }
     }
 }
@@ -95,8 +96,8 @@ fn to_neighbour<A: Address>(
         }
         Fit::ToFragment => to_stack(packet, work),
         Fit::TooBig => {
-            work.exit.mtu = mtu;
-            Verdict::TooBig
+            work.exit.answer = Answer::TooBig { mtu };
+            Verdict::Answer
         }
     }
 }

@@ -17,15 +17,14 @@ pub(super) enum Outcome<A> {
 
 impl<A> Outcome<A> {
     pub(super) fn new(verdict: Verdict, exit: Exit<A>) -> Self {
-        let Exit { rewrite, related, ifindex, pod_mac, host_mac, next_hop, mtu } = exit;
+        let Exit { rewrite, related, ifindex, pod_mac, host_mac, next_hop, answer } = exit;
         match verdict {
             Verdict::Pass => Self::Pass,
             Verdict::Stack => Self::Stack(rewrite),
             Verdict::Peer => Self::Peer { rewrite, ifindex, pod_mac, host_mac },
             Verdict::Neighbour => Self::Neighbour { rewrite, ifindex, next_hop },
             Verdict::Related => Self::Related(related),
-            Verdict::TooBig => Self::Answer(Answer::TooBig { mtu }),
-            Verdict::Unreachable => Self::Answer(Answer::PortUnreachable),
+            Verdict::Answer => Self::Answer(answer),
             Verdict::Drop(reason) => Self::Drop(reason),
         }
     }

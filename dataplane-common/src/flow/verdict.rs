@@ -18,10 +18,8 @@ pub enum Verdict {
     Neighbour,
     /// An ICMP error on an ICMP flow of ours: both the error and the packet it quotes are rewritten.
     Related,
-    /// Turned into [`Answer::TooBig`].
-    TooBig,
-    /// Turned into [`Answer::PortUnreachable`].
-    Unreachable,
+    /// Turned into an ICMP error that quotes it, sent back from the packet's own destination.
+    Answer,
     /// Dropped.
     Drop(DropReason),
 }
@@ -43,8 +41,8 @@ pub struct Exit<A> {
     pub host_mac: [u8; 6],
     /// [`Verdict::Neighbour`]: its address.
     pub next_hop: A,
-    /// [`Verdict::TooBig`]: bytes that fit.
-    pub mtu: u32,
+    /// [`Verdict::Answer`]: the error.
+    pub answer: Answer,
 }
 
 /// The tuple a packet has and the one it leaves with.
@@ -86,9 +84,8 @@ impl<A: Address> Related<A> {
     }
 }
 
-/// ICMP errors we send ourselves. Each quotes the packet it is about, and is sent back from that
-/// packet's own destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// ICMP errors we send ourselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Answer {
     /// Fragmentation needed (RFC 1191) or packet too big (RFC 8201), with the MTU.
     TooBig {
@@ -96,5 +93,6 @@ pub enum Answer {
         mtu: u32,
     },
     /// Port unreachable (RFC 792, RFC 4443).
+    #[default]
     PortUnreachable,
 }

@@ -5,8 +5,10 @@
 
 mod bypass;
 mod costs;
+mod entrances;
 mod errors;
 mod framing;
+mod masquerade;
 mod object;
 mod races;
 mod row;

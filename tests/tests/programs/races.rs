@@ -70,7 +70,7 @@ fn send(cpu: usize, object: &Object, net: Net, devices: Devices, turn: &AtomicU3
             while turn.load(Ordering::Acquire) < 2 * (flow + 1) {
                 std::hint::spin_loop();
             }
-            let arrived = Arrived { bytes: &bytes, ifindex: devices.client, gso_size: 0 };
+            let arrived = Arrived { bytes: &bytes, ifindex: devices.client, gso_size: 0, mark: 0 };
             let outcome = object.run(Hook::FromPod.program(), arrived).unwrap();
             assert_eq!(outcome.action, Action::Next);
             outcome.bytes[DESTINATION].try_into().unwrap()

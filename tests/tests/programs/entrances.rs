@@ -1,0 +1,213 @@
+//! Flows that begin outside, at a load balancer's address and at a NodePort.
+
+use std::net::SocketAddr;
+
+use dataplane_common::abi::{Delivery, ServiceFlags};
+use waggle_tests::host::Hook;
+use waggle_tests::packet::Packet;
+use waggle_tests::world::World;
+
+use crate::row::{Expected, Row, Scene, agree, endpoint, into_pod};
+
+/// The rows of a function for each entrance.
+fn at_entrances(scene: &Scene, rows: impl Fn(SocketAddr) -> Vec<Row>) -> Vec<Row> {
+    scene.net.entrances().into_iter().flat_map(rows).collect()
+}
+
+fn opening(scene: &Scene, frontend: SocketAddr) -> Packet {
+    scene.packet(scene.outside(), frontend).syn()
+}
+
+#[test]
+fn flows_from_outside_are_masqueraded_and_redirected_at_their_first_hook() {
+    agree(Delivery::Bypass, |scene| {
+        let Scene { net, .. } = *scene;
+        at_entrances(scene, |frontend| {
+            let opening = opening(scene, frontend);
+            let row = |name, backend, hook, packet, expected| Row {
+                before: vec![(Hook::FromNetdev, opening.clone())],
+                hook,
+                ..scene.row(name, backend, packet, expected)
+            };
+            let there =
+                |backend| opening.clone().src(scene.masqueraded()).dst(endpoint(backend)).ttl(63);
+            let answer = |backend| scene.packet(endpoint(backend), scene.masqueraded()).syn_ack();
+            let back = |backend| {
+                Expected::Redirect(answer(backend).src(frontend).dst(scene.outside()).ttl(63))
+            };
+            let to_local = || into_pod(there(net.local), scene, net.local);
+            let to_remote = || Expected::Redirect(there(net.remote));
+            vec![
+                Row {
+                    before: Vec::new(),
+                    ..row(
+                        "first, to a pod here",
+                        net.local,
+                        Hook::FromNetdev,
+                        opening.clone(),
+                        to_local(),
+                    )
+                },
+                row(
+                    "next, to a pod here",
+                    net.local,
+                    Hook::FromNetdev,
+                    opening.clone(),
+                    to_local(),
+                ),
+                row("next, elsewhere", net.remote, Hook::FromNetdev, opening.clone(), to_remote()),
+                row("answer of here", net.local, Hook::FromPod, answer(net.local), back(net.local)),
+                row(
+                    "answer of elsewhere",
+                    net.remote,
+                    Hook::FromNetdev,
+                    answer(net.remote),
+                    back(net.remote),
+                ),
+            ]
+        })
+    });
+}
+
+#[test]
+fn the_stack_sees_clients_outside_with_the_port_that_stands_for_them() {
+    agree(Delivery::Stack, |scene| {
+        let Scene { net, .. } = *scene;
+        at_entrances(scene, |frontend| {
+            let opening = opening(scene, frontend);
+            let mut rows = Vec::new();
+            for backend in [net.local, net.remote, net.node] {
+                let routed = opening.clone().src(scene.inside()).dst(endpoint(backend));
+                let leaves = routed.clone().src(scene.masqueraded());
+                let answer = scene.packet(endpoint(backend), scene.masqueraded()).syn_ack();
+                let answer_routed = answer.clone().dst(scene.inside());
+                let answer_leaves = answer.clone().src(frontend).dst(scene.outside());
+                for (name, hook, packet, expected) in [
+                    ("comes", Hook::FromNetdev, opening.clone(), routed.clone()),
+                    ("leaves for a device", Hook::ToNetdev, routed.clone(), leaves.clone()),
+                    (
+                        "leaves for a device without frames",
+                        Hook::ToL3dev,
+                        routed.clone().bare(),
+                        leaves.clone().bare(),
+                    ),
+                    ("leaves for a pod", Hook::ToPod, routed.clone(), leaves.clone()),
+                    ("answer of a pod here", Hook::FromPod, answer.clone(), answer_routed.clone()),
+                    (
+                        "answer of elsewhere",
+                        Hook::FromNetdev,
+                        answer.clone(),
+                        answer_routed.clone(),
+                    ),
+                    ("answer leaves", Hook::ToNetdev, answer_routed.clone(), answer_leaves.clone()),
+                ] {
+                    rows.push(Row {
+                        before: vec![(Hook::FromNetdev, opening.clone())],
+                        hook,
+                        ..scene.row(name, backend, packet, Expected::Next(expected))
+                    });
+                }
+            }
+            rows
+        })
+    });
+}
+
+#[test]
+fn the_local_policy_keeps_clients_and_serves_them_here_or_not_at_all() {
+    agree(Delivery::Stack, |scene| {
+        let Scene { net, .. } = *scene;
+        at_entrances(scene, |frontend| {
+            let opening = opening(scene, frontend);
+            let there = opening.clone().dst(endpoint(net.local));
+            let answer = scene.packet(endpoint(net.local), scene.outside()).syn_ack();
+            let row = |name, backend, hook, packet, expected| Row {
+                world: World { external: ServiceFlags::EXTERNAL_LOCAL, ..scene.world(backend) },
+                before: vec![(Hook::FromNetdev, opening.clone())],
+                hook,
+                ..scene.row(name, backend, packet, expected)
+            };
+            vec![
+                row("comes", net.local, Hook::FromNetdev, opening.clone(), Expected::Next(there)),
+                row(
+                    "answer leaves",
+                    net.local,
+                    Hook::ToNetdev,
+                    answer.clone(),
+                    Expected::Next(answer.src(frontend)),
+                ),
+                row("nobody here", net.remote, Hook::FromNetdev, opening.clone(), Expected::Drop),
+            ]
+        })
+    });
+}
+
+#[test]
+fn clients_are_kept_on_request_where_their_backend_is_here() {
+    agree(Delivery::Bypass, |scene| {
+        let Scene { net, .. } = *scene;
+        at_entrances(scene, |frontend| {
+            let opening = opening(scene, frontend);
+            let there = opening.clone().dst(endpoint(net.local)).ttl(63);
+            vec![Row {
+                world: World { external: ServiceFlags::KEEP_CLIENT, ..scene.world(net.local) },
+                hook: Hook::FromNetdev,
+                ..scene.row("kept", net.local, opening, into_pod(there, scene, net.local))
+            }]
+        })
+    });
+}
+
+#[test]
+fn a_pod_reaches_the_node_ports_of_its_own_node() {
+    agree(Delivery::Bypass, |scene| {
+        let Scene { net, .. } = *scene;
+        at_entrances(scene, |frontend| {
+            let opening = scene.packet(scene.client(), frontend).syn();
+            let there = opening.clone().src(scene.masqueraded()).dst(endpoint(net.local)).ttl(63);
+            let answer = scene.packet(endpoint(net.local), scene.masqueraded()).syn_ack();
+            let back = answer.clone().src(frontend).dst(scene.client()).ttl(63);
+            vec![
+                scene.row("there", net.local, opening.clone(), into_pod(there, scene, net.local)),
+                Row {
+                    before: vec![(Hook::FromPod, opening)],
+                    ..scene.row("back", net.local, answer, into_pod(back, scene, net.client))
+                },
+            ]
+        })
+    });
+}
+
+#[test]
+fn packets_without_link_layer_header_begin_flows_too() {
+    agree(Delivery::Bypass, |scene| {
+        let Scene { net, .. } = *scene;
+        at_entrances(scene, |frontend| {
+            let opening = opening(scene, frontend).bare();
+            let there = opening.clone().src(scene.masqueraded()).dst(endpoint(net.local)).ttl(63);
+            vec![Row {
+                hook: Hook::FromL3dev,
+                ..scene.row("there", net.local, opening, into_pod(there, scene, net.local))
+            }]
+        })
+    });
+}
+
+#[test]
+fn what_the_node_itself_must_not_begin_is_dropped_where_it_leaves() {
+    agree(Delivery::Bypass, |scene| {
+        let Scene { net, .. } = *scene;
+        let node = SocketAddr::new(net.node, 40_000);
+        let own = scene.packet(node, net.frontend()).syn();
+        let hidden = World { internal: ServiceFlags::INTERNAL_LOCAL, ..scene.world(net.remote) };
+        let row = |name, world, expected| Row {
+            world,
+            hook: Hook::ToNetdev,
+            ..scene.row(name, net.remote, own.clone(), expected)
+        };
+        vec![
+            row("served elsewhere", scene.world(net.remote), Expected::Next(own.clone())),
+            row("hidden", hidden, Expected::Drop),
+        ]
+    });
+}
