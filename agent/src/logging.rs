@@ -10,6 +10,9 @@ use crate::problem::{Problem, Severity};
 
 const FILTER: &str = "RUST_LOG";
 
+/// What fails at the API is a problem, told once; the client logs it at each try.
+const SAID_ELSEWHERE: &str = "kube_client=off";
+
 /// Begins to log. `RUST_LOG` says what, else `level` does.
 ///
 /// # Errors
@@ -19,7 +22,7 @@ pub fn begin(format: LogFormat, level: LogLevel) -> anyhow::Result<()> {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).with_context(|| {
             format!("{FILTER}={text}: give a level such as debug, or TARGET=LEVEL,...")
         })?,
-        _ => EnvFilter::new(level.as_str()),
+        _ => EnvFilter::new(format!("{},{SAID_ELSEWHERE}", level.as_str())),
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let begun = match format {

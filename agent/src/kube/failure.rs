@@ -26,13 +26,14 @@ pub(super) enum Failure {
     Unreadable(String),
 }
 
-/// A failure with what was asked for.
-pub(super) struct Failed<'a>(pub(super) &'a Failure, pub(super) Collection);
+/// A failure with all that was asked for.
+pub(super) struct Failed<'a>(pub(super) &'a Failure, pub(super) &'a [Collection]);
 
 impl fmt::Display for Failed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(failure, collection) = self;
-        let resource = collection.resource();
+        let Self(failure, collections) = self;
+        let resources: Vec<_> = collections.iter().map(|asked| asked.resource()).collect();
+        let resource = resources.join(", ");
         match failure {
             Failure::Unreachable(cause) => write!(
                 f,

@@ -77,12 +77,20 @@ impl Requests {
         let sent = timeout(PATIENCE, self.client.send(request.map(Body::from))).await;
         let response = sent
             .map_err(|_| Failure::Silent(PATIENCE))?
-            .map_err(|error| Failure::Unreachable(chain(&error)))?;
+            .map_err(|error| Failure::Unreachable(cause(&error)))?;
         if response.status().is_success() {
             Ok(response.into_body())
         } else {
             Err(refusal(response).await)
         }
+    }
+}
+
+/// Why a request found no answer, without the client's words around it.
+fn cause(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Service(cause) => chain(cause.as_ref()),
+        other => chain(other),
     }
 }
 

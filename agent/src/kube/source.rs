@@ -39,6 +39,8 @@ pub struct ApiServer {
     parts: [Part; 3],
     changes: Vec<Change>,
     told: Vec<Problem>,
+    /// Whether a collection is in another phase than was told.
+    is_other_phase: bool,
     /// Whether what was listed was said to be complete, once it was said.
     listed: Option<bool>,
     /// When changes are given out.
@@ -79,6 +81,7 @@ impl ApiServer {
             parts: Collection::ALL.map(Part::new),
             changes: Vec::new(),
             told: Vec::new(),
+            is_other_phase: false,
             listed: None,
             due: None,
             enough: None,
@@ -86,14 +89,15 @@ impl ApiServer {
         }
     }
 
-    /// Waits for changes. May be dropped and called again.
+    /// Waits for changes, or, without any, for another phase of a collection. May be dropped and
+    /// called again.
     pub async fn next(&mut self) -> Vec<Change> {
         loop {
             if self.due.is_some_and(|due| due <= Instant::now()) {
                 self.due = None;
                 self.settle();
                 let changes = mem::take(&mut self.changes);
-                if !changes.is_empty() {
+                if mem::take(&mut self.is_other_phase) || !changes.is_empty() {
                     return changes;
                 }
             }
@@ -120,7 +124,9 @@ impl ApiServer {
         let Some(part) = self.parts.iter_mut().find(|part| part.collection == collection) else {
             return;
         };
+        let before = part.contact.phase;
         part.hear(word, &mut self.changes);
+        self.is_other_phase |= part.contact.phase != before;
         let has_all = self.parts.iter().all(|part| part.is_listed);
         let has_services = self.parts.iter().all(|part| part.is_listed || part.is_spare());
         if has_services && !has_all && self.listed.is_none() && self.enough.is_none() {
@@ -159,12 +165,24 @@ impl ApiServer {
     }
 
     fn problems(&self) -> impl Iterator<Item = Problem> {
-        let failures = self.parts.iter().filter_map(|part| {
-            let failure = part.failure.as_ref()?;
-            let message = Failed(failure, part.collection).to_string();
-            Some(Problem::error(format!("API server {}", self.address), message))
+        let failures = self.failures().into_iter().map(|(failure, collections)| {
+            let message = Failed(failure, &collections).to_string();
+            Problem::error(format!("API server {}", self.address), message)
         });
         failures.chain(self.parts.iter().flat_map(|part| part.ledger.problems()))
+    }
+
+    /// What fails, each once, with all the collections that it keeps from coming.
+    fn failures(&self) -> Vec<(&Failure, Vec<Collection>)> {
+        let mut failures: Vec<(&Failure, Vec<Collection>)> = Vec::new();
+        for part in &self.parts {
+            let Some(failure) = &part.failure else { continue };
+            match failures.iter_mut().find(|(known, _)| *known == failure) {
+                Some((_, collections)) => collections.push(part.collection),
+                None => failures.push((failure, vec![part.collection])),
+            }
+        }
+        failures
     }
 }
 

@@ -11,7 +11,7 @@ use kube::client::Body;
 use replay::Server;
 use serde_json::{Value, json};
 use tokio::io::duplex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use waggle_agent::k8s::Change;
 use waggle_agent::kube::{ApiServer, Entrance};
 use waggle_agent::model::NodeSpec;
@@ -65,6 +65,14 @@ impl Cluster {
         let words = changes.iter().map(word).collect();
         self.node.feed(changes);
         words
+    }
+
+    /// Lets time pass in which nothing changes.
+    pub(crate) async fn rest(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while let Ok(changes) = timeout_at(end, self.source.next()).await {
+            assert!(changes.is_empty(), "{changes:?}");
+        }
     }
 
     /// Goes on until it is so; what was wrong on the way, each once.

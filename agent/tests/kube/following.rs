@@ -38,7 +38,7 @@ fn requests_select_limit_and_ask_for_bookmarks() {
     block_on(async {
         let mut cluster = Cluster::of(&shop());
         cluster.until_well().await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        cluster.rest(Duration::from_secs(1)).await;
         let mut requests = cluster.server.take_requests();
         requests.sort_by_key(|query| (query.verb, query.resource));
         let found: Vec<_> = requests.iter().map(|query| (query.verb, query.resource)).collect();
@@ -112,6 +112,7 @@ fn a_burst_of_changes_is_one_round() {
     block_on(async {
         let mut cluster = Cluster::of(&shop());
         cluster.until_well().await;
+        cluster.rest(Duration::from_secs(1)).await;
         for number in 0..100 {
             cluster.server.put(service(&format!("s{number}"), &format!("10.96.1.{number}")));
         }
@@ -132,7 +133,7 @@ fn a_bookmark_is_where_the_next_watch_begins() {
         let mut cluster = Cluster::of(&shop());
         cluster.until_well().await;
         cluster.server.bookmark();
-        tokio::time::timeout(Duration::from_secs(200), cluster.source.next()).await.unwrap_err();
+        cluster.rest(Duration::from_secs(200)).await;
         assert_eq!(versions(&cluster.server.take_requests()), ["1006", "1007"]);
         let health = cluster.source.health();
         assert!(health.collections.iter().all(|contact| {
@@ -178,7 +179,7 @@ fn events_that_are_repeated_or_out_of_order_do_not_undo_newer_ones() {
         let mut expected = shop();
         expected[0] = service("cart", "10.96.0.21");
         assert_eq!(cluster.until_like(&expected).await, [""; 0]);
-        tokio::time::timeout(Duration::from_secs(60), cluster.source.next()).await.unwrap_err();
+        cluster.rest(Duration::from_secs(60)).await;
     });
 }
 

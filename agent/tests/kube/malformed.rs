@@ -58,8 +58,7 @@ fn one_that_becomes_so_stays_as_it_was_until_it_is_mended_or_gone() {
             cluster.until_well().await;
             let before: Outcome = cluster.outcome();
             cluster.server.put(bad.clone());
-            cluster.step().await;
-            assert!(cluster.node.problems().starts_with(&message_of(name)), "{bad}");
+            cluster.until(|it| it.node.problems().starts_with(&message_of(name))).await;
             assert_eq!(cluster.outcome(), before, "{bad}");
             // The same, told by a list.
             cluster.server.compact();
