@@ -32,6 +32,11 @@ impl<M> FaultyMaps<M> {
         &self.inner
     }
 
+    /// What really is in the maps, to be changed past all failures.
+    pub fn inner_mut(&mut self) -> &mut M {
+        &mut self.inner
+    }
+
     fn try_luck(&self, map: &'static str, operation: &'static str) -> Result<()> {
         // SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
         let state = self.seed.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
