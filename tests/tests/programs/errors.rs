@@ -29,6 +29,18 @@ fn a_frontend_that_nobody_serves_is_unreachable() {
                 ..scene.row("a packet", scene.net.local, packet, expected)
             });
         }
+        for frontend in scene.net.entrances() {
+            rows.push(Row {
+                world: nobody.clone(),
+                hook: Hook::FromNetdev,
+                ..scene.row(
+                    "from outside",
+                    scene.net.local,
+                    scene.packet(scene.outside(), frontend).syn(),
+                    of_family(scene, UNREACHABLE),
+                )
+            });
+        }
         let tagged = scene.opening().vlans(&[5, 7]);
         rows.push(Row {
             world: nobody.clone(),
@@ -142,6 +154,54 @@ fn errors_of_a_client_reach_the_backend_as_its_own_flows() {
     });
 }
 
+/// Errors about masqueraded flows: they always go by the stack, so both deliveries are alike.
+fn errors_from_and_to_outside(scene: &Scene) -> Vec<Row> {
+    let net = scene.net;
+    let [frontend, _] = net.entrances();
+    let mut rows = Vec::new();
+    for backend in [net.local, net.remote] {
+        let request = scene.packet(scene.outside(), frontend).syn();
+        let inside = request.clone().src(scene.inside()).dst(endpoint(backend));
+        let beyond = inside.clone().src(scene.masqueraded());
+        let answer = scene.packet(frontend, scene.outside()).syn_ack();
+        let answer_inside = scene.packet(endpoint(backend), scene.inside()).syn_ack();
+        let answer_beyond = scene.packet(endpoint(backend), scene.masqueraded()).syn_ack();
+        let last = if backend == net.local { Hook::ToPod } else { Hook::ToNetdev };
+        for (name, hook, (sender, about), (to_sender, to_about)) in [
+            ("a router's comes", Hook::FromNetdev, (net.gateway, &beyond), (net.gateway, &inside)),
+            ("a router's leaves", Hook::ToNetdev, (net.gateway, &inside), (net.gateway, &request)),
+            ("a backend's comes", Hook::FromPod, (backend, &beyond), (backend, &inside)),
+            ("a backend's leaves", Hook::ToNetdev, (backend, &inside), (frontend.ip(), &request)),
+            (
+                "a client's comes",
+                Hook::FromNetdev,
+                (net.outside, &answer),
+                (net.outside, &answer_inside),
+            ),
+            ("a client's leaves", last, (net.outside, &answer_inside), (net.node, &answer_beyond)),
+        ] {
+            rows.push(Row {
+                before: vec![(Hook::FromNetdev, request.clone())],
+                hook,
+                ..scene.row(
+                    name,
+                    backend,
+                    Packet::unreachable(sender, about),
+                    Expected::Next(Packet::unreachable(to_sender, to_about)),
+                )
+            });
+        }
+    }
+    rows
+}
+
+#[test]
+fn errors_about_masqueraded_flows_reach_both_ends_as_their_own() {
+    for delivery in [Delivery::Bypass, Delivery::Stack] {
+        agree(delivery, errors_from_and_to_outside);
+    }
+}
+
 #[test]
 fn what_belongs_to_no_flow_and_can_make_none_is_dropped() {
     agree(Delivery::Bypass, |scene| {
@@ -152,6 +212,14 @@ fn what_belongs_to_no_flow_and_can_make_none_is_dropped() {
             scene.opening().later_fragment(),
             Expected::Drop,
         )];
+        let [frontend, node_port] = scene.net.entrances();
+        let fragment = |to| scene.packet(scene.outside(), to).later_fragment();
+        for (name, packet, expected) in [
+            ("a later fragment from outside", fragment(frontend), Expected::Drop),
+            ("one to the node", fragment(node_port), Expected::Next(fragment(node_port))),
+        ] {
+            rows.push(Row { hook: Hook::FromNetdev, ..scene.row(name, local, packet, expected) });
+        }
         if scene.proto == Proto::Tcp {
             rows.push(scene.row("a reset", local, scene.opening().rst(), Expected::Drop));
         }
