@@ -37,8 +37,8 @@ impl fmt::Display for Failed<'_> {
         match failure {
             Failure::Unreachable(cause) => write!(
                 f,
-                "cannot be reached for {resource}: {cause}; check the address and the network \
-                 between"
+                "cannot be reached for {resource}: {cause}; check the address, the certificates and \
+                 the network between"
             )?,
             Failure::Silent(time) => write!(
                 f,
