@@ -56,6 +56,8 @@ pub struct Link {
     pub controller: Option<u32>,
     /// For a veth, the index of its peer, in the peer's own namespace.
     pub peer: Option<u32>,
+    /// For any other, the index of the device that its packets pass through, as for a VLAN.
+    pub lower: Option<u32>,
 }
 
 /// A veth pair to be made, both ends at their places from the first moment.
@@ -180,10 +182,11 @@ impl From<LinkMessage> for Link {
             alias: None,
             controller: None,
             peer: None,
+            lower: None,
         };
         message.attributes.into_iter().for_each(|attribute| link.take(attribute));
         if link.kind.as_deref() != Some("veth") {
-            link.peer = None;
+            link.lower = link.peer.take();
         }
         link
     }

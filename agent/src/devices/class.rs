@@ -76,6 +76,16 @@ pub fn uplinks<'a>(
         uplinks.extend(ips.filter_map(|ip| nearest(&routes, ip)).flatten());
         uplinks.extend(other.pod_cidrs.iter().flat_map(|network| towards(&routes, *network)));
     }
+    with_lower(devices, uplinks)
+}
+
+/// With the devices that packets of an uplink pass through: that of a VLAN sees them first.
+fn with_lower(devices: &Devices, mut uplinks: BTreeSet<u32>) -> BTreeSet<u32> {
+    let mut left: Vec<u32> = uplinks.iter().copied().collect();
+    while let Some(index) = left.pop() {
+        let lower = devices.device(index).and_then(|link| link.lower);
+        left.extend(lower.filter(|lower| uplinks.insert(*lower)));
+    }
     uplinks
 }
 
@@ -154,6 +164,14 @@ mod tests {
             let other = node("b", &[], &["10.1.2.0/24"]);
             assert_eq!(found(&["192.0.2.1"], &other, &routes), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn what_an_uplinks_packets_pass_through_is_an_uplink_too() {
+        let mut host = host();
+        (host.links[1].lower, host.links[2].lower) = (Some(3), Some(5));
+        assert_eq!(with_lower(&host, [2].into()), [2, 3, 5].into());
+        assert_eq!(with_lower(&host, [5].into()), [5].into());
     }
 
     #[test]

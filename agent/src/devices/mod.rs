@@ -132,6 +132,7 @@ pub(crate) mod tests {
                 alias: None,
                 controller: None,
                 peer: None,
+                lower: None,
             });
             let address = |text: &&str| Address {
                 link: *index,
