@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use dataplane_common::abi::names;
+use hostnet::cgroup;
 use hostnet::hook::{self, Attachment, Hook};
 use hostnet::{Netlink, Pins, route};
 
@@ -40,6 +42,7 @@ pub async fn cleanup(args: &CleanupArgs) -> anyhow::Result<ExitCode> {
     let netlink = Netlink::here()?;
     let mut outcome = Outcome::default();
     outcome.remove_hooks(&netlink, places).await;
+    outcome.remove_host_clients(places);
     outcome.remove_routes(&netlink).await;
     outcome.remove_pins(&places.bpf_root, folders);
     outcome.remove_files(places, lock.is_some());
@@ -68,6 +71,15 @@ impl Outcome {
         let unused = hooks::delete_unused_qdiscs(netlink, &attachments).await;
         let devices = self.note("qdiscs", unused).unwrap_or_default();
         self.removed.extend(devices.iter().map(|device| format!("clsact qdisc of {device}")));
+    }
+
+    fn remove_host_clients(&mut self, places: &Places) {
+        let pins = Pins::new(&places.bpf_root);
+        for name in names::SOCKET_PROGRAMS {
+            if let Some(true) = self.note(name, cgroup::detach(&pins, name)) {
+                self.removed.push(format!("{name} at the cgroup of this node's processes"));
+            }
+        }
     }
 
     async fn remove_routes(&mut self, netlink: &Netlink) {

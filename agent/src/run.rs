@@ -49,14 +49,14 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let _pins_held = AgentLock::take_pins(pins.root())?;
     let netlink = Netlink::here()?;
     bring_up(&netlink, &pins, object, &config).await?;
+    let host_clients = loader::attach_clients(&pins, cgroup_root.as_deref())?;
     let maps = KernelMaps::open(&pins)?;
     let engine =
         Engine::restore(&node_name, config.keep_client_ip, &maps).context("reading the tables")?;
     let network = network(&node_name, netlink, pins, &config, &places)?;
     let run_dir = places.run_dir;
     let before = State::read(&run_dir).ok().flatten();
-    let state =
-        agent::first_state(&node_name, origin.place(), &config, cgroup_root.as_deref(), before);
+    let state = agent::first_state(&node_name, origin.place(), &config, host_clients, before);
     let source = origin.open()?;
     Agent { engine, maps, source, network, state, run_dir, recorded_at: None }.follow().await?;
     Ok(ExitCode::SUCCESS)
@@ -69,7 +69,8 @@ async fn bring_up(
     object: &[u8],
     config: &Config,
 ) -> Result<(), LoadError> {
-    let node_config = NodeConfig::new(config.delivery.into());
+    let refusal = loader::refusal().number();
+    let node_config = NodeConfig { refusal, ..NodeConfig::new(config.delivery.into()) };
     let build = loader::build(object, &node_config);
     match loader::load(pins, object, &node_config)? {
         Found::Same => {

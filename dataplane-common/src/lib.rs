@@ -22,3 +22,4 @@
 pub mod abi;
 pub mod flow;
 pub mod packet;
+pub mod socket;

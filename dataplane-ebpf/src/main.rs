@@ -16,6 +16,7 @@ mod family;
 mod maps;
 mod programs;
 mod skb;
+mod sock;
 mod tables;
 mod verdict;
 

@@ -6,7 +6,7 @@ use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use aya_ebpf::macros::btf_map;
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Meta, Network, Node, Pod, Service, Slot, names,
+    Link, Meta, Network, Node, Pod, Service, Slot, SocketEntry, SocketKey, names,
 };
 
 use crate::skb::Scratch;
@@ -55,6 +55,10 @@ static NETWORKS: LpmTrie<[u8; 16], Network, { names::MAX_NETWORKS as usize }> = 
 
 #[btf_map(name = "affinities")]
 static AFFINITIES: LruHashMap<AffinityKey, Affinity, { names::MAX_AFFINITIES as usize }> =
+    LruHashMap::new();
+
+#[btf_map(name = "sockets")]
+static SOCKETS: LruHashMap<SocketKey, SocketEntry, { names::MAX_SOCKETS as usize }> =
     LruHashMap::new();
 
 /// Not pinned: nothing in them outlives a packet.
@@ -115,6 +119,25 @@ pub(crate) fn affinity(key: &AffinityKey) -> Option<Affinity> {
 #[inline(always)]
 pub(crate) fn hold_affinity(key: &AffinityKey, affinity: &Affinity) -> bool {
     AFFINITIES.insert(key, affinity, 0).is_ok()
+}
+
+#[inline(always)]
+pub(crate) fn socket(key: &SocketKey) -> Option<SocketEntry> {
+    // SAFETY: copied at once. An entry that the LRU takes away and reuses at this very instant can
+    // be read half old and half new; the chance is that of a table far too small.
+    unsafe { SOCKETS.get(key) }.copied()
+}
+
+#[inline(always)]
+pub(crate) fn hold_socket(key: &SocketKey, entry: &SocketEntry) {
+    // Where it cannot be written the process sees the backend itself.
+    let _refused = SOCKETS.insert(key, entry, 0);
+}
+
+#[inline(always)]
+pub(crate) fn forget_socket(key: &SocketKey) {
+    // There is nothing to do where it is gone already.
+    let _gone = SOCKETS.remove(key);
 }
 
 #[inline(always)]

@@ -6,9 +6,10 @@ use aya_ebpf::helpers::generated::{
 };
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Network, Node, Pod, Proto, Service, Slot,
+    Link, Network, Node, Pod, Proto, Service, Slot, SocketEntry, SocketKey,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
+use dataplane_common::socket::SocketTables;
 
 use crate::family::{Stored, route_lookup};
 use crate::maps;
@@ -108,6 +109,23 @@ impl<T> ServiceTables for BpfTables<T> {
     #[inline(always)]
     fn count(&self, counter: Counter) {
         maps::count(counter);
+    }
+}
+
+impl SocketTables for BpfTables<()> {
+    #[inline(always)]
+    fn socket(&self, key: &SocketKey) -> Option<SocketEntry> {
+        maps::socket(key)
+    }
+
+    #[inline(always)]
+    fn hold_socket(&self, key: &SocketKey, entry: &SocketEntry) {
+        maps::hold_socket(key, entry);
+    }
+
+    #[inline(always)]
+    fn forget_socket(&self, key: &SocketKey) {
+        maps::forget_socket(key);
     }
 }
 

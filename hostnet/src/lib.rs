@@ -12,6 +12,7 @@
 
 pub mod addr;
 mod bpf;
+pub mod cgroup;
 mod dump;
 mod error;
 pub mod hook;

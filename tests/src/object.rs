@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues};
-use aya::programs::{ProgramInfo, SchedClassifier, TestRun as _, TestRunOptions};
+use aya::programs::{Program, ProgramInfo, SchedClassifier, TestRun as _, TestRunOptions};
 use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfLoader, Pod};
 use dataplane_common::abi::{
@@ -94,8 +94,12 @@ impl Object {
             .load(&file()?)
             .context("loading the object")?;
         for (name, program) in ebpf.programs_mut() {
-            let program: &mut SchedClassifier = program.try_into()?;
-            program.load().with_context(|| format!("loading program {name}"))?;
+            match program {
+                Program::SchedClassifier(program) => program.load(),
+                Program::CgroupSockAddr(program) => program.load(),
+                _ => bail!("program {name} is of a type that nobody here knows"),
+            }
+            .with_context(|| format!("loading program {name}"))?;
         }
         Ok(Self { ebpf })
     }
@@ -115,7 +119,9 @@ impl Object {
     /// # Errors
     /// When there is no such program.
     pub fn info(&self, program: &str) -> Result<ProgramInfo> {
-        Ok(self.program(program)?.info()?)
+        let program =
+            self.ebpf.program(program).with_context(|| format!("no program {program}"))?;
+        Ok(program.info()?)
     }
 
     /// Makes the maps hold a world and nothing else.

@@ -2,6 +2,7 @@
 
 mod agent {
     mod bring_up;
+    mod cgroup;
     mod cleanup;
     mod devices;
     mod host;

@@ -5,7 +5,7 @@ pub mod cluster;
 pub mod topology;
 pub mod workload;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
 
@@ -24,13 +24,26 @@ pub fn run_inside(arguments: &[String]) -> Option<Result<()>> {
         [workload::ASK, protocol, address, patience] => {
             Some(ask_and_tell(protocol, address, patience))
         }
+        [workload::PEERS, talk, address, patience] => Some(peers_and_tell(talk, address, patience)),
         _ => None,
     }
 }
 
 fn ask_and_tell(protocol: &str, address: &str, patience: &str) -> Result<()> {
-    let address = address.parse().with_context(|| format!("address {address}"))?;
-    let patience = patience.parse().with_context(|| format!("patience {patience}"))?;
-    workload::ask_and_tell(protocol.parse()?, address, Duration::from_millis(patience))?;
+    workload::ask_and_tell(protocol.parse()?, parse_address(address)?, parse_patience(patience)?)?;
     Ok(())
+}
+
+fn peers_and_tell(talk: &str, address: &str, patience: &str) -> Result<()> {
+    workload::peers_and_tell(talk.parse()?, parse_address(address)?, parse_patience(patience)?)?;
+    Ok(())
+}
+
+fn parse_address(address: &str) -> Result<SocketAddr> {
+    address.parse().with_context(|| format!("address {address}"))
+}
+
+fn parse_patience(patience: &str) -> Result<Duration> {
+    let patience = patience.parse().with_context(|| format!("patience {patience}"))?;
+    Ok(Duration::from_millis(patience))
 }

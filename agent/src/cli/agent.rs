@@ -40,8 +40,8 @@ pub struct AgentArgs {
     /// Where the agent keeps its things.
     #[command(flatten)]
     pub places: Places,
-    /// Folder of the cgroup v2 hierarchy; without it the mount in /proc/mounts. No program is
-    /// attached to it in this version.
+    /// Folder of the cgroup v2 hierarchy that all processes of this node are in; without it the
+    /// mount in /proc/mounts. What they send to Services is translated there.
     #[arg(long, value_name = "DIR")]
     pub cgroup_root: Option<PathBuf>,
     /// Form of the log on standard error. `RUST_LOG` chooses what is logged.

@@ -79,6 +79,27 @@ pub enum LoadError {
         /// What the kernel answered.
         cause: ProgramError,
     },
+    /// A cgroup whose processes are not those of the node.
+    #[error(
+        "--cgroup-root {}: programs attached there do not see the calls of this process, which is \
+         in the cgroup {own}: give the root of the hierarchy that all processes of the node are in, \
+         such as /sys/fs/cgroup; a container must mount the host's", .root.display()
+    )]
+    CgroupUnseen {
+        /// The folder.
+        root: PathBuf,
+        /// The process's own cgroup.
+        own: String,
+    },
+    /// No socket to try the programs with.
+    #[error(
+        "failed to try the programs at the cgroup with a socket of the loopback address: {cause}; \
+         `ip link set lo up` brings that up"
+    )]
+    Trial {
+        /// What the system answered.
+        cause: io::Error,
+    },
     /// A pin that could not be made or moved.
     #[error("failed to pin {}: {cause}; check the BPF file system of --bpf-root", .path.display())]
     Pin {

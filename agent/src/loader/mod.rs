@@ -8,6 +8,7 @@
 //! Whenever the agent dies in between, hooks run either program over the same tables, and the next
 //! start begins again whatever its build, because `meta` names none until hooks run one.
 
+mod cgroup;
 mod error;
 pub mod hooks;
 mod object;
@@ -19,6 +20,7 @@ use aya::maps::{Array, Map, MapData, MapError};
 use dataplane_common::abi::{Meta, NodeConfig, names};
 use hostnet::Pins;
 
+pub use cgroup::{HostClients, attach_clients, refusal};
 pub use error::LoadError;
 pub use object::{build, object};
 pub use preflight::{PreflightError, capable, cgroup_root, has_bpf, on_bpffs, one_layout};
@@ -41,7 +43,7 @@ pub enum Found {
 pub fn load(pins: &Pins, object: &[u8], config: &NodeConfig) -> Result<Found, LoadError> {
     pins.create()?;
     let has_maps = shape::check(pins)?;
-    let has_programs = current(pins)?.len() == names::PROGRAMS.len();
+    let has_programs = current(pins)?.len() == programs::all().count();
     if has_maps && has_programs && pinned_build(pins)? == build(object, config) {
         return Ok(Found::Same);
     }

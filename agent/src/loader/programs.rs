@@ -11,7 +11,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use aya::EbpfLoader;
-use aya::programs::{ProgramError, ProgramInfo, SchedClassifier};
+use aya::pin::PinError;
+use aya::programs::{Program, ProgramError, ProgramInfo, SchedClassifier};
 use dataplane_common::abi::{NodeConfig, names};
 use hostnet::Pins;
 
@@ -32,14 +33,31 @@ pub(super) fn replace(pins: &Pins, object: &[u8], config: &NodeConfig) -> Result
     }
     let mut ebpf = loader.load(object).map_err(|cause| LoadError::Object { cause })?;
     // All are pinned beside the old ones before the first takes its place.
-    for name in names::PROGRAMS {
-        let failed = |cause| LoadError::Program { name, cause };
+    for name in all() {
         let program = ebpf.program_mut(name).ok_or(LoadError::NoProgram { name })?;
-        let program: &mut SchedClassifier = program.try_into().map_err(failed)?;
-        program.load().map_err(failed)?;
-        pin(program, &next(pins, name))?;
+        load(program).map_err(|cause| LoadError::Program { name, cause })?;
+        pin(&next(pins, name), |path| program.pin(path))?;
     }
-    names::PROGRAMS.into_iter().try_for_each(|name| promote(pins, name))
+    for name in all() {
+        if names::PROGRAMS.contains(&name) {
+            keep_last(pins, name)?;
+        }
+        promote(pins, name)?;
+    }
+    Ok(())
+}
+
+/// The names of all programs.
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    names::PROGRAMS.into_iter().chain(names::SOCKET_PROGRAMS)
+}
+
+fn load(program: &mut Program) -> Result<(), ProgramError> {
+    match program {
+        Program::SchedClassifier(program) => program.load(),
+        Program::CgroupSockAddr(program) => program.load(),
+        _ => Err(ProgramError::UnexpectedProgramType),
+    }
 }
 
 /// The identifiers of all pinned programs, with the program that each is.
@@ -62,7 +80,7 @@ pub(super) fn known(pins: &Pins) -> Result<BTreeMap<u32, &'static str>, LoadErro
 /// When a pin cannot be read.
 pub fn current(pins: &Pins) -> Result<BTreeMap<&'static str, u32>, LoadError> {
     let mut current = BTreeMap::new();
-    for name in names::PROGRAMS {
+    for name in all() {
         current.extend(id(name, &pins.program(name))?.map(|id| (name, id)));
     }
     Ok(current)
@@ -76,20 +94,25 @@ pub fn forget_last(pins: &Pins) -> Result<(), LoadError> {
     names::PROGRAMS.into_iter().try_for_each(|name| remove(&last(pins, name)))
 }
 
-fn promote(pins: &Pins, name: &'static str) -> Result<(), LoadError> {
+fn keep_last(pins: &Pins, name: &'static str) -> Result<(), LoadError> {
     let current = pins.program(name);
-    if id(name, &current)?.is_some() {
-        let mut program = SchedClassifier::from_pin(&current)
-            .map_err(|cause| LoadError::Program { name, cause })?;
-        pin(&mut program, &last(pins, name))?;
+    if id(name, &current)?.is_none() {
+        return Ok(());
     }
+    let mut program =
+        SchedClassifier::from_pin(&current).map_err(|cause| LoadError::Program { name, cause })?;
+    pin(&last(pins, name), |path| program.pin(path))
+}
+
+fn promote(pins: &Pins, name: &str) -> Result<(), LoadError> {
+    let current = pins.program(name);
     std::fs::rename(next(pins, name), &current)
         .map_err(|error| LoadError::Pin { path: current, cause: error.to_string() })
 }
 
-fn pin(program: &mut SchedClassifier, path: &Path) -> Result<(), LoadError> {
+fn pin(path: &Path, pin: impl FnOnce(&Path) -> Result<(), PinError>) -> Result<(), LoadError> {
     remove(path)?;
-    program.pin(path).map_err(|error| LoadError::Pin { path: path.into(), cause: causes(&error) })
+    pin(path).map_err(|error| LoadError::Pin { path: path.into(), cause: causes(&error) })
 }
 
 fn remove(path: &Path) -> Result<(), LoadError> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use aya::maps::{MapError, MapInfo, MapType};
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FrontendKey, Link, Meta,
-    Network, Node, Pod, Service, Slot, names,
+    Network, Node, Pod, Service, Slot, SocketEntry, SocketKey, names,
 };
 use hostnet::Pins;
 
@@ -48,6 +48,7 @@ pub const SHAPES: [Shape; names::MAPS.len()] = [
     shape::<u32, Node>(names::NODE, MapType::Array, 1),
     shape::<Prefix, Network>(names::NETWORKS, MapType::LpmTrie, names::MAX_NETWORKS),
     shape::<AffinityKey, Affinity>(names::AFFINITIES, MapType::LruHash, names::MAX_AFFINITIES),
+    shape::<SocketKey, SocketEntry>(names::SOCKETS, MapType::LruHash, names::MAX_SOCKETS),
 ];
 
 /// Key of a trie of addresses.

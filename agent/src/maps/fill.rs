@@ -6,7 +6,7 @@ use aya::Pod;
 use aya::maps::{HashMap, Map, MapData, MapInfo, PerCpuArray};
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Counter, FlowEntry, FlowKey, FrontendKind, Link, Pod as PodEntry,
-    names,
+    SocketEntry, SocketKey, names,
 };
 use hostnet::Pins;
 use serde::Serialize;
@@ -59,6 +59,7 @@ fn used(pins: &Pins) -> Result<BTreeMap<&'static str, usize>> {
         (names::LINKS, count(&hash::<u32, Link>(pins, names::LINKS)?, names::LINKS)?),
         (names::NETWORKS, networks::count(pins)?),
         (names::AFFINITIES, lru::<AffinityKey, Affinity>(pins, names::AFFINITIES)?),
+        (names::SOCKETS, lru::<SocketKey, SocketEntry>(pins, names::SOCKETS)?),
     ]))
 }
 

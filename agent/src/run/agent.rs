@@ -1,7 +1,7 @@
 //! The loop: what happens, and what is done about it. One task, so that nothing overtakes.
 
 use std::future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hostnet::watch::{Changed, Watch};
@@ -14,6 +14,7 @@ use super::text;
 use crate::config::Config;
 use crate::engine::{Engine, Report};
 use crate::k8s::Change;
+use crate::loader::HostClients;
 use crate::loader::hooks::Scan;
 use crate::logging::log_transitions;
 use crate::maps::kernel::KernelMaps;
@@ -83,7 +84,7 @@ pub(super) fn first_state(
     node: &str,
     source: String,
     config: &Config,
-    cgroup_root: Option<&Path>,
+    host_clients: HostClients,
     before: Option<State>,
 ) -> State {
     State {
@@ -96,7 +97,7 @@ pub(super) fn first_state(
         writes: 0,
         delivery: config.delivery,
         attach: config.attach,
-        cgroup_root: cgroup_root.map(text),
+        host_clients,
         devices: Vec::new(),
         addresses: Addresses::default(),
         problems: Vec::new(),

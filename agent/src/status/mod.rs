@@ -2,6 +2,7 @@
 //! with and without an agent.
 
 mod contacts;
+mod host_clients;
 mod report;
 mod services;
 mod state;

@@ -9,6 +9,7 @@ use hostnet::hook::Direction;
 use hostnet::{Netlink, Pins};
 use serde::Serialize;
 
+use super::host_clients::ClientUse;
 use super::state::State;
 use crate::cli::Places;
 use crate::kube::Health;
@@ -32,6 +33,7 @@ pub(super) struct Report {
     /// The devices that are served.
     pub(super) devices: Vec<Device>,
     pub(super) addresses: Addresses,
+    pub(super) host_clients: ClientUse,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -95,6 +97,7 @@ impl Report {
             counters: BTreeMap::new(),
             devices: state.as_ref().map(|state| state.devices.clone()).unwrap_or_default(),
             addresses: state.as_ref().map(|state| state.addresses.clone()).unwrap_or_default(),
+            host_clients: ClientUse::default(),
             problems: Vec::new(),
         };
         match pins_problem(pins.root()) {
@@ -119,6 +122,9 @@ impl Report {
         self.kernel.attached_by.sort_unstable();
         self.kernel.attached_by.dedup();
         self.kernel.delivery = state.map(|state| state.delivery.as_str());
+        let clients = state.map(|state| state.host_clients.clone());
+        self.host_clients = ClientUse::collect(pins, clients)?;
+        problems.extend(self.host_clients.problems());
         problems.extend(missing_programs(&self.kernel.programs));
         problems.extend(hook_problems(&self.hooks, &self.devices));
         match tables(pins) {
@@ -251,7 +257,8 @@ fn evictions(
 
 /// Tables of flows and clients are meant to be full: the least used entry makes room.
 fn nearly_full(map: &MapUse) -> Option<Problem> {
-    let evicts = [names::FLOWS4, names::FLOWS6, names::AFFINITIES].contains(&map.name);
+    let evicts =
+        [names::FLOWS4, names::FLOWS6, names::AFFINITIES, names::SOCKETS].contains(&map.name);
     if evicts || map.used < map.limit as usize / 10 * 9 {
         return None;
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Attach, Delivery};
 use crate::engine::ServiceRow;
 use crate::kube::Health;
+use crate::loader::HostClients;
 use crate::network::{Addresses, Device};
 use crate::problem::Problem;
 use crate::whole_file;
@@ -37,8 +38,8 @@ pub struct State {
     pub delivery: Delivery,
     /// How programs are to be attached.
     pub attach: Attach,
-    /// The cgroup v2 hierarchy, where there is one.
-    pub cgroup_root: Option<String>,
+    /// How processes of the node are clients.
+    pub host_clients: HostClients,
     /// The devices that are served.
     pub devices: Vec<Device>,
     /// The node's addresses by what they are for.
@@ -109,7 +110,7 @@ pub(super) mod tests {
             writes: 7,
             delivery: Delivery::Stack,
             attach: Attach::Auto,
-            cgroup_root: None,
+            host_clients: HostClients::default(),
             devices: vec![Device { device: "eth0".to_owned(), mtu: 1500, class: Class::Uplink }],
             addresses: Addresses::default(),
             problems: vec![Problem::error("Node b", "is far")],

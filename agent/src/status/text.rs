@@ -69,6 +69,7 @@ fn overview(report: &Report) -> String {
         ("Delivery", kernel.delivery.unwrap_or("-").to_owned()),
         ("Attached by", dash_if_empty(kernel.attached_by.join(", "))),
         ("Uplinks", dash_if_empty(uplinks.join(", "))),
+        ("Host clients", report.host_clients.text()),
         ("Masquerade", dash_if_empty(masquerade(addresses))),
         ("NodePorts at", dash_if_empty(listed(&addresses.node_ports))),
     ];

@@ -34,6 +34,9 @@ pub trait Address:
     /// The unspecified address.
     const ANY: Self;
 
+    /// The loopback address.
+    const LOOPBACK: Self;
+
     /// Source of this node's masqueraded flows; [`Address::ANY`] is none.
     fn masquerade(node: &super::Node) -> Self;
 
@@ -49,6 +52,7 @@ impl Address for [u8; 4] {
     const FAMILY: Family = Family::V4;
     const HAIRPIN: Self = super::HAIRPIN_V4;
     const ANY: Self = [0; 4];
+    const LOOPBACK: Self = [127, 0, 0, 1];
 
     #[inline(always)]
     fn masquerade(node: &super::Node) -> Self {
@@ -72,6 +76,7 @@ impl Address for [u8; 16] {
     const FAMILY: Family = Family::V6;
     const HAIRPIN: Self = super::HAIRPIN_V6;
     const ANY: Self = [0; 16];
+    const LOOPBACK: Self = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
     #[inline(always)]
     fn masquerade(node: &super::Node) -> Self {

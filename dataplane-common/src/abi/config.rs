@@ -22,14 +22,16 @@ pub struct NodeConfig {
     pub random_overridden: u8,
     /// How translated flows are delivered: a [`Delivery`] as its number.
     pub delivery: u8,
+    /// How calls of processes are refused: a [`Refusal`] as its number.
+    pub refusal: u8,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
 }
 
 const _: () = assert!(size_of::<NodeConfig>() == 16 && align_of::<NodeConfig>() == 8);
 
 impl NodeConfig {
-    /// A configuration with the kernel's clock and random numbers.
+    /// A configuration with the kernel's clock and random numbers, for any kernel.
     #[must_use]
     pub const fn new(delivery: Delivery) -> Self {
         Self {
@@ -37,7 +39,8 @@ impl NodeConfig {
             random_override: 0,
             random_overridden: 0,
             delivery: delivery.number(),
-            reserved: [0; 2],
+            refusal: Refusal::ClosedPort.number(),
+            reserved: 0,
         }
     }
 }
@@ -69,6 +72,28 @@ impl Delivery {
         match number {
             0 => Self::Bypass,
             _ => Self::Stack,
+        }
+    }
+}
+
+/// How a call of a process to a frontend that nobody serves is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// It goes to a port of the node's loopback address that nobody listens at.
+    ClosedPort,
+    /// It fails with `ECONNREFUSED`, which programs can say where the kernel has `bpf_set_retval`
+    /// for them.
+    Error,
+}
+
+impl Refusal {
+    /// The number that stands in [`NodeConfig::refusal`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::ClosedPort => 0,
+            Self::Error => 1,
         }
     }
 }

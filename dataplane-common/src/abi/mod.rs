@@ -15,15 +15,17 @@ pub mod names;
 mod node;
 mod pod;
 mod service;
+mod socket;
 #[cfg(feature = "user")]
 mod user;
 
 pub use addr::{Addr, Address, Family, Port, Proto};
 pub use affinity::{Affinity, AffinityKey};
 pub use backend::{Backend, BackendId, BackendState, Scopes, Slot, SlotFlags};
-pub use config::{Delivery, HAIRPIN_V4, HAIRPIN_V6, NodeConfig};
+pub use config::{Delivery, HAIRPIN_V4, HAIRPIN_V6, NodeConfig, Refusal};
 pub use counter::{Counter, DropReason, PathTaken, Tries};
 pub use flow::{FlowEntry, FlowFlags, FlowKey};
 pub use node::{IPV4_PREFIX, Network, NetworkFlags, NetworkKind, Node, NodeFlags};
 pub use pod::{Link, LinkFlags, Meta, Pod, PodFlags};
 pub use service::{FrontendKey, FrontendKind, Service, ServiceFlags, ServiceId};
+pub use socket::{SocketDirection, SocketEntry, SocketKey};

@@ -4,6 +4,7 @@
 //! <bpf root>/abi-2/maps/<map>            maps
 //! <bpf root>/abi-2/programs/<program>    programs, which the CNI plugin attaches to new pods
 //! <bpf root>/abi-2/links/<device>-<in|out>   TCX links (kernels without TCX: the device's own filters)
+//! <bpf root>/abi-2/links/cgroup-<program>    links to the cgroup of the node's processes
 //! ```
 
 /// Number of the layout that this crate describes; another number is another folder of pins.
@@ -36,10 +37,13 @@ pub const NETWORKS: &str = "networks";
 /// LRU hash, [`super::AffinityKey`] to [`super::Affinity`].
 pub const AFFINITIES: &str = "affinities";
 
+/// LRU hash, [`super::SocketKey`] to [`super::SocketEntry`].
+pub const SOCKETS: &str = "sockets";
+
 /// Every map that is pinned.
-pub const MAPS: [&str; 12] = [
+pub const MAPS: [&str; 13] = [
     SERVICES, SLOTS, BACKENDS, FLOWS4, FLOWS6, PODS, LINKS, COUNTERS, META, NODE, NETWORKS,
-    AFFINITIES,
+    AFFINITIES, SOCKETS,
 ];
 
 /// tc program at the host side of a pod's link, ingress: what the pod sends.
@@ -59,8 +63,20 @@ pub const TO_NETDEV: &str = "to_netdev";
 /// [`TO_NETDEV`] at a device without link-layer headers.
 pub const TO_L3DEV: &str = "to_l3dev";
 
-/// Every program that is pinned.
+/// Every tc program that is pinned.
 pub const PROGRAMS: [&str; 6] = [FROM_POD, TO_POD, FROM_NETDEV, FROM_L3DEV, TO_NETDEV, TO_L3DEV];
+
+/// Every program at the cgroup of the node's processes, by the call it is asked about. Pinned too.
+pub const SOCKET_PROGRAMS: [&str; 8] = [
+    "connect4",
+    "connect6",
+    "sendmsg4",
+    "sendmsg6",
+    "recvmsg4",
+    "recvmsg6",
+    "getpeername4",
+    "getpeername6",
+];
 
 /// Bit of a packet's mark that says, between a redirect and the egress of the device it leads to,
 /// that everything has been done to the packet. [`TO_NETDEV`] takes it out again; the other bits
@@ -87,6 +103,8 @@ pub const MAX_LINKS: u32 = 1_024;
 pub const MAX_NETWORKS: u32 = 65_536;
 /// Most clients that are held to a backend.
 pub const MAX_AFFINITIES: u32 = 65_536;
+/// Most peers of sockets, two for each UDP socket.
+pub const MAX_SOCKETS: u32 = 65_536;
 
 /// Priority of our filters where TCX is missing: behind nobody who asks for an early place, ahead
 /// of those who leave the choice to the kernel (which counts down from 49152).

@@ -2,7 +2,7 @@
 
 use super::{
     Addr, Affinity, AffinityKey, Backend, FlowEntry, FlowKey, FrontendKey, Link, Meta, Network,
-    Node, NodeConfig, Pod, Service, Slot,
+    Node, NodeConfig, Pod, Service, Slot, SocketEntry, SocketKey,
 };
 
 /// Every field of these types is an integer or an array of integers, so any bit pattern is valid,
@@ -35,4 +35,6 @@ pod!(
     Pod,
     Service,
     Slot,
+    SocketEntry,
+    SocketKey,
 );

@@ -27,7 +27,7 @@ mod deliver;
 #[cfg(test)]
 mod entrances;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod hairpin;
 mod leave;
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A host: a network and a mount namespace, held by one process, with an uplink, a BPF file system
-//! and a folder of manifests. Nothing of it has a name on the machine.
+//! A host: a network, a mount and a cgroup namespace, held by one process, with an uplink, a BPF
+//! file system and a folder of manifests. But for its cgroup nothing of it has a name on the machine.
 
 use std::{
     fs,
@@ -21,12 +21,16 @@ use rustix::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::cgroup::Cgroup;
+
 /// Longest wait for an agent to do what is asked of it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const SETUP: &str = "
 set -eu
 mount -t bpf bpf \"$1\"
+mount -t tmpfs tmpfs \"$2\"
+mount -t cgroup2 cgroup2 \"$2\"
 ip link set lo up
 ip link add eth0 type veth peer name wire
 ip link set eth0 up
@@ -78,6 +82,7 @@ endpoints: [{addresses: [10.1.1.2], nodeName: a}, {addresses: [10.1.2.2], nodeNa
 pub(super) struct Host {
     holder: Child,
     folder: TempDir,
+    cgroup: Cgroup,
 }
 
 /// A running agent, killed when dropped.
@@ -97,14 +102,15 @@ impl Host {
         for name in ["bpf", "run", "manifests"] {
             fs::create_dir(folder.path().join(name))?;
         }
-        let mut command = bound("unshare");
-        command.args(["--mount", "--net", "--", "sh", "-c", SETUP, "sh"]);
-        command.arg(folder.path().join("bpf")).stdout(Stdio::piped());
+        let cgroup = Cgroup::create()?;
+        let mut command = bound(&cgroup, "unshare");
+        command.args(["--mount", "--net", "--cgroup", "--", "sh", "-c", SETUP, "sh"]);
+        command.arg(folder.path().join("bpf")).arg(cgroup.mount()).stdout(Stdio::piped());
         let mut holder = command.spawn().context("starting a host")?;
         let mut line = String::new();
         let stdout = holder.stdout.take().context("output is not piped")?;
         let read = BufReader::new(stdout).read_line(&mut line);
-        let host = Self { holder, folder };
+        let host = Self { holder, folder, cgroup };
         read.context("setting up a host")?;
         if line.trim() != "ready" {
             bail!("a host could not be set up, see above");
@@ -119,6 +125,12 @@ impl Host {
         self.folder.path().join(name)
     }
 
+    /// Makes a cgroup that none of the host's processes is in; its folder.
+    pub(super) fn make_cgroup(&self, name: &str) -> Result<PathBuf> {
+        self.cgroup.make(name)?;
+        Ok(self.cgroup.mount().join(name))
+    }
+
     /// Writes a manifest.
     pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
         let draft = self.path(name);
@@ -128,8 +140,9 @@ impl Host {
 
     /// A command inside.
     pub(super) fn command(&self, program: impl AsRef<Path>) -> Command {
-        let mut command = bound("nsenter");
-        command.args(["--target", &self.holder.id().to_string(), "--mount", "--net", "--"]);
+        let mut command = bound(&self.cgroup, "nsenter");
+        command.args(["--target", &self.holder.id().to_string()]);
+        command.args(["--mount", "--net", "--cgroup", "--"]);
         command.arg(program.as_ref());
         command
     }
@@ -276,12 +289,16 @@ pub(super) fn hooks_of(status: &Value, device: &str) -> Value {
     of_device.map(|hook| json!([hook["direction"], hook["program"]])).collect()
 }
 
-/// A command that ends with the thread that starts it, however that ends.
-fn bound(program: &str) -> Command {
+/// A command in a cgroup that ends with the thread that starts it, however that ends.
+fn bound(cgroup: &Cgroup, program: &str) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--", program]).stdin(Stdio::null());
+    command.args(["--pdeathsig", "KILL", "--", "sh", "-c", JOIN]).arg(cgroup.procs());
+    command.arg(program).stdin(Stdio::null());
     command
 }
+
+/// Runs a command in the cgroup whose file of processes comes first.
+const JOIN: &str = r#"echo 0 > "$0" && exec "$@""#;
 
 fn waggle() -> Result<PathBuf> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target/waggle/waggle");

@@ -99,3 +99,20 @@ fn pins_of_another_version_are_refused_by_name() -> Result<()> {
     let _agent = host.agent("{}")?;
     Ok(())
 }
+
+#[test]
+fn a_cgroup_that_the_hosts_processes_are_not_in_is_refused_and_gets_no_program() -> Result<()> {
+    let host = Host::start()?;
+    let (elsewhere, manifests) = (host.make_cgroup("elsewhere")?, host.path("manifests"));
+    let (elsewhere, manifests) = (elsewhere.display(), manifests.display());
+    let arguments = format!("--manifests {manifests} --cgroup-root {elsewhere}");
+    let answer = host.waggle(&format!("agent --node-name a {arguments}"))?;
+    let cause = "do not see the calls of this process";
+    refused(&answer, &[&format!("--cgroup-root {elsewhere}: "), cause, "give the root of"]);
+    let links = host.path("bpf/waggle/abi-2/links").display().to_string();
+    assert_eq!(host.run("find", &[&links, "-name", "cgroup-*"])?.stdout, "");
+    let _agent = host.agent("{}")?;
+    let clients = &host.status()?["hostClients"];
+    assert_eq!((&clients["attached"], &clients["knowsNamespace"]), (&8.into(), &true.into()));
+    Ok(())
+}

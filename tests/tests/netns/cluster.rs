@@ -179,6 +179,19 @@ impl<'a> Cluster<'a> {
         Ok(self.member(name)?.pod.netns())
     }
 
+    /// A pod or node, to ask from by processes of its own.
+    pub(super) fn pod(&self, name: &str) -> Result<&Pod<'a>> {
+        Ok(&self.member(name)?.pod)
+    }
+
+    /// Adds a file of objects, whole or not at all.
+    pub(super) fn add_objects(&self, name: &str, text: &str) -> Result<()> {
+        let folder = self.manifests.folder();
+        let draft = folder.join(format!(".{name}.draft"));
+        fs::write(&draft, text)?;
+        Ok(fs::rename(draft, folder.join(name))?)
+    }
+
     /// The addresses of a pod or node.
     pub(super) fn addresses(&self, name: &str) -> Result<Attachment> {
         Ok(self.member(name)?.addresses)

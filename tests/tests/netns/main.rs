@@ -6,6 +6,7 @@ mod cluster;
 mod delivery;
 mod errors;
 mod hops;
+mod host_clients;
 mod leftovers;
 mod lifecycle;
 mod machine;

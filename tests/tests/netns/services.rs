@@ -35,6 +35,25 @@ pub(super) const EMPTY: Service = service("empty", &[], PORT, 7);
 pub(super) const NEAR_CLOSED: Service = service("near-closed", &["near"], CLOSED, 8);
 pub(super) const FAR_CLOSED: Service = service("far-closed", &["far"], CLOSED, 9);
 
+/// Not one of [`ALL`]: its own YAML is [`STICKY_YAML`].
+pub(super) const STICKY: Service = service("sticky", &["near", "far"], PORT, 10);
+
+/// A Service with session affinity and NodePorts.
+pub(super) const STICKY_YAML: &str = r#"apiVersion: v1
+kind: Service
+metadata: {name: sticky, namespace: default}
+spec:
+  type: NodePort
+  sessionAffinity: ClientIP
+  ipFamilyPolicy: RequireDualStack
+  ipFamilies: [IPv4, IPv6]
+  clusterIP: 10.96.0.10
+  clusterIPs: [10.96.0.10, "fd00:10:96::a"]
+  ports:
+    - {name: http, protocol: TCP, port: 80, nodePort: 30080}
+    - {name: echo, protocol: UDP, port: 53, nodePort: 30053}
+"#;
+
 pub(super) const ALL: [Service; 9] =
     [NEAR, FAR, ITSELF, HOST, OTHER_HOST, BOTH, EMPTY, NEAR_CLOSED, FAR_CLOSED];
 

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use anyhow::Result;
 
 use super::{Netns, Node, Process, netns::run};
-use crate::workload::{ASK, Answer, Protocol, SERVER, told};
+use crate::workload::{ASK, Answer, PEERS, Peers, Protocol, SERVER, Talk, peers_told, told};
 
 /// A pod, or the node itself in the place of one on the host's network.
 #[derive(Debug)]
@@ -55,5 +55,18 @@ impl<'a> Pod<'a> {
         command.args([ASK, protocol.name(), &address.to_string()]);
         command.arg(patience.as_millis().to_string());
         Ok(told(&String::from_utf8(run(&mut command)?)?))
+    }
+
+    /// Talks from a process of its own, as [`Self::ask`] does, and says who its peer is.
+    pub fn peers(
+        &self,
+        talk: Talk,
+        address: SocketAddr,
+        patience: Duration,
+    ) -> Result<io::Result<Peers>> {
+        let mut command = self.node.workload(&self.netns)?;
+        command.args([PEERS, talk.name(), &address.to_string()]);
+        command.arg(patience.as_millis().to_string());
+        Ok(peers_told(&String::from_utf8(run(&mut command)?)?))
     }
 }

@@ -5,9 +5,11 @@
 //! answered as `GET /` is.
 
 mod client;
+mod peers;
 mod server;
 mod stream;
 
 pub use client::{ASK, Answer, Protocol, ask, ask_and_tell, told};
+pub use peers::{PEERS, Peers, Talk, peers_and_tell, peers_told};
 pub use server::{SERVER, serve};
 pub use stream::{BLOCK, Progress, receive_stream};

@@ -1,0 +1,137 @@
+//! The programs at the cgroup of the node's processes, and whether they see what they must.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+
+use aya::maps::{Array, HashMap, Map, MapData};
+use aya::programs::ProgramType;
+use aya::sys::{BpfHelper, is_helper_supported};
+use dataplane_common::abi::{
+    Addr, Node, Port, Proto, Refusal, SocketDirection, SocketEntry, SocketKey, names,
+};
+use hostnet::cgroup::{self, Cgroup};
+use hostnet::{Pins, netns};
+use rustix::net::sockopt::socket_cookie;
+use serde::{Deserialize, Serialize};
+use tracing::info;
+
+use super::LoadError;
+
+/// What stands for a frontend while the programs are tried: an address that nobody can have
+/// (RFC 7600).
+const TRIED: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 0, 8), 7);
+
+/// A file of every cgroup but the hierarchy's root.
+const NOT_IN_ROOT: &str = "cgroup.events";
+
+/// How processes of this node are clients of Services.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostClients {
+    /// The cgroup that they are below; none where no hierarchy is mounted, and then none are.
+    pub cgroup: Option<String>,
+    /// Whether that is the root of the machine's hierarchy, so that no process can be elsewhere. The
+    /// root of a container's own view of it is not.
+    pub has_all: bool,
+    /// Whether the kernel tells which network namespace is the node's (Linux 5.14); where it does
+    /// not, the initial one is meant.
+    pub knows_namespace: bool,
+    /// Whether calls that are refused fail at once, or go to a closed port.
+    pub refuses_at_once: bool,
+}
+
+/// How this kernel's programs can refuse a call.
+#[must_use]
+pub fn refusal() -> Refusal {
+    // A kernel that cannot be asked is taken for an old one.
+    match is_helper_supported(ProgramType::CgroupSockAddr, BpfHelper::BPF_FUNC_set_retval) {
+        Ok(true) => Refusal::Error,
+        Ok(false) | Err(_) => Refusal::ClosedPort,
+    }
+}
+
+/// Makes processes below a cgroup clients of Services, and sees whether this one is.
+///
+/// # Errors
+/// When the kernel refuses, or this process is not below the cgroup; then nothing stays attached.
+pub fn attach_clients(pins: &Pins, root: Option<&Path>) -> Result<HostClients, LoadError> {
+    let cookie = netns::cookie()?;
+    let refuses_at_once = refusal() == Refusal::Error;
+    let knows_namespace = cookie.is_some();
+    let Some(root) = root else {
+        let (cgroup, has_all) = (None, false);
+        return Ok(HostClients { cgroup, has_all, knows_namespace, refuses_at_once });
+    };
+    tell_namespace(pins, cookie.unwrap_or_default())?;
+    let folder = Cgroup::open(root)?;
+    let mut attached = 0_usize;
+    for name in names::SOCKET_PROGRAMS {
+        attached += usize::from(cgroup::attach_pinned(name, &folder, pins)?);
+    }
+    if !try_out(pins)? {
+        for name in names::SOCKET_PROGRAMS {
+            cgroup::detach(pins, name)?;
+        }
+        return Err(LoadError::CgroupUnseen { root: root.into(), own: own_cgroup() });
+    }
+    let cgroup = root.display().to_string();
+    let has_all = !root.join(NOT_IN_ROOT).exists();
+    info!(cgroup, has_all, attached, "processes of this node are clients of Services");
+    Ok(HostClients { cgroup: Some(cgroup), has_all, knows_namespace, refuses_at_once })
+}
+
+/// Which network namespace is the node's must be known before its processes are told apart; all
+/// else that `node` holds can wait.
+fn tell_namespace(pins: &Pins, netns_cookie: u64) -> Result<(), LoadError> {
+    let path = pins.map(names::NODE);
+    let failed = |cause| LoadError::Map { path: path.clone(), cause };
+    let data = MapData::from_pin(&path).map_err(failed)?;
+    let mut node: Array<_, Node> = Array::try_from(Map::Array(data)).map_err(failed)?;
+    let known = node.get(&0, 0).map_err(failed)?;
+    if known.netns_cookie == netns_cookie {
+        return Ok(());
+    }
+    node.set(0, Node { netns_cookie, ..known }, 0).map_err(failed)
+}
+
+/// Whether the programs see this process: a socket's peer is written down to be another, and asked
+/// for.
+fn try_out(pins: &Pins) -> Result<bool, LoadError> {
+    let path = pins.map(names::SOCKETS);
+    let failed = |cause| LoadError::Map { path: path.clone(), cause };
+    let data = MapData::from_pin(&path).map_err(failed)?;
+    let map = Map::LruHashMap(data);
+    let mut sockets: HashMap<_, SocketKey, SocketEntry> = map.try_into().map_err(failed)?;
+    let (socket, key) = connected().map_err(|cause| LoadError::Trial { cause })?;
+    let (addr, port) = (Addr::from(TRIED.0), Port::new(TRIED.1));
+    let entry = SocketEntry { addr, port, ..SocketEntry::default() };
+    sockets.insert(key, entry, 0).map_err(failed)?;
+    let peer = socket.peer_addr().map_err(|cause| LoadError::Trial { cause });
+    let _evicted_already = sockets.remove(&key);
+    Ok(peer? == SocketAddr::from(TRIED))
+}
+
+/// A socket that is its own peer, and by what the programs know the two.
+fn connected() -> io::Result<(UdpSocket, SocketKey)> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let own = socket.local_addr()?;
+    socket.connect(own)?;
+    let key = SocketKey {
+        cookie: socket_cookie(&socket)?,
+        addr: Addr::from(own.ip()),
+        port: Port::new(own.port()),
+        proto: Proto::UDP,
+        direction: SocketDirection::Reverse.number(),
+        reserved: [0; 4],
+    };
+    Ok((socket, key))
+}
+
+/// The cgroup of this process, for people.
+fn own_cgroup() -> String {
+    let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = text.lines().find_map(|line| line.strip_prefix("0::"));
+    own.unwrap_or("an unknown one").to_owned()
+}

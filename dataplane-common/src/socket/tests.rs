@@ -1,0 +1,270 @@
+//! Calls of sockets, each row in both families.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::{Call, Decision, SocketTables, connect, is_of_node, reverse, send};
+use crate::abi::{
+    Addr, Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, FrontendKey,
+    Network, NetworkFlags, NetworkKind, Node, Port, Proto, Service, ServiceFlags, ServiceId, Slot,
+    SocketEntry, SocketKey,
+};
+use crate::flow::fake::{Fake, FixedEnv, backend_slot};
+use crate::flow::{Choice, ServiceTables};
+use crate::packet::IpAddress;
+
+/// The tables of flows with that of sockets.
+#[derive(Default)]
+struct World<A> {
+    tables: Fake<A>,
+    sockets: RefCell<BTreeMap<SocketKey, SocketEntry>>,
+}
+
+impl<A: Address> ServiceTables for World<A> {
+    fn service(&self, key: &FrontendKey) -> Option<Service> {
+        self.tables.service(key)
+    }
+
+    fn slot(&self, index: u32) -> Option<Slot> {
+        self.tables.slot(index)
+    }
+
+    fn backend(&self, id: BackendId) -> Option<Backend> {
+        self.tables.backend(id)
+    }
+
+    fn node(&self) -> Option<Node> {
+        self.tables.node()
+    }
+
+    fn network(&self, addr: &Addr) -> Option<Network> {
+        self.tables.network(addr)
+    }
+
+    fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {
+        self.tables.affinity(key)
+    }
+
+    fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
+        self.tables.hold_affinity(key, affinity)
+    }
+
+    fn count(&self, counter: Counter) {
+        self.tables.count(counter);
+    }
+}
+
+impl<A: Address> SocketTables for World<A> {
+    fn socket(&self, key: &SocketKey) -> Option<SocketEntry> {
+        self.sockets.borrow().get(key).copied()
+    }
+
+    fn hold_socket(&self, key: &SocketKey, entry: &SocketEntry) {
+        self.sockets.borrow_mut().insert(*key, *entry);
+    }
+
+    fn forget_socket(&self, key: &SocketKey) {
+        self.sockets.borrow_mut().remove(key);
+    }
+}
+
+/// Addresses of a family by a number.
+trait Host: IpAddress {
+    fn host(number: u8) -> Self;
+}
+
+impl Host for [u8; 4] {
+    fn host(number: u8) -> Self {
+        [10, 0, 0, number]
+    }
+}
+
+impl Host for [u8; 16] {
+    fn host(number: u8) -> Self {
+        [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number]
+    }
+}
+
+const NODE: u8 = 1;
+const VIP: u8 = 96;
+const LOWEST: u32 = 0;
+const HIGHEST: u32 = u32::MAX;
+
+/// What a process is told: its peer.
+type Peer<A> = (A, u16);
+
+impl<A: Host> World<A> {
+    /// Backends 11 and 12 of one ServicePort, neither here, by a virtual address and by a NodePort.
+    fn new(flags: ServiceFlags) -> Self {
+        let world = Self { tables: Fake::default(), sockets: RefCell::default() };
+        let service = Service {
+            id: ServiceId(1),
+            base: 1,
+            cluster_count: 2,
+            affinity_epoch: 1,
+            flags,
+            ..Service::default()
+        };
+        for proto in [Proto::TCP, Proto::UDP] {
+            world.tables.add_service(A::host(VIP), 80, proto, service);
+            world.tables.add_node_port(30_080, proto, service);
+            world.tables.add_service(A::host(VIP), 82, proto, Service::default());
+        }
+        for (index, number) in [(1, 11), (2, 12)] {
+            world.tables.add_slot(index, backend_slot(A::host(number), 8080, number.into()));
+        }
+        let mut node = Node { first_node_port: 30_000, last_node_port: 32_767, ..Node::default() };
+        (node.masquerade4, node.masquerade6) = (Host::host(NODE), Host::host(NODE));
+        *world.tables.node.lock().unwrap() = Some(node);
+        let (kind, flags) = (NetworkKind::OwnNode.number(), NetworkFlags::NODE_PORTS);
+        let own = Network { kind, flags, reserved: [0; 2] };
+        world.tables.networks.lock().unwrap().insert(A::host(NODE).widen(), own);
+        world
+    }
+
+    fn call(&self, cookie: u64, (addr, port): Peer<A>, proto: Proto) -> Call<A> {
+        Call { cookie, addr, port: Port::new(port), proto }
+    }
+
+    /// Where a socket's connect or datagram goes.
+    fn asked(
+        &self,
+        cookie: u64,
+        peer: Peer<A>,
+        proto: Proto,
+        random: u32,
+    ) -> (Decision, Option<Peer<A>>) {
+        let call = self.call(cookie, peer, proto);
+        let (mut choice, env) = (Choice::default(), FixedEnv { now: 100, random });
+        let decision = if proto == Proto::TCP {
+            connect(&call, self, &env, &mut choice)
+        } else {
+            send(&call, self, &env, &mut choice)
+        };
+        let to = (A::narrow(choice.slot.addr), choice.slot.port.number());
+        (decision, (decision == Decision::Translate).then_some(to))
+    }
+
+    /// Whom a socket's peer is said to be.
+    fn told(&self, cookie: u64, peer: Peer<A>, proto: Proto) -> Peer<A> {
+        let (mut addr, mut port) = (peer.0, Port::new(peer.1));
+        reverse(&self.call(cookie, peer, proto), self, &mut addr, &mut port);
+        (addr, port.number())
+    }
+}
+
+/// Runs a test in both families with both protocols.
+macro_rules! calls {
+    ($($(#[$attribute:meta])* fn $name:ident<A: Host>($proto:ident: Proto) $body:block)+) => {
+        $(
+            $(#[$attribute])*
+            #[test]
+            fn $name() {
+                fn call<A: Host>($proto: Proto) $body
+                for proto in [Proto::TCP, Proto::UDP] {
+                    call::<[u8; 4]>(proto);
+                    call::<[u8; 16]>(proto);
+                }
+            }
+        )+
+    };
+}
+
+calls! {
+    fn a_frontend_is_its_backend_for_packets_and_itself_for_the_process<A: Host>(proto: Proto) {
+        let world = World::<A>::new(ServiceFlags(0));
+        for frontend in [(A::host(VIP), 80), (A::host(NODE), 30_080)] {
+            let backend = (A::host(11), 8080);
+            let expected = (Decision::Translate, Some(backend));
+            assert_eq!(world.asked(1, frontend, proto, LOWEST), expected);
+            assert_eq!(world.told(1, backend, proto), frontend);
+            assert_eq!(world.told(2, backend, proto), backend, "another socket");
+        }
+    }
+
+    fn what_is_no_frontend_is_left_alone<A: Host>(proto: Proto) {
+        let world = World::<A>::new(ServiceFlags(0));
+        for peer in [(A::host(VIP), 81), (A::host(NODE), 30_081), (A::host(11), 8080)] {
+            assert_eq!(world.asked(1, peer, proto, LOWEST), (Decision::Leave, None));
+            assert_eq!(world.told(1, peer, proto), peer);
+        }
+        assert_eq!(*world.sockets.borrow(), [].into());
+    }
+
+    fn nobody_is_refused_and_nobody_here_is_left_to_the_last_hook<A: Host>(proto: Proto) {
+        let world = World::<A>::new(ServiceFlags::INTERNAL_LOCAL);
+        assert_eq!(world.asked(1, (A::host(VIP), 82), proto, LOWEST), (Decision::Refuse, None));
+        assert_eq!(world.asked(1, (A::host(VIP), 80), proto, LOWEST), (Decision::Leave, None));
+    }
+
+    fn a_node_is_one_client_for_session_affinity<A: Host>(proto: Proto) {
+        let world = World::<A>::new(ServiceFlags(0));
+        let sticky = Service {
+            id: ServiceId(3),
+            base: 1,
+            cluster_count: 2,
+            affinity_seconds: 10,
+            ..Service::default()
+        };
+        world.tables.add_service(A::host(VIP), 83, proto, sticky);
+        let (_, first) = world.asked(1, (A::host(VIP), 83), proto, HIGHEST);
+        let (_, second) = world.asked(2, (A::host(VIP), 83), proto, LOWEST);
+        assert_eq!([first, second], [Some((A::host(12), 8080)); 2]);
+        let held = world.tables.affinities.lock().unwrap();
+        let clients: Vec<_> = held.keys().map(|key| key.client).collect();
+        assert_eq!(clients, [A::host(NODE).widen()]);
+    }
+}
+
+/// Where the second datagram of a socket goes, that by chance would go to the other backend.
+#[test]
+fn datagrams_stay_with_their_backend_until_it_dies() {
+    type V6 = [u8; 16];
+    let moved = |world: &World<V6>| {
+        let service = Service { id: ServiceId(9), base: 1, cluster_count: 2, ..Service::default() };
+        world.tables.add_service(V6::host(VIP), 80, Proto::UDP, service);
+    };
+    let set = |state| move |world: &World<V6>| world.tables.set_backend(BackendId(11), state);
+    let (dead, terminating) = (set(BackendState::Dead), set(BackendState::Terminating));
+    let reborn = |world: &World<V6>| world.tables.set_generation(BackendId(11), 2);
+    for (name, change, socket, expected) in [
+        ("alive", &(|_: &World<V6>| {}) as &dyn Fn(&World<V6>), 1, 11),
+        ("on its way out", &terminating, 1, 11),
+        ("dead", &dead, 1, 12),
+        ("another's", &reborn, 1, 12),
+        ("of another ServicePort", &moved, 1, 12),
+        ("another socket", &|_| {}, 2, 12),
+    ] {
+        let world = World::<V6>::new(ServiceFlags(0));
+        let frontend = (V6::host(VIP), 80);
+        world.asked(1, frontend, Proto::UDP, LOWEST);
+        change(&world);
+        let (_, to) = world.asked(socket, frontend, Proto::UDP, HIGHEST);
+        assert_eq!(to, Some((V6::host(expected), 8080)), "{name}");
+        assert_eq!(world.told(socket, (V6::host(expected), 8080), Proto::UDP), frontend, "{name}");
+    }
+}
+
+#[test]
+fn a_socket_that_connects_to_a_backend_itself_is_told_so() {
+    let world = World::<[u8; 4]>::new(ServiceFlags(0));
+    let backend = (Host::host(11), 8080);
+    world.asked(1, (Host::host(VIP), 80), Proto::TCP, LOWEST);
+    world.asked(1, backend, Proto::TCP, LOWEST);
+    assert_eq!(world.told(1, backend, Proto::TCP), backend);
+}
+
+#[test]
+fn protocols_without_ports_of_ours_are_left_alone() {
+    let world = World::<[u8; 4]>::new(ServiceFlags(0));
+    let left = (Decision::Leave, None);
+    assert_eq!(world.asked(1, (Host::host(VIP), 80), Proto::ICMP, LOWEST), left);
+}
+
+#[test]
+fn clients_are_of_the_nodes_namespace_or_of_the_initial_one_where_that_is_not_known() {
+    for (own, netns, expected) in [(7, 7, true), (7, 1, false), (0, 1, true), (0, 7, false)] {
+        let node = Node { netns_cookie: own, ..Node::default() };
+        assert_eq!(is_of_node(&node, netns, 1), expected, "{own} {netns}");
+    }
+}

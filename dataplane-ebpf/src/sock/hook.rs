@@ -1,0 +1,100 @@
+//! What every program at a cgroup does: look whose the call is, decide, carry out.
+
+use aya_ebpf::programs::SockAddrContext;
+use dataplane_common::abi::{Address, Port, Refusal};
+use dataplane_common::flow::Choice;
+use dataplane_common::socket::{CLOSED_PORT, Call, Decision, reverse};
+
+use super::SockAddr;
+use super::peer::Peer;
+use crate::config::config;
+use crate::env::KernelEnv;
+use crate::tables::BpfTables;
+
+/// The call goes on.
+const ALLOW: i32 = 1;
+/// The call fails.
+const REFUSE: i32 = 0;
+
+/// The tables as a socket meets them.
+pub(crate) type Tables = BpfTables<()>;
+
+/// What is done to a call whose peer is known.
+pub(crate) trait Step {
+    fn take<P: Peer, A: Address>(sock: SockAddr, addr: A) -> i32;
+}
+
+/// The decision of a hook that a process asks by.
+pub(crate) trait Forward {
+    fn decide<A: Address>(
+        call: &Call<A>,
+        tables: &Tables,
+        env: &KernelEnv,
+        choice: &mut Choice,
+    ) -> Decision;
+}
+
+/// A call by which a process says whom to talk to.
+#[inline(always)]
+pub(crate) fn ask<F: Forward, P: Peer>(ctx: &SockAddrContext) -> i32 {
+    of_node::<Ask<F>, P>(SockAddr::new(ctx))
+}
+
+/// A call by which a process learns whom it talks to.
+#[inline(always)]
+pub(crate) fn tell<P: Peer>(ctx: &SockAddrContext) -> i32 {
+    of_node::<Tell, P>(SockAddr::new(ctx));
+    // The kernel takes no other answer.
+    ALLOW
+}
+
+#[inline(always)]
+fn of_node<S: Step, P: Peer>(sock: SockAddr) -> i32 {
+    if sock.is_of_node() { P::step::<S>(sock) } else { ALLOW }
+}
+
+struct Ask<F>(F);
+
+impl<F: Forward> Step for Ask<F> {
+    #[inline(always)]
+    fn take<P: Peer, A: Address>(sock: SockAddr, addr: A) -> i32 {
+        let mut choice = Choice::default();
+        match F::decide(&call(sock, addr), &BpfTables(()), &KernelEnv, &mut choice) {
+            Decision::Leave => ALLOW,
+            Decision::Translate => {
+                P::replace(sock, choice.slot.addr, choice.slot.port);
+                ALLOW
+            }
+            Decision::Refuse => refuse::<P, A>(sock),
+        }
+    }
+}
+
+struct Tell;
+
+impl Step for Tell {
+    #[inline(always)]
+    fn take<P: Peer, A: Address>(sock: SockAddr, addr: A) -> i32 {
+        let (mut known, mut port) = (addr, Port::new(0));
+        if reverse(&call(sock, addr), &BpfTables(()), &mut known, &mut port) {
+            P::replace(sock, known.widen(), port);
+        }
+        ALLOW
+    }
+}
+
+#[inline(always)]
+fn call<A: Address>(sock: SockAddr, addr: A) -> Call<A> {
+    Call { cookie: sock.cookie(), addr, port: sock.port(), proto: sock.proto() }
+}
+
+#[inline(always)]
+fn refuse<P: Peer, A: Address>(sock: SockAddr) -> i32 {
+    // The verifier leaves out the branch that the configuration does not take, with its helper.
+    if config().refusal == Refusal::Error.number() {
+        sock.refuse();
+        return REFUSE;
+    }
+    P::replace(sock, A::LOOPBACK.widen(), CLOSED_PORT);
+    ALLOW
+}
