@@ -29,17 +29,25 @@ impl Mounts {
         Self(text.lines().filter_map(parse_line).collect())
     }
 
-    /// The mount that `path` lies on: of those around it the deepest, of two in one place the later.
+    /// The mount that `path` lies on: of those around it the deepest.
     #[must_use]
     pub fn around(&self, path: &Path) -> Option<&Mount> {
-        let around = self.0.iter().filter(|mount| path.starts_with(&mount.target));
+        let around = self.reachable().filter(|mount| path.starts_with(&mount.target));
         around.max_by_key(|mount| mount.target.components().count())
     }
 
     /// The first mount of a type of file system.
     #[must_use]
     pub fn first(&self, kind: &str) -> Option<&Mount> {
-        self.0.iter().find(|mount| mount.kind == kind)
+        self.reachable().find(|mount| mount.kind == kind)
+    }
+
+    /// Those that no later mount covers, in their own place or around it.
+    fn reachable(&self) -> impl Iterator<Item = &Mount> {
+        self.0.iter().enumerate().filter_map(|(place, mount)| {
+            let mut later = self.0.iter().skip(place + 1);
+            (!later.any(|later| mount.target.starts_with(&later.target))).then_some(mount)
+        })
     }
 }
 
@@ -82,6 +90,8 @@ tmpfs /run tmpfs rw 0 0
 bpf /run/with\\040space bpf rw 0 0
 tmpfs /both tmpfs rw 0 0
 bpf /both bpf rw 0 0
+cgroup2 /covered/cgroup cgroup2 rw 0 0
+tmpfs /covered tmpfs rw 0 0
 short
 ";
 
@@ -94,6 +104,7 @@ short
             ("/runner", "overlay"),
             ("/run/with space/waggle", "bpf"),
             ("/both/waggle", "bpf"),
+            ("/covered/cgroup", "tmpfs"),
         ] {
             assert_eq!(mounts.around(Path::new(path)).unwrap().kind, kind, "{path}");
         }
@@ -105,6 +116,9 @@ short
         let target = |kind| mounts.first(kind).map(|mount| mount.target.clone());
         assert_eq!(target("cgroup2"), Some("/sys/fs/cgroup/unified".into()));
         assert_eq!(target("nfs"), None);
+        let covered =
+            "cgroup2 /a/b cgroup2 rw 0 0\nsysfs /a sysfs rw 0 0\ncgroup2 /a/c cgroup2 rw 0 0";
+        assert_eq!(Mounts::parse(covered).first("cgroup2").unwrap().target, Path::new("/a/c"));
     }
 
     #[test]
