@@ -21,49 +21,43 @@ fn opening(scene: &Scene, frontend: SocketAddr) -> Packet {
 #[test]
 fn flows_from_outside_are_masqueraded_and_redirected_at_their_first_hook() {
     agree(Delivery::Bypass, |scene| {
-        let Scene { net, .. } = *scene;
         at_entrances(scene, |frontend| {
+            let [local, remote] = [scene.net.local, scene.net.remote];
             let opening = opening(scene, frontend);
-            let row = |name, backend, hook, packet, expected| Row {
-                before: vec![(Hook::FromNetdev, opening.clone())],
-                hook,
-                ..scene.row(name, backend, packet, expected)
-            };
             let there =
                 |backend| opening.clone().src(scene.masqueraded()).dst(endpoint(backend)).ttl(63);
-            let answer = |backend| scene.packet(endpoint(backend), scene.masqueraded()).syn_ack();
-            let back = |backend| {
-                Expected::Redirect(answer(backend).src(frontend).dst(scene.outside()).ttl(63))
+            let row = |name, backend, before: &[_], expected| Row {
+                before: before.to_vec(),
+                hook: Hook::FromNetdev,
+                ..scene.row(name, backend, opening.clone(), expected)
             };
-            let to_local = || into_pod(there(net.local), scene, net.local);
-            let to_remote = || Expected::Redirect(there(net.remote));
+            let opened = [(Hook::FromNetdev, opening.clone())];
+            let to_local = || into_pod(there(local), scene, local);
             vec![
+                row("the first to a pod here", local, &[], to_local()),
+                row("the next to a pod here", local, &opened, to_local()),
+                row("the first elsewhere", remote, &[], Expected::Redirect(there(remote))),
+            ]
+        })
+    });
+}
+
+#[test]
+fn answers_to_clients_outside_are_the_frontends_at_their_first_hook() {
+    agree(Delivery::Bypass, |scene| {
+        at_entrances(scene, |frontend| {
+            let row = |name, backend, hook| {
+                let answer = scene.packet(endpoint(backend), scene.masqueraded()).syn_ack();
+                let back = answer.clone().src(frontend).dst(scene.outside()).ttl(63);
                 Row {
-                    before: Vec::new(),
-                    ..row(
-                        "first, to a pod here",
-                        net.local,
-                        Hook::FromNetdev,
-                        opening.clone(),
-                        to_local(),
-                    )
-                },
-                row(
-                    "next, to a pod here",
-                    net.local,
-                    Hook::FromNetdev,
-                    opening.clone(),
-                    to_local(),
-                ),
-                row("next, elsewhere", net.remote, Hook::FromNetdev, opening.clone(), to_remote()),
-                row("answer of here", net.local, Hook::FromPod, answer(net.local), back(net.local)),
-                row(
-                    "answer of elsewhere",
-                    net.remote,
-                    Hook::FromNetdev,
-                    answer(net.remote),
-                    back(net.remote),
-                ),
+                    before: vec![(Hook::FromNetdev, opening(scene, frontend))],
+                    hook,
+                    ..scene.row(name, backend, answer, Expected::Redirect(back))
+                }
+            };
+            vec![
+                row("of a pod here", scene.net.local, Hook::FromPod),
+                row("of elsewhere", scene.net.remote, Hook::FromNetdev),
             ]
         })
     });
