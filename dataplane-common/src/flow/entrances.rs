@@ -3,7 +3,7 @@
 
 use super::outcome::Outcome;
 use super::world::{
-    ACK, BRIDGE, Host, NODE_PORT, SYN, UDP, World, neighbour, packet, peer, rewrite, walks,
+    ACK, BRIDGE, Host, NODE_PORT, RST, SYN, UDP, World, neighbour, packet, peer, rewrite, walks,
 };
 use super::{Answer, Ingress};
 use crate::abi::{Delivery, DropReason, ServiceFlags};
@@ -186,6 +186,14 @@ walks! {
         }
     }
 
+    fn what_comes_by_a_device_that_is_not_known_takes_the_stack<A: Host>(transport: Transport) {
+        let backend = (A::host(A::NODE, 3), 8080);
+        let world = World::new(backend.0, Delivery::Bypass);
+        let request = packet((A::outside(), 4000), (A::external(), 80), transport);
+        let there = Outcome::Stack(rewrite(&request, (A::outside(), NAT), backend, false));
+        assert_eq!(world.comes(&request, Ingress::Netdev, 99, &[]), there);
+    }
+
     fn what_the_node_itself_must_not_begin_is_dropped<A: Host>(transport: Transport) {
         let world = World::new(A::host(A::PEER, 4), Delivery::Bypass);
         let request = packet((A::node(), 4000), (A::vip(), 80), transport);
@@ -207,6 +215,20 @@ fn fragments_from_outside_are_dropped_only_where_they_are_for_a_frontend() {
     let dropped = Outcome::Drop(DropReason::FragmentToFrontend);
     assert_eq!(world.arrived(&fragment(Host::external())), dropped);
     assert_eq!(world.arrived(&fragment(Host::node())), Outcome::Pass);
+}
+
+/// A client outside reaches a backend by a frontend that keeps its address, closes, and connects to
+/// it directly by the same port.
+#[test]
+fn a_closed_flow_from_outside_makes_way_for_a_direct_connection() {
+    let (client, backend) = ((Host::outside(), 4000), ([10, 1, 0, 3], 8080));
+    let world = World::<[u8; 4]>::new(backend.0, Delivery::Stack);
+    world.serve(backend.0, ServiceFlags::EXTERNAL_LOCAL);
+    for transport in [SYN, RST] {
+        world.arrived(&packet(client, (Host::external(), 80), transport));
+    }
+    assert_eq!(world.arrived(&packet(client, backend, SYN)), Outcome::Pass);
+    assert_eq!(world.handed(&packet(backend, client, ACK)), Outcome::Pass);
 }
 
 /// The maps read for a packet that has nothing to do with any Service.

@@ -9,13 +9,13 @@
 //!
 //! A flow is delivered one of two ways, chosen when it is created. *Bypass*: the first hook does
 //! all translation and redirects. *Stack*: the first hook translates what clients send, the last
-//! hook (`to_pod`) what they are answered, so that the host's stack and its netfilter see client
-//! and backend in both directions.
+//! hook what they are answered, so that the host's stack and its netfilter see client and backend
+//! in both directions.
 //!
-//! A packet of a bypass flow goes the stack's way only where it cannot be redirected, and `to_pod`
-//! completes it like any other. It is no way for whole flows: netfilter, which sees none of the
-//! packets that are redirected, may take the others for invalid. What must see netfilter is a flow
-//! of the second kind from its first packet on.
+//! A packet of a bypass flow goes the stack's way only where it cannot be redirected, and the last
+//! hook completes it like any other. It is no way for whole flows: netfilter, which sees none of
+//! the packets that are redirected, may take the others for invalid. What must see netfilter is a
+//! flow of the second kind from its first packet on.
 
 mod affinity;
 mod arrival;
