@@ -29,25 +29,16 @@ impl Mounts {
         Self(text.lines().filter_map(parse_line).collect())
     }
 
-    /// The mount that `path` lies on: of those around it the deepest.
+    /// The mount that `path` lies on: of those around it the deepest, of two in one place the later.
     #[must_use]
     pub fn around(&self, path: &Path) -> Option<&Mount> {
-        let around = self.reachable().filter(|mount| path.starts_with(&mount.target));
+        let around = self.0.iter().filter(|mount| path.starts_with(&mount.target));
         around.max_by_key(|mount| mount.target.components().count())
     }
 
-    /// The first mount of a type of file system.
-    #[must_use]
-    pub fn first(&self, kind: &str) -> Option<&Mount> {
-        self.reachable().find(|mount| mount.kind == kind)
-    }
-
-    /// Those that no later mount covers, in their own place or around it.
-    fn reachable(&self) -> impl Iterator<Item = &Mount> {
-        self.0.iter().enumerate().filter_map(|(place, mount)| {
-            let mut later = self.0.iter().skip(place + 1);
-            (!later.any(|later| mount.target.starts_with(&later.target))).then_some(mount)
-        })
+    /// Where a type of file system is mounted. Other mounts may lie on some of these.
+    pub fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Path> {
+        self.0.iter().filter(move |mount| mount.kind == kind).map(|mount| mount.target.as_path())
     }
 }
 
@@ -90,8 +81,6 @@ tmpfs /run tmpfs rw 0 0
 bpf /run/with\\040space bpf rw 0 0
 tmpfs /both tmpfs rw 0 0
 bpf /both bpf rw 0 0
-cgroup2 /covered/cgroup cgroup2 rw 0 0
-tmpfs /covered tmpfs rw 0 0
 short
 ";
 
@@ -104,21 +93,17 @@ short
             ("/runner", "overlay"),
             ("/run/with space/waggle", "bpf"),
             ("/both/waggle", "bpf"),
-            ("/covered/cgroup", "tmpfs"),
         ] {
             assert_eq!(mounts.around(Path::new(path)).unwrap().kind, kind, "{path}");
         }
     }
 
     #[test]
-    fn the_mount_of_a_type_is_found() {
+    fn the_mounts_of_a_type_are_found() {
         let mounts = Mounts::parse(TEXT);
-        let target = |kind| mounts.first(kind).map(|mount| mount.target.clone());
-        assert_eq!(target("cgroup2"), Some("/sys/fs/cgroup/unified".into()));
-        assert_eq!(target("nfs"), None);
-        let covered =
-            "cgroup2 /a/b cgroup2 rw 0 0\nsysfs /a sysfs rw 0 0\ncgroup2 /a/c cgroup2 rw 0 0";
-        assert_eq!(Mounts::parse(covered).first("cgroup2").unwrap().target, Path::new("/a/c"));
+        let targets = |kind| mounts.of(kind).map(|path| path.to_str().unwrap()).collect::<Vec<_>>();
+        assert_eq!(targets("bpf"), ["/run/with space", "/both"]);
+        assert_eq!(targets("nfs"), Vec::<&str>::new());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, MapData, MapError};
 use dataplane_common::abi::names::ABI;
+use rustix::fs::statfs;
 use rustix::thread::{CapabilitySet, capabilities};
 
 use super::LoadError;
@@ -12,6 +13,8 @@ use crate::mounts::{Mounts, existing_part};
 
 const BPF_FS: &str = "bpf";
 const CGROUP_FS: &str = "cgroup2";
+/// What the kernel tells that file system by.
+const CGROUP2_MAGIC: i64 = 0x6367_7270;
 
 /// What does not hold.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +111,7 @@ pub fn on_bpffs(root: &Path) -> Result<(), PreflightError> {
 pub fn cgroup_root(given: Option<&Path>) -> Result<Option<PathBuf>, PreflightError> {
     let Some(folder) = given else {
         let mounts = Mounts::read().map_err(|cause| unreadable(Path::new("/"), cause))?;
-        return Ok(mounts.first(CGROUP_FS).map(|mount| mount.target.clone()));
+        return Ok(mounts.of(CGROUP_FS).find(|folder| is_cgroup2(folder)).map(PathBuf::from));
     };
     let kind = match file_system(folder)? {
         (part, _) if part != folder => "missing".to_owned(),
@@ -116,6 +119,11 @@ pub fn cgroup_root(given: Option<&Path>) -> Result<Option<PathBuf>, PreflightErr
         (_, kind) => format!("on a file system of type {kind}"),
     };
     Err(PreflightError::NotCgroup2 { folder: folder.into(), kind })
+}
+
+/// Whether a cgroup v2 hierarchy is what is found at a path: other mounts may cover one.
+fn is_cgroup2(folder: &Path) -> bool {
+    statfs(folder).is_ok_and(|found| found.f_type == CGROUP2_MAGIC)
 }
 
 /// Checks by trying that the kernel makes BPF objects for this process.
