@@ -6,6 +6,7 @@ mod agent {
     mod cleanup;
     mod devices;
     mod host;
+    mod kubeconfig;
     mod pods;
     mod refusals;
     mod restart;

@@ -41,7 +41,7 @@ echo ready
 exec sleep infinity
 ";
 
-const NODES: &str = r#"
+pub(super) const NODES: &str = r#"
 apiVersion: v1
 kind: Node
 metadata: {name: a}
@@ -61,7 +61,7 @@ status:
     - {type: InternalIP, address: "fd00::2"}
 "#;
 
-const SERVICES: &str = r"
+pub(super) const SERVICES: &str = r"
 apiVersion: v1
 kind: Service
 metadata: {name: cart, namespace: shop}
@@ -182,6 +182,11 @@ impl Host {
 
     /// Starts an agent with a configuration, and waits until it has done all there is to do.
     pub(super) fn agent(&self, config: &str) -> Result<Agent> {
+        self.agent_from("--manifests", "manifests", config)
+    }
+
+    /// The same with another source, the option for it and its path here.
+    pub(super) fn agent_from(&self, option: &str, source: &str, config: &str) -> Result<Agent> {
         let file = self.path("config.yaml");
         fs::write(&file, config)?;
         // What an agent that ran before wrote must not be taken for this one's.
@@ -189,7 +194,7 @@ impl Host {
             let _may_be_missing = fs::remove_file(self.path("run").join(name));
         }
         let mut command = self.command(waggle()?);
-        command.args(["agent", "--node-name", "a", "--manifests"]).arg(self.path("manifests"));
+        command.args(["agent", "--node-name", "a", option]).arg(self.path(source));
         command.arg("--config").arg(&file).args(self.places("run"));
         let log = fs::File::create(self.path("agent.log"))?;
         let agent = Agent(command.stderr(log).spawn().context("starting an agent")?);
