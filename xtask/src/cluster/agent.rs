@@ -24,8 +24,19 @@ pub struct Agent<'a> {
 }
 
 impl<'a> Agent<'a> {
-    /// Starts it, with a file for `--config` or none, and waits until pods can be wired.
+    /// Starts it as [`Self::launch`] does, and waits until pods can be wired.
     pub fn start(
+        node: &'a Node,
+        waggle: &Path,
+        manifests: &Path,
+        config: Option<&Path>,
+    ) -> Result<Self> {
+        let mut agent = Self::launch(node, waggle, manifests, config)?;
+        agent.wait_ready().map(|()| agent)
+    }
+
+    /// Starts it, with a file for `--config` or none; it comes to itself in its own time.
+    pub fn launch(
         node: &'a Node,
         waggle: &Path,
         manifests: &Path,
@@ -55,8 +66,27 @@ impl<'a> Agent<'a> {
 
     /// Starts it again as it was started.
     pub fn restart(&mut self) -> Result<()> {
+        self.begin()?;
+        self.wait_ready()
+    }
+
+    /// Starts it again, and lets it come to itself in its own time.
+    pub fn begin(&mut self) -> Result<()> {
         self.process.kill()?;
         self.process = launch(self.node, &self.waggle, &self.arguments)?;
+        Ok(())
+    }
+
+    /// Waits until it has told the CNI plugin about its node, so that pods can be wired.
+    pub fn wait_ready(&mut self) -> Result<()> {
+        let Self { node, process, .. } = self;
+        let (file, started) = (node_file(node), Instant::now());
+        while !file.exists() {
+            thread::sleep(Duration::from_millis(5));
+            if !process.is_running() || started.elapsed() > PATIENCE {
+                bail!("the agent of {} did not start:\n{}", node.name(), process.log_tail());
+            }
+        }
         Ok(())
     }
 
@@ -67,18 +97,13 @@ impl<'a> Agent<'a> {
     }
 }
 
-/// Starts an agent and waits until it has told the CNI plugin about its node.
+/// What an agent tells the CNI plugin about its node.
+fn node_file(node: &Node) -> PathBuf {
+    node.path("/run/waggle/node.json")
+}
+
 fn launch(node: &Node, waggle: &Path, arguments: &[String]) -> Result<Process> {
-    let file = node.path("/run/waggle/node.json");
     // One that ran before has told it.
-    let _ = fs::remove_file(&file);
-    let mut process = node.start_program(waggle, arguments, "agent")?;
-    let started = Instant::now();
-    while !file.exists() {
-        thread::sleep(Duration::from_millis(5));
-        if !process.is_running() || started.elapsed() > PATIENCE {
-            bail!("the agent of {} did not start; its log:\n{}", node.name(), process.log_tail());
-        }
-    }
-    Ok(process)
+    let _ = fs::remove_file(node_file(node));
+    node.start_program(waggle, arguments, "agent")
 }

@@ -1,11 +1,14 @@
 //! The live table: who answered how often.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     io::{self, IsTerminal as _, Write as _},
+    net::IpAddr,
     time::{Duration, Instant},
 };
+
+use xtask::workload::Answer;
 
 use super::report::print;
 
@@ -38,6 +41,8 @@ pub(super) struct Row {
     pub(super) what: String,
     /// Answers by server.
     pub(super) answers: BTreeMap<String, u32>,
+    /// Whom the servers saw.
+    pub(super) clients: BTreeSet<IpAddr>,
     failed: u32,
 }
 
@@ -79,9 +84,12 @@ impl Board {
     }
 
     /// Counts a request in a row: who answered, if anybody did.
-    pub(super) fn count(&mut self, row: usize, server: Option<&String>) {
-        match (self.rows.get_mut(row), server) {
-            (Some(row), Some(server)) => *row.answers.entry(server.clone()).or_default() += 1,
+    pub(super) fn count(&mut self, row: usize, answer: Option<&Answer>) {
+        match (self.rows.get_mut(row), answer) {
+            (Some(row), Some(Answer { server, client })) => {
+                *row.answers.entry(server.clone()).or_default() += 1;
+                row.clients.insert(client.ip());
+            }
             (Some(row), None) => row.failed += 1,
             (None, _) => {}
         }
@@ -119,13 +127,13 @@ impl Board {
 
     fn text(&self) -> String {
         let column = |text: &mut String, cell: &str| *text += &format!("{cell:>8}");
-        let mut text = format!("\n  {:<43}", self.title);
+        let mut text = format!("\n  {:<47}", self.title);
         self.servers.iter().for_each(|server| column(&mut text, &server.node));
-        let _ = write!(text, "\n  {:<28}{:>7}{:>8}", "", "asked", "failed");
+        let _ = write!(text, "\n  {:<32}{:>7}{:>8}", "", "asked", "failed");
         self.servers.iter().for_each(|server| column(&mut text, &server.pod));
-        for Row { what, answers, failed } in &self.rows {
+        for Row { what, answers, failed, clients: _ } in &self.rows {
             let asked = answers.values().sum::<u32>() + failed;
-            let _ = write!(text, "\n  {what:<28}{asked:>7}{failed:>8}");
+            let _ = write!(text, "\n  {what:<32}{asked:>7}{failed:>8}");
             for Server { pod, .. } in &self.servers {
                 let count = answers.get(pod).map_or("·".to_owned(), u32::to_string);
                 column(&mut text, &count);
@@ -137,7 +145,7 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
-    use super::{Board, Server};
+    use super::{Answer, Board, Server};
 
     #[test]
     fn counts_stand_below_the_pod_that_answered() {
@@ -145,15 +153,17 @@ mod tests {
         let mut board = Board::new(&[server("web-1", "node-a"), server("web-2", "node-b")], false);
         board.begin("two pods", ["web TCP".to_owned(), "web UDP".to_owned()]);
         for (row, answer) in [(0, Some("web-1")), (0, Some("web-1")), (1, None), (7, None)] {
-            board.count(row, answer.map(str::to_owned).as_ref());
+            let client = "10.244.1.2:40000".parse().unwrap();
+            let answer = answer.map(|server| Answer { server: server.to_owned(), client });
+            board.count(row, answer.as_ref());
         }
         assert_eq!(
             board.text(),
             "
-  two pods                                     node-a  node-b
-                                asked  failed   web-1   web-2
-  web TCP                           2       0       2       ·
-  web UDP                           1       1       ·       ·
+  two pods                                         node-a  node-b
+                                    asked  failed   web-1   web-2
+  web TCP                               2       0       2       ·
+  web UDP                               1       1       ·       ·
 "
         );
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: three nodes on this machine with pods, a client outside, and Services answered by eBPF.
 
 mod acts;
+mod asker;
 mod board;
 mod report;
 mod stage;

@@ -12,10 +12,10 @@ use std::{
 use anyhow::{Context as _, Result};
 use xtask::{
     cluster::{Agent, CNI_CONFIG, Endpoint, Manifests, Ports},
-    topology::{Attachment, Lifetime, Netns, Network, Node, Pod, Process, Runtime},
+    topology::{Attachment, Lifetime, Network, Node, Pod, Process, Runtime},
 };
 
-use super::{PREFIX, board::Server};
+use super::{PREFIX, asker::Asker, board::Server};
 use crate::{
     interrupt::Interrupt,
     workspace::{self, Artifacts},
@@ -103,8 +103,9 @@ impl<'a> Stage<'a> {
         for node in network.nodes() {
             interrupt.check()?;
             let folder = stage.manifests.folder();
-            stage.agents.push(Agent::start(node, &artifacts.waggle, folder, None)?);
+            stage.agents.push(Agent::launch(node, &artifacts.waggle, folder, None)?);
         }
+        stage.agents.iter_mut().try_for_each(Agent::wait_ready)?;
         for (node, name) in [
             (network.a(), CLIENT),
             (network.a(), WEB[0]),
@@ -114,7 +115,9 @@ impl<'a> Stage<'a> {
             interrupt.check()?;
             stage.enter(node, name).with_context(|| stage.log_tails())?;
         }
-        stage.set_endpoints("web", &WEB)?;
+        for service in ["web", "public", "local", "sticky"] {
+            stage.set_endpoints(service, &WEB)?;
+        }
         stage.set_endpoints("solo", &[CLIENT])?;
         Ok(stage)
     }
@@ -140,9 +143,23 @@ impl<'a> Stage<'a> {
         self.actors.iter().map(server).collect()
     }
 
-    /// The network namespace of the pod that asks.
-    pub(super) fn client(&self) -> Result<Netns> {
-        Ok(self.actor(CLIENT)?.pod.netns().clone())
+    /// The pod that asks.
+    pub(super) fn client(&self) -> Result<Asker<'a>> {
+        Ok(Asker::Within(self.actor(CLIENT)?.pod.netns().clone()))
+    }
+
+    /// Who is neither pod nor node.
+    pub(super) fn outside(&self) -> Result<Asker<'a>> {
+        Ok(Asker::Within(self.network.outside()?.clone()))
+    }
+
+    /// A process of the client's node.
+    pub(super) fn host_process(&self) -> Asker<'a> {
+        Asker::Process(self.network.a().as_pod())
+    }
+
+    pub(super) fn nodes(&self) -> &'a [Node] {
+        self.network.nodes()
     }
 
     pub(super) fn interrupt(&self) -> &'a Interrupt {

@@ -57,7 +57,7 @@ pub struct Answer {
 /// Asks whoever answers at `address`, and waits for `patience` at most at each step.
 pub fn ask(protocol: Protocol, address: SocketAddr, patience: Duration) -> io::Result<Answer> {
     match protocol {
-        Protocol::Tcp => ask_tcp(address, patience)?,
+        Protocol::Tcp => fetch(address, "/", patience)?,
         Protocol::Udp => ask_udp(address, patience)?,
     }
     .parse()
@@ -111,9 +111,10 @@ fn ask_udp(address: SocketAddr, patience: Duration) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
 
-fn ask_tcp(address: SocketAddr, patience: Duration) -> io::Result<String> {
+/// Gets what a server has at a path.
+pub fn fetch(address: SocketAddr, path: &str, patience: Duration) -> io::Result<String> {
     let mut body = String::new();
-    let (mut reader, length) = get(address, "/", patience)?;
+    let (mut reader, length) = get(address, path, patience)?;
     reader.by_ref().take(length).read_to_string(&mut body)?;
     Ok(body)
 }

@@ -13,6 +13,9 @@ use super::stream::send_stream;
 /// The hidden verb that runs [`serve`].
 pub const SERVER: &str = "demo-server";
 
+/// Where an answer of many segments is to be had.
+pub const LARGE: &str = "/large";
+
 /// Answers on a port with `name` until it is killed; prints `ready` once it listens.
 pub fn serve(name: &str, port: u16) -> Result<()> {
     let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
@@ -54,7 +57,10 @@ fn converse(connection: TcpStream, name: &str) -> io::Result<()> {
         if path == "/stream" {
             return send_stream(&mut writer);
         }
-        let body = introduction(name, client);
+        let mut body = introduction(name, client);
+        if path == LARGE {
+            body += &" ".repeat(300_000);
+        }
         write!(writer, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
     }
     Ok(())

@@ -14,10 +14,10 @@ use super::client::get;
 pub const BLOCK: usize = 1024;
 
 /// Between two blocks.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Blocks that a receiver still takes once its end is wanted: what was broken shows there.
-const MORE: u32 = 100;
+const MORE: u32 = 40;
 
 /// How far a receiver is, and how far it is to go.
 #[derive(Debug)]

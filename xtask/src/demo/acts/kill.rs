@@ -3,16 +3,13 @@
 use std::{net::SocketAddr, thread};
 
 use anyhow::{Context as _, Result};
-use xtask::{
-    topology::Netns,
-    workload::{BLOCK, Progress, Protocol, receive_stream},
-};
+use xtask::workload::{BLOCK, Progress, Protocol};
 
-use super::{ANSWER, Board, Stage, WEB, rounds, total, wait_until};
+use super::{Asker, Board, Stage, WEB, rounds, total, wait_until};
 use crate::demo::stage;
 
 /// Blocks of each stream that arrive before the agent is killed.
-const BEFORE: u32 = 100;
+const BEFORE: u32 = 40;
 
 /// Rounds of requests while there is no agent.
 const ROUNDS: u32 = 40;
@@ -28,7 +25,7 @@ pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
     let asked = thread::scope(|scope| {
         let receivers: Vec<_> = streams
             .iter()
-            .map(|(address, progress)| scope.spawn(|| receive(&client, *address, progress)))
+            .map(|(address, progress)| scope.spawn(|| client.receive(*address, progress)))
             .collect();
         let outcome = kill_amid(stage, board, &client, &streams);
         streams.iter().for_each(|(_, progress)| progress.finish());
@@ -45,16 +42,10 @@ pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
     ))
 }
 
-fn receive(client: &Netns, address: SocketAddr, progress: &Progress) -> Result<()> {
-    client
-        .run(|| receive_stream(address, ANSWER, progress))?
-        .with_context(|| format!("stream from {address} after {} blocks", progress.arrived()))
-}
-
 fn kill_amid(
     stage: &mut Stage<'_>,
     board: &mut Board,
-    client: &Netns,
+    client: &Asker<'_>,
     streams: &[(SocketAddr, Progress)],
 ) -> Result<u32> {
     wait_until(stage, || Ok(streams.iter().all(|(_, progress)| progress.arrived() >= BEFORE)))
@@ -63,15 +54,14 @@ fn kill_amid(
 }
 
 /// Requests without an agent; then a new one, which must follow an edit.
-fn kill_and_restart(stage: &mut Stage<'_>, board: &mut Board, client: &Netns) -> Result<u32> {
+fn kill_and_restart(stage: &mut Stage<'_>, board: &mut Board, client: &Asker<'_>) -> Result<u32> {
     let ways = WEB.ways();
     stage.kill_agent()?;
-    let rows = rounds(stage, board, "no agent on node-a", &ways, ROUNDS)?;
+    let rows = rounds(stage, board, "no agent on node-a", client, &ways, ROUNDS)?;
     stage.restart_agent()?;
     let [.., returns] = stage::WEB;
     stage.set_endpoints(WEB.name, &stage::WEB)?;
-    client
-        .run(|| wait_until(stage, || ways[0].ask().map(|server| server == returns)))?
+    wait_until(stage, || client.ask(&ways[0]).map(|answer| answer.server == returns))
         .with_context(|| format!("waiting for {returns} to answer again"))?;
     Ok(total(&rows))
 }

@@ -1,23 +1,24 @@
 //! What the demo shows, in order; each act ends with a sentence or with what went wrong.
 
+mod affinity;
 mod hairpin;
+mod host;
 mod kill;
 mod leave;
+mod local;
+mod outside;
 mod spread;
+mod way;
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use xtask::{
-    cluster::PATIENCE,
-    workload::{Protocol, ask},
-};
+use xtask::{cluster::PATIENCE, workload::Answer};
 
+pub(super) use self::way::Way;
+use self::way::{PUBLIC, SOLO, WEB};
 use super::{
+    asker::Asker,
     board::{Board, Row},
     stage::Stage,
 };
@@ -29,84 +30,23 @@ pub(super) struct Act {
 }
 
 /// Everything to be seen.
-pub(super) const ALL: [Act; 4] = [
+pub(super) const ALL: [Act; 9] = [
     Act { name: "spread", play: spread::play },
     Act { name: "hairpin", play: hairpin::play },
+    Act { name: "node ports", play: outside::play_node_ports },
+    Act { name: "virtual address", play: outside::play_virtual },
+    Act { name: "local policy", play: local::play },
+    Act { name: "host client", play: host::play },
+    Act { name: "affinity", play: affinity::play },
     Act { name: "endpoint removed", play: leave::play },
     Act { name: "agent killed", play: kill::play },
 ];
 
-/// Longest wait for one answer.
-const ANSWER: Duration = Duration::from_secs(2);
-
 /// Between two rounds: slow enough to be watched.
 const BEAT: Duration = Duration::from_millis(10);
 
-/// The ways to one Service: each family with each protocol.
-#[derive(Clone, Copy, Debug)]
-struct Service {
-    name: &'static str,
-    v4: Ipv4Addr,
-    v6: Ipv6Addr,
-}
-
-/// As in manifests/demo/services.yaml.
-const WEB: Service = Service {
-    name: "web",
-    v4: Ipv4Addr::new(10, 96, 0, 80),
-    v6: Ipv6Addr::new(0xfd00, 0x10, 0x96, 0, 0, 0, 0, 0x80),
-};
-
-/// As in manifests/demo/services.yaml.
-const SOLO: Service = Service {
-    name: "solo",
-    v4: Ipv4Addr::new(10, 96, 0, 81),
-    v6: Ipv6Addr::new(0xfd00, 0x10, 0x96, 0, 0, 0, 0, 0x81),
-};
-
-/// One way to a Service.
-#[derive(Clone, Copy, Debug)]
-struct Way {
-    service: &'static str,
-    protocol: Protocol,
-    address: SocketAddr,
-}
-
-impl Service {
-    fn ways(&self) -> [Way; 4] {
-        let way = |protocol, ip: IpAddr| {
-            let port = match protocol {
-                Protocol::Tcp => 80,
-                Protocol::Udp => 53,
-            };
-            Way { service: self.name, protocol, address: SocketAddr::new(ip, port) }
-        };
-        [
-            way(Protocol::Tcp, self.v4.into()),
-            way(Protocol::Udp, self.v4.into()),
-            way(Protocol::Tcp, self.v6.into()),
-            way(Protocol::Udp, self.v6.into()),
-        ]
-    }
-}
-
-impl Way {
-    fn label(&self) -> String {
-        let protocol = match self.protocol {
-            Protocol::Tcp => "TCP",
-            Protocol::Udp => "UDP",
-        };
-        format!("{} {protocol} {}", self.service, self.address)
-    }
-
-    /// Who answers, once.
-    fn ask(&self) -> io::Result<String> {
-        ask(self.protocol, self.address, ANSWER).map(|answer| answer.server)
-    }
-}
-
 /// Waits until `done`, which asks something.
-fn wait_until(stage: &Stage<'_>, mut done: impl FnMut() -> io::Result<bool>) -> Result<Duration> {
+fn wait_until(stage: &Stage<'_>, mut done: impl FnMut() -> Result<bool>) -> Result<Duration> {
     let start = Instant::now();
     loop {
         let outcome = done();
@@ -116,22 +56,29 @@ fn wait_until(stage: &Stage<'_>, mut done: impl FnMut() -> io::Result<bool>) -> 
         if start.elapsed() > PATIENCE {
             match outcome {
                 Ok(_) => bail!("nothing changed for {PATIENCE:?}"),
-                Err(error) => bail!("not answered for {PATIENCE:?}, last {error}"),
+                Err(error) => bail!("not answered for {PATIENCE:?}, last {error:#}"),
             }
         }
         stage.interrupt().pause(BEAT)?;
     }
 }
 
-/// Asks once over each way; who answered, or the first failure.
-fn ask_all(ways: &[Way], board: &mut Board) -> Result<Vec<String>> {
-    let mut servers = Vec::new();
+/// Waits until each way is answered.
+fn wait_for_answers(stage: &Stage<'_>, asker: &Asker<'_>, ways: &[Way]) -> Result<()> {
+    ways.iter().try_for_each(|way| {
+        wait_until(stage, || asker.ask(way).map(|_| true)).with_context(|| way.label()).map(drop)
+    })
+}
+
+/// Asks once over each way; the answers, or the first failure.
+fn ask_all(asker: &Asker<'_>, ways: &[Way], board: &mut Board) -> Result<Vec<Answer>> {
+    let mut answers = Vec::new();
     for (row, way) in ways.iter().enumerate() {
-        let outcome = way.ask();
+        let outcome = asker.ask(way);
         board.count(row, outcome.as_ref().ok());
-        servers.push(outcome.with_context(|| format!("{} failed", way.label()))?);
+        answers.push(outcome.with_context(|| format!("{} failed", way.label()))?);
     }
-    Ok(servers)
+    Ok(answers)
 }
 
 /// Asks over each way, round after round, before an audience.
@@ -139,17 +86,18 @@ fn rounds(
     stage: &Stage<'_>,
     board: &mut Board,
     title: &'static str,
+    asker: &Asker<'_>,
     ways: &[Way],
     count: u32,
 ) -> Result<Vec<Row>> {
     board.begin(title, ways.iter().map(Way::label));
-    let outcome = stage.client()?.run(|| {
-        for _ in 0..count {
-            ask_all(ways, board)?;
-            stage.interrupt().pause(BEAT)?;
+    let mut outcome = Ok(());
+    for _ in 0..count {
+        outcome = ask_all(asker, ways, board).and_then(|_| stage.interrupt().pause(BEAT));
+        if outcome.is_err() {
+            break;
         }
-        Ok(())
-    })?;
+    }
     let rows = board.end();
     outcome.map(|()| rows)
 }

@@ -2,22 +2,24 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Board, Stage, WEB, rounds, total, wait_until};
+use super::{Board, Row, Stage, WEB, rounds, total, wait_for_answers};
 use crate::demo::stage;
 
 const ROUNDS: u32 = 60;
 
 pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
-    let ways = WEB.ways();
-    stage.client()?.run(|| {
-        ways.iter().try_for_each(|way| wait_until(stage, || way.ask().map(|_| true)).map(drop))
-    })??;
-    let rows = rounds(stage, board, "a Service with three pods", &ways, ROUNDS)?;
-    for row in &rows {
-        for pod in stage::WEB {
-            ensure!(row.answers.contains_key(pod), "{}: {pod} never answered", row.what);
-        }
-    }
+    let (client, ways) = (stage.client()?, WEB.ways());
+    wait_for_answers(stage, &client, &ways)?;
+    let rows = rounds(stage, board, "a Service with three pods", &client, &ways, ROUNDS)?;
+    rows.iter().try_for_each(all_answered)?;
     let total = total(&rows);
     Ok(format!("{total} requests from one pod, all answered, by all three pods on three nodes"))
+}
+
+/// Whether each pod of the Service is among those who answered.
+pub(super) fn all_answered(row: &Row) -> Result<()> {
+    stage::WEB.iter().try_for_each(|pod| {
+        ensure!(row.answers.contains_key(*pod), "{}: {pod} never answered", row.what);
+        Ok(())
+    })
 }
