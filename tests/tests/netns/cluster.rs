@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 use xtask::{
     cluster::{Agent, CNI_CONFIG, Endpoint, Manifests, PATIENCE, Ports},
     topology::{Attachment, Lifetime, Netns, Network, Node, Pod, Process, Runtime, sweep},
@@ -34,6 +35,11 @@ pub(super) struct Mode {
     pub(super) attach: &'static str,
 }
 
+/// Both ways of delivery.
+pub(super) const DELIVERIES: [Mode; 2] =
+    [Mode { delivery: "bypass", attach: "auto" }, Mode { delivery: "stack", attach: "auto" }];
+
+/// Both by both.
 pub(super) const MODES: [Mode; 4] = [
     Mode { delivery: "bypass", attach: "auto" },
     Mode { delivery: "bypass", attach: "clsact" },
@@ -99,6 +105,7 @@ fn built(path: &str) -> Result<PathBuf> {
 
 /// The cluster on its ground.
 pub(super) struct Cluster<'a> {
+    network: &'a Network,
     pub(super) agents: Vec<Agent<'a>>,
     manifests: Manifests,
     runtime: Runtime,
@@ -123,21 +130,22 @@ impl<'a> Cluster<'a> {
         let Mode { delivery, attach } = mode;
         fs::write(&config, format!("delivery: {delivery}\nattach: {attach}\n"))?;
         let mut cluster = Self {
+            network,
             agents: Vec::new(),
-
             manifests: Manifests::create(&manifests, &services::yaml())?,
             runtime: Runtime::new(&built("waggle/waggle-cni")?, CNI_CONFIG),
             members: Vec::new(),
         };
         let waggle = waggle()?;
-        for node in [network.a(), network.b()] {
-            cluster.agents.push(Agent::start(node, &waggle, &manifests, Some(&config))?);
+        for node in network.nodes() {
+            cluster.agents.push(Agent::launch(node, &waggle, &manifests, Some(&config))?);
             cluster.add_node(node)?;
         }
+        cluster.agents.iter_mut().try_for_each(Agent::wait_ready)?;
         for (node, name) in [(network.a(), "client"), (network.a(), "near"), (network.b(), "far")] {
             cluster.add_pod(node, name).with_context(|| cluster.logs())?;
         }
-        for service in services::ALL {
+        for service in services::all() {
             cluster.set_endpoints(service, service.endpoints)?;
         }
         cluster.settle().with_context(|| cluster.logs())?;
@@ -184,22 +192,19 @@ impl<'a> Cluster<'a> {
         Ok(&self.member(name)?.pod)
     }
 
-    /// Adds a file of objects, whole or not at all.
-    pub(super) fn add_objects(&self, name: &str, text: &str) -> Result<()> {
-        let folder = self.manifests.folder();
-        let draft = folder.join(format!(".{name}.draft"));
-        fs::write(&draft, text)?;
-        Ok(fs::rename(draft, folder.join(name))?)
-    }
-
     /// The addresses of a pod or node.
     pub(super) fn addresses(&self, name: &str) -> Result<Attachment> {
         Ok(self.member(name)?.addresses)
     }
 
+    /// The node of a pod, or the node itself.
+    pub(super) fn node_of(&self, name: &str) -> Result<&'a Node> {
+        Ok(self.member(name)?.pod.node())
+    }
+
     /// The network namespace of a pod's node.
     pub(super) fn netns_of_node(&self, pod: &str) -> Result<&'a Netns> {
-        Ok(self.member(pod)?.pod.node().netns())
+        Ok(self.node_of(pod)?.netns())
     }
 
     /// The host side of a pod's link, by a name that `ip` and `tc` take.
@@ -210,6 +215,18 @@ impl<'a> Cluster<'a> {
         let (_, rest) = text.split_once("eth0@").with_context(|| text.clone())?;
         let (name, _) = rest.split_once(':').with_context(|| text.clone())?;
         Ok(name.to_owned())
+    }
+
+    /// Where the client outside is.
+    pub(super) fn outside(&self) -> Result<&'a Netns> {
+        self.network.outside()
+    }
+
+    /// What `waggle status` says of a node.
+    pub(super) fn status(&self, node: &str) -> Result<Value> {
+        let mut command = self.node_of(node)?.command(waggle()?)?;
+        let output = command.args(["status", "--output", "json"]).output()?;
+        serde_json::from_slice(&output.stdout).with_context(|| format!("{output:?}"))
     }
 
     /// The client asks once.

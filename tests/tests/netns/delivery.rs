@@ -3,11 +3,11 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use xtask::topology::Netns;
+use xtask::{topology::Netns, workload::ask};
 
 use super::{
-    cluster::{Cluster, Ground, MODES, Mode},
-    services::{FAR, NEAR},
+    cluster::{ANSWER, Cluster, Ground, MODES, Mode},
+    services::{FAR, Frontend, NEAR, OPEN, OPEN_LOCAL},
 };
 
 /// Whether something is there.
@@ -32,12 +32,18 @@ fn bypass_goes_past_the_stack_and_clsact_makes_filters() -> Result<()> {
     Ok(())
 }
 
-/// Whether the stack of the client's node forwards anything for requests to two Services.
+/// Whether the stack of the client's node forwards anything for requests of the client and of one
+/// outside.
 fn forwarded(cluster: &Cluster<'_>) -> Result<Seen> {
     let node = cluster.netns_of_node("client")?;
     let before = counters(node)?;
     for way in [NEAR.ways(), FAR.ways()].concat() {
         cluster.ask(way)??;
+    }
+    let at = Frontend::NodePort(cluster.addresses("node-a")?);
+    let ([near, far, ..], [local_near, ..]) = (OPEN, OPEN_LOCAL);
+    for way in [near, far, local_near].map(|service| service.ways_at(at)).concat() {
+        cluster.outside()?.run(|| ask(way.protocol, way.address, ANSWER))??;
     }
     Ok(if counters(node)? == before { Nothing } else { Something })
 }

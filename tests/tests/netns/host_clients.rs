@@ -14,7 +14,7 @@ use xtask::{
 
 use super::{
     cluster::{ANSWER, Cluster, Ground, MODES, wait_until},
-    services::{EMPTY, FAR, HOST, ITSELF, NEAR, OTHER_HOST, PORT, STICKY, STICKY_YAML, ways},
+    services::{EMPTY, FAR, Frontend, HOST, ITSELF, NEAR, OTHER_HOST, PORT, STICKY},
 };
 
 /// Longer than a call takes that is refused, and shorter than one that waits for an answer.
@@ -112,13 +112,7 @@ fn a_service_that_nobody_serves_refuses_processes_of_the_node_at_once() -> Resul
 fn a_node_with_session_affinity_stays_with_one_backend_by_cluster_ip_and_node_port() -> Result<()> {
     let ground = Ground::new("host-clients-affinity")?;
     let mut cluster = cluster(&ground)?;
-    cluster.add_objects("sticky.yaml", STICKY_YAML)?;
-    cluster.set_endpoints(STICKY, STICKY.endpoints)?;
-    let Attachment { v4, v6 } = cluster.addresses("node-a")?;
-    let node_ports = ways(v4.into(), v6.into(), |protocol| match protocol {
-        Protocol::Tcp => 30_080,
-        Protocol::Udp => 30_053,
-    });
+    let node_ports = STICKY.ways_at(Frontend::NodePort(cluster.addresses("node-a")?));
     let node = cluster.pod("node-a")?;
     for (cluster_ip, node_port) in STICKY.ways().into_iter().zip(node_ports) {
         for way in [cluster_ip, node_port] {

@@ -1,18 +1,29 @@
-//! Waggle on two nodes in namespaces: what a packet meets between one pod's socket and another's.
+//! Waggle on nodes in namespaces: what a packet meets between one socket and another.
 
+mod affinity;
 mod alongside;
 mod cleanup;
 mod cluster;
+mod crowd;
 mod delivery;
 mod errors;
+mod foreign;
+mod fragments;
 mod hops;
 mod host_clients;
+mod inbound;
 mod leftovers;
 mod lifecycle;
 mod machine;
 mod mtu;
+mod random;
+mod restarts;
 mod services;
 mod socket;
 mod stream;
+mod strictness;
+mod traffic;
+mod tun;
+mod tunnel;
 mod underlay;
 mod walks;

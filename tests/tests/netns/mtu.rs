@@ -1,4 +1,4 @@
-//! An uplink narrower than the pods' links: senders hear of it, whatever the delivery.
+//! Links narrower than those around them: senders hear of it, whatever the delivery.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -6,21 +6,24 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use xtask::workload::Protocol;
+use xtask::workload::{LARGE, Protocol, fetch};
 
 use super::{
     cluster::{ANSWER, Cluster, Ground, MODES, Mode},
-    services::{FAR, PORT, Way, ways},
+    services::{FAR, Frontend, OPEN, OPEN_LOCAL, PORT, Way, ways},
     socket::{Connected, DISCOVER, PATH_MTU},
 };
 
 const NARROW: i32 = 1400;
 
+/// Fits no segment of a pod that knows a narrow link.
+const NARROWER: i32 = 1300;
+
 /// Fits the pods' links and not the uplinks.
 const TOO_BIG: usize = 1430;
 
 /// Fits both.
-const FITS: usize = 1300;
+const FITS: usize = 1200;
 
 /// Bytes of a request that takes many segments.
 const LONG: usize = 300_000;
@@ -41,6 +44,50 @@ fn a_sender_learns_of_a_narrow_uplink_and_goes_on() -> Result<()> {
     }
     assert_eq!(wrong, Vec::<String>::new());
     Ok(())
+}
+
+#[test]
+fn both_ends_of_inbound_flows_learn_of_narrow_links() -> Result<()> {
+    let mut wrong = Vec::new();
+    for mode in MODES {
+        let ground = Ground::new(&format!("inbound-mtu-{}-{}", mode.delivery, mode.attach))?;
+        let cluster = start_with_narrow_pods(&ground, mode)?;
+        let ways = inbound(&cluster)?;
+        let outside = cluster.outside()?;
+        for way in ways.iter().filter(|way| way.protocol == Protocol::Udp) {
+            wrong.extend(outside.run(|| complaint(mode, *way, send_datagrams(way.address)))?);
+        }
+        ground.network.wire()?.ip(&[format!("link set wan mtu {NARROWER}")])?;
+        for way in ways.iter().filter(|way| way.protocol == Protocol::Tcp) {
+            wrong.extend(outside.run(|| complaint(mode, *way, receive_long_answer(way.address)))?);
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    Ok(())
+}
+
+/// Starts where pods have links narrower than the uplinks.
+pub(super) fn start_with_narrow_pods<'a>(ground: &'a Ground, mode: Mode) -> Result<Cluster<'a>> {
+    let set = |mtu: i32| {
+        let mut nodes = ground.network.nodes().iter();
+        nodes.try_for_each(|node| node.netns().ip(&[format!("link set eth0 mtu {mtu}")]))
+    };
+    set(NARROW)?;
+    let cluster = Cluster::start(ground, mode)?;
+    set(1500).map(|()| cluster)
+}
+
+/// The ways from outside to pods.
+fn inbound(cluster: &Cluster<'_>) -> Result<Vec<Way>> {
+    let at = Frontend::NodePort(cluster.addresses("node-a")?);
+    let ([near, far, ..], [local_near, ..]) = (OPEN, OPEN_LOCAL);
+    let at = [at, Frontend::Virtual];
+    let ways = [near, far, local_near].map(|service| at.map(|at| service.ways_at(at)).concat());
+    Ok(ways.concat())
+}
+
+fn complaint(mode: Mode, way: Way, outcome: Result<()>) -> Option<String> {
+    outcome.err().map(|error| format!("{mode:?} {way:?}: {error:#}"))
 }
 
 /// Gives a pod's link the MTU that the uplink does not have.
@@ -73,7 +120,7 @@ fn rows(cluster: &Cluster<'_>, mode: Mode) -> Result<Vec<String>> {
 }
 
 /// The first large one is lost with a message, the next is refused, a small one is answered.
-fn send_datagrams(address: SocketAddr) -> Result<()> {
+pub(super) fn send_datagrams(address: SocketAddr) -> Result<()> {
     let socket = Connected::to(address)?;
     socket.set(DISCOVER, libc::IP_PMTUDISC_DO)?;
     for attempt in ["first", "second"] {
@@ -85,7 +132,14 @@ fn send_datagrams(address: SocketAddr) -> Result<()> {
     socket.exchange(FITS).context("a small datagram")
 }
 
-/// Segments as large as the pod's link takes.
+/// Segments as large as the server's link takes.
+fn receive_long_answer(address: SocketAddr) -> Result<()> {
+    let answer = fetch(address, LARGE, ANSWER).context("an answer of many segments")?;
+    anyhow::ensure!(answer.len() > LONG, "an answer of many segments: {} bytes", answer.len());
+    Ok(())
+}
+
+/// Segments as large as the client's link takes.
 fn send_long_request(address: SocketAddr) -> Result<()> {
     let attempt = || -> io::Result<String> {
         let mut connection = TcpStream::connect_timeout(&address, ANSWER)?;

@@ -1,17 +1,14 @@
 //! Each way from a pod to a Service and back, in each mode.
 
-use std::{
-    fs, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::net::IpAddr;
 
 use anyhow::Result;
-use dataplane_common::abi::{HAIRPIN_V4, HAIRPIN_V6};
 use xtask::topology::Attachment;
 
 use super::{
     cluster::{Cluster, Ground, MODES, Mode},
-    services::{FAR, HOST, ITSELF, NEAR, OTHER_HOST, PORT, Way, ways},
+    services::{FAR, HAIRPIN, HOST, ITSELF, NEAR, OTHER_HOST, PORT, Way, ways},
+    strictness::strictness,
 };
 
 /// Asked often enough that a new flow and a known one both occur.
@@ -37,27 +34,13 @@ fn every_walk_arrives_and_returns_in_every_mode() -> Result<()> {
     Ok(())
 }
 
-/// `rp_filter` and `accept_local` of the client's node: agent and plugin must leave them strict.
-fn strictness(cluster: &Cluster<'_>) -> Result<[String; 2]> {
-    let read = |device: &str, key: &str| {
-        fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{device}/{key}"))
-    };
-    let device = |device: &str| -> io::Result<String> {
-        let (filter, local) = (read(device, "rp_filter")?, read(device, "accept_local")?);
-        Ok(format!("{device} {} {}", filter.trim(), local.trim()))
-    };
-    let node = cluster.netns_of_node("client")?;
-    Ok(node.run(|| -> io::Result<_> { Ok([device("all")?, device("eth0")?]) })??)
-}
-
 fn rows(cluster: &Cluster<'_>) -> Result<Vec<Row>> {
     let client = cluster.addresses("client")?;
-    let hairpin = Attachment { v4: Ipv4Addr::from(HAIRPIN_V4), v6: Ipv6Addr::from(HAIRPIN_V6) };
     let mut rows = Vec::new();
     for (service, server, seen) in [
         (NEAR, "near", client),
         (FAR, "far", client),
-        (ITSELF, "client", hairpin),
+        (ITSELF, "client", HAIRPIN),
         (HOST, "node-a", client),
         (OTHER_HOST, "node-b", client),
     ] {

@@ -1,0 +1,40 @@
+//! Chance that can be repeated.
+
+use std::{
+    env,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context as _, Result};
+
+/// A sequence of numbers that a seed determines.
+pub(super) struct Random {
+    state: u64,
+}
+
+impl Random {
+    /// Begins with `WAGGLE_SEED`, or with the time, and says so.
+    #[expect(clippy::print_stdout, reason = "a failure is repeated by its seed")]
+    pub(super) fn announced() -> Result<Self> {
+        let seed = match env::var("WAGGLE_SEED") {
+            Ok(seed) => seed.parse().with_context(|| format!("WAGGLE_SEED={seed}"))?,
+            Err(_) => SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos().into(),
+        };
+        println!("WAGGLE_SEED={seed}");
+        Ok(Self { state: seed })
+    }
+
+    /// A number below a bound: splitmix64.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    /// A time below a bound.
+    pub(super) fn time_below(&mut self, bound: Duration) -> Duration {
+        let micros = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX);
+        Duration::from_micros(self.below(micros))
+    }
+}

@@ -1,0 +1,95 @@
+//! An agent that is killed at random moments while traffic comes by every way.
+
+use std::{env, thread, time::Duration};
+
+use anyhow::{Context as _, Result};
+use hostnet::Pins;
+use waggle_agent::maps::{dump::dump, kernel::KernelMaps};
+use xtask::workload::ask;
+
+use super::{
+    cluster::{ANSWER, Cluster, DELIVERIES, Ground, wait_until},
+    random::Random,
+    services::{Frontend, OPEN_CLOSED},
+    traffic::Traffic,
+};
+
+/// Kills in each way of delivery, unless `WAGGLE_RESTART_ROUNDS` says another number.
+const ROUNDS: u32 = 10;
+
+/// A start takes less than that.
+const LONG: Duration = Duration::from_millis(700);
+
+#[test]
+fn nothing_moves_while_the_agent_is_killed_at_random_moments() -> Result<()> {
+    let rounds = match env::var("WAGGLE_RESTART_ROUNDS") {
+        Ok(rounds) => rounds.parse().with_context(|| format!("WAGGLE_RESTART_ROUNDS={rounds}"))?,
+        Err(_) => ROUNDS,
+    };
+    let mut random = Random::announced()?;
+    for mode in DELIVERIES {
+        let ground = Ground::new(&format!("restarts-{}-{}", mode.delivery, mode.attach))?;
+        let mut cluster = Cluster::start(&ground, mode)?;
+        let traffic = Traffic::begin(&cluster)?;
+        for round in 0..rounds {
+            play(&mut cluster, &traffic, &mut random)
+                .with_context(|| format!("{mode:?}, round {round}\n{}", cluster.logs()))?;
+        }
+        traffic.finish().with_context(|| format!("{mode:?}, at the end"))?;
+    }
+    Ok(())
+}
+
+/// Kills the agent, also while it works off an edit; what it leaves must serve, and what the next
+/// one makes of it must be what was there.
+fn play(cluster: &mut Cluster<'_>, traffic: &Traffic, random: &mut Random) -> Result<()> {
+    let before = tables(cluster)?;
+    let is_edited = random.below(2) == 0;
+    if is_edited {
+        edit(cluster, &["near"])?;
+    }
+    thread::sleep(random.time_below(LONG / 10));
+    cluster.agents[0].kill()?;
+    traffic.check().context("without an agent")?;
+    if is_edited {
+        edit(cluster, &[])?;
+    }
+    cluster.agents[0].begin()?;
+    thread::sleep(random.time_below(LONG));
+    cluster.agents[0].kill()?;
+    traffic.check().context("after a start that was broken off")?;
+    cluster.agents[0].restart()?;
+    wait_until(|| Ok(cluster.status("node-a")?["healthy"] == true)).context("healthy again")?;
+    traffic.check().context("with a new agent")?;
+    if is_edited {
+        arrive(cluster)
+    } else {
+        let after = tables(cluster)?;
+        anyhow::ensure!(after == before, "tables changed:\n{before}\nbecame\n{after}");
+        Ok(())
+    }
+}
+
+/// Says who answers for a Service that nothing else asks for.
+fn edit(cluster: &Cluster<'_>, endpoints: &[&str]) -> Result<()> {
+    let [empty, ..] = OPEN_CLOSED;
+    cluster.set_endpoints(empty, endpoints)
+}
+
+/// Waits until a further edit and its undoing have come into force.
+fn arrive(cluster: &Cluster<'_>) -> Result<()> {
+    let [empty, ..] = OPEN_CLOSED;
+    let [_, udp, ..] = empty.ways_at(Frontend::NodePort(cluster.addresses("node-a")?));
+    let outside = cluster.outside()?;
+    let answered = || Ok(outside.run(|| ask(udp.protocol, udp.address, ANSWER))?.is_ok());
+    edit(cluster, &["near"])?;
+    wait_until(answered).context("an edit after the restart")?;
+    edit(cluster, &[])?;
+    wait_until(|| answered().map(|answered| !answered)).context("its undoing")
+}
+
+/// Everything about Services that node-a's kernel has, identifiers included.
+fn tables(cluster: &Cluster<'_>) -> Result<String> {
+    let root = cluster.node_of("node-a")?.path("/sys/fs/bpf/waggle");
+    Ok(dump(&KernelMaps::open(&Pins::new(&root))?)?)
+}
