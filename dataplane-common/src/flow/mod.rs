@@ -45,6 +45,8 @@ pub(crate) mod select;
 mod sender;
 mod source;
 mod tables;
+#[cfg(test)]
+mod turns;
 mod verdict;
 #[cfg(test)]
 mod walks;
