@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Nothing here decides about a packet; nothing there calls the kernel.
-#![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
 
 mod config;
 mod env;

@@ -28,4 +28,4 @@ pub use l4::checksum_offset;
 pub use parse::{
     Framing, Packet, ParseError, Parsed, TcpFlags, Transport, locate, parse, parse_ip, parse_l3,
 };
-pub use rewrite::{address_diff, apply, apply_related, header_diff, port_diff};
+pub use rewrite::{address_diff, apply, apply_related, header_diff, port_diff, rewrite_header};

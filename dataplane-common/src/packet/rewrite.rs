@@ -105,8 +105,11 @@ fn rewrite_error<A: IpAddress, B: BytesMut + ?Sized>(
 
 /// Rewrites addresses, TTL and the header's checksum. Gives what all of it changes a sum over the
 /// header by.
+///
+/// # Errors
+/// [`TooShort`] where the header at `l3` does not lie in `bytes`.
 #[inline(always)]
-fn rewrite_header<A: IpAddress, B: BytesMut + ?Sized>(
+pub fn rewrite_header<A: IpAddress, B: BytesMut + ?Sized>(
     bytes: &mut B,
     l3: u32,
     ttl: u8,

@@ -1,16 +1,14 @@
 //! A socket buffer and the kernel's helpers on it. The only place that calls them by pointer.
 //!
-//! Offsets count from the first byte the hook sees. Packets are read and written through helpers,
-//! not through packet pointers: the bytes may be in fragments, and every helper that writes makes
-//! the verifier forget what it knew of the pointers.
+//! Offsets count from the first byte the hook sees. Helpers reach bytes in fragments too;
+//! [`super::linear`] is the way without them.
 
 use core::mem::MaybeUninit;
 
 use aya_ebpf::bindings::{__sk_buff, BPF_F_RECOMPUTE_CSUM, bpf_adj_room_mode};
 use aya_ebpf::helpers::generated::{
-    bpf_l3_csum_replace, bpf_l4_csum_replace, bpf_redirect, bpf_skb_adjust_room,
-    bpf_skb_change_head, bpf_skb_change_tail, bpf_skb_load_bytes, bpf_skb_store_bytes,
-    bpf_skb_vlan_pop,
+    bpf_l4_csum_replace, bpf_redirect, bpf_skb_adjust_room, bpf_skb_change_head,
+    bpf_skb_change_tail, bpf_skb_load_bytes, bpf_skb_store_bytes, bpf_skb_vlan_pop,
 };
 use aya_ebpf::programs::TcContext;
 use dataplane_common::abi::names::DONE_MARK;
@@ -41,6 +39,13 @@ impl Skb {
     pub(crate) fn ifindex(&self) -> u32 {
         // SAFETY: `raw` is the context the kernel called the program with.
         unsafe { (*self.raw).ifindex }
+    }
+
+    /// Where the part of the packet that lies in one piece begins and ends.
+    #[inline(always)]
+    pub(super) fn bounds(&self) -> (usize, usize) {
+        // SAFETY: as above.
+        unsafe { ((*self.raw).data as usize, (*self.raw).data_end as usize) }
     }
 
     /// Payload bytes of one segment; zero without segmentation offload.
@@ -98,13 +103,6 @@ impl Skb {
         done(unsafe { bpf_skb_store_bytes(self.raw, offset, start, size, flags.into()) })
     }
 
-    /// Updates the IPv4 header's checksum at `offset`.
-    #[inline(always)]
-    pub(crate) fn replace_l3_checksum(&self, offset: u32, diff: Sum) -> Result<(), HelperFailed> {
-        // SAFETY: the helper checks `offset` against the packet.
-        done(unsafe { bpf_l3_csum_replace(self.raw, offset, 0, diff.wsum().into(), 0) })
-    }
-
     /// Updates a transport checksum at `offset`. `flags` say whether the pseudo-header changed,
     /// and whether zero means none.
     #[inline(always)]
@@ -114,7 +112,7 @@ impl Skb {
         diff: Sum,
         flags: u32,
     ) -> Result<(), HelperFailed> {
-        // SAFETY: as above.
+        // SAFETY: the helper checks `offset` against the packet.
         done(unsafe { bpf_l4_csum_replace(self.raw, offset, 0, diff.wsum().into(), flags.into()) })
     }
 
@@ -200,7 +198,7 @@ impl Bytes for Skb {
 /// headers take a load, and often a stack slot, for each byte.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
-struct Aligned<const N: usize>([u8; N]);
+pub(super) struct Aligned<const N: usize>(pub(super) [u8; N]);
 
 /// For headers whose checksums are complete, as ICMP's always are: the sum that a network card may
 /// have left beside the packet follows each write.

@@ -10,7 +10,7 @@ use dataplane_common::abi::Family;
 use dataplane_common::flow::{Verdict, Work};
 use dataplane_common::packet::{Framing, Packet, locate, parse_l3};
 
-use super::Skb;
+use super::{Head, Skb};
 use crate::family::Stored;
 use crate::verdict::{carry_out, pass};
 
@@ -29,7 +29,7 @@ pub(crate) struct Scratch<A> {
 #[inline(always)]
 pub(crate) fn run<H: Hook>(ctx: TcContext, framing: Framing) -> i32 {
     let skb = Skb::new(&ctx);
-    match locate(&skb, framing) {
+    match locate(&Head(skb), framing) {
         Ok((l3, Family::V4)) => handle::<H, [u8; 4]>(skb, framing, l3),
         Ok((l3, Family::V6)) => handle::<H, [u8; 16]>(skb, framing, l3),
         Err(_) => pass(),
@@ -53,7 +53,7 @@ fn handle<H: Hook, A: Stored>(skb: Skb, framing: Framing, l3: u32) -> i32 {
 // Not inlined, as the module says.
 #[inline(never)]
 fn read<A: Stored>(skb: Skb, l3: u32, packet: &mut MaybeUninit<Packet<A>>) -> Option<&Packet<A>> {
-    parse_l3(&skb, l3).ok().map(|parsed| &*packet.write(parsed))
+    parse_l3(&Head(skb), l3).ok().map(|parsed| &*packet.write(parsed))
 }
 
 // Not inlined, as the module says.

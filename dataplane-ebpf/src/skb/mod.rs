@@ -4,6 +4,7 @@ mod answer;
 mod arrival;
 mod buffer;
 mod hook;
+mod linear;
 mod redirect;
 mod rewrite;
 
@@ -11,5 +12,6 @@ pub(crate) use answer::answer;
 pub(crate) use arrival::{arrival, departure};
 pub(crate) use buffer::{HelperFailed, Skb, size};
 pub(crate) use hook::{Hook, Scratch, run};
+pub(crate) use linear::Head;
 pub(crate) use redirect::{Ethernet, to_neighbour, to_peer};
 pub(crate) use rewrite::{related, rewrite};

@@ -1,9 +1,9 @@
 //! Redirects past the host's stack.
 
 use aya_ebpf::helpers::generated::{bpf_redirect_neigh, bpf_redirect_peer};
-use dataplane_common::packet::Framing;
+use dataplane_common::packet::{BytesMut as _, Framing, TooShort};
 
-use super::{HelperFailed, Skb, buffer::action, size};
+use super::{Head, HelperFailed, Skb, buffer::action, size};
 use crate::family::{Stored, neighbour};
 
 /// Bytes of an Ethernet header without tags.
@@ -31,7 +31,8 @@ pub(crate) fn to_peer<A: Stored>(
 ) -> Result<i32, HelperFailed> {
     make_plain_ethernet::<A>(skb, framing, l3)?;
     let Ethernet { dst: [d0, d1, d2, d3, d4, d5], src: [s0, s1, s2, s3, s4, s5] } = *header;
-    skb.store(0, [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5], 0)?;
+    let addresses = [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5];
+    Head(skb).write(0, addresses).map_err(|TooShort| HelperFailed)?;
     // SAFETY: the helper takes numbers alone.
     Ok(action(unsafe { bpf_redirect_peer(ifindex, 0) }))
 }

@@ -10,11 +10,11 @@ use aya_ebpf::bindings::{BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, BPF_F_RECOMPUTE
 use dataplane_common::abi::Proto;
 use dataplane_common::flow::{Related, Rewrite};
 use dataplane_common::packet::{
-    Packet, TooShort, Transport, address_diff, apply_related, checksum_offset, header_diff,
-    port_diff,
+    BytesMut as _, Packet, TooShort, Transport, address_diff, apply_related, checksum_offset,
+    port_diff, rewrite_header,
 };
 
-use super::{HelperFailed, Skb, size};
+use super::{Head, HelperFailed, Skb, size};
 use crate::family::Stored;
 
 /// Writes what differs.
@@ -27,16 +27,13 @@ pub(crate) fn rewrite<A: Stored>(
 ) -> Result<(), HelperFailed> {
     if rewrite.from != rewrite.to {
         transport(skb, packet, rewrite)?;
-        addresses(skb, packet.l3, rewrite)?;
-    }
-    if rewrite.routed {
-        let ttl = [packet.ttl.saturating_sub(1)];
-        skb.store(packet.l3.wrapping_add(A::TTL), ttl, beside::<A>())?;
     }
     match A::HEADER_CHECKSUM {
-        Some(offset) => skb
-            .replace_l3_checksum(packet.l3.wrapping_add(offset), header_diff(rewrite, packet.ttl)),
-        None => Ok(()),
+        Some(_) => {
+            let header = rewrite_header(&mut Head(skb), packet.l3, packet.ttl, rewrite);
+            header.map(drop).map_err(|TooShort| HelperFailed)
+        }
+        None => header(skb, packet, rewrite),
     }
 }
 
@@ -51,15 +48,24 @@ pub(crate) fn related<A: Stored>(
     apply_related(related, packet, &mut skb).map_err(|TooShort| HelperFailed)
 }
 
+/// Rewrites a header that has no checksum.
 #[inline(always)]
-fn addresses<A: Stored>(skb: Skb, l3: u32, rewrite: &Rewrite<A>) -> Result<(), HelperFailed> {
-    let Rewrite { from, to, .. } = rewrite;
-    let src = l3.wrapping_add(A::ADDRESSES);
+fn header<A: Stored>(
+    skb: Skb,
+    packet: &Packet<A>,
+    rewrite: &Rewrite<A>,
+) -> Result<(), HelperFailed> {
+    let Rewrite { from, to, routed } = rewrite;
+    let src = packet.l3.wrapping_add(A::ADDRESSES);
     if from.src != to.src {
-        skb.store(src, to.src, beside::<A>())?;
+        skb.store(src, to.src, BPF_F_RECOMPUTE_CSUM)?;
     }
     if from.dst != to.dst {
-        skb.store(src.wrapping_add(size(size_of::<A>())), to.dst, beside::<A>())?;
+        skb.store(src.wrapping_add(size(size_of::<A>())), to.dst, BPF_F_RECOMPUTE_CSUM)?;
+    }
+    if *routed {
+        let ttl = [packet.ttl.saturating_sub(1)];
+        skb.store(packet.l3.wrapping_add(A::TTL), ttl, BPF_F_RECOMPUTE_CSUM)?;
     }
     Ok(())
 }
@@ -88,14 +94,5 @@ fn transport<A: Stored>(
     let [s0, s1] = rewrite.to.sport.0;
     let [d0, d1] = rewrite.to.dport.0;
     skb.replace_l4_checksum(at, port_diff(rewrite), zero_is_none)?;
-    skb.store(packet.l4, [s0, s1, d0, d1], 0)
-}
-
-/// How writes into the IP header are entered into a sum beside the packet.
-#[inline(always)]
-const fn beside<A: Stored>() -> u32 {
-    match A::HEADER_CHECKSUM {
-        Some(_) => 0,
-        None => BPF_F_RECOMPUTE_CSUM,
-    }
+    Head(skb).write(packet.l4, [s0, s1, d0, d1]).map_err(|TooShort| HelperFailed)
 }
