@@ -102,7 +102,7 @@ impl Cluster {
 
     /// Everything there is, as a source lists it.
     fn list(&self) -> Vec<Change> {
-        let objects = self.objects.values().cloned().map(|object| Change::Apply(Box::new(object)));
+        let objects = self.objects.values().cloned().map(|object| Change::Apply(object.into()));
         objects.chain([Change::Listed { complete: true }]).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! The objects a source delivers, and how it speaks of them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use k8s_openapi::api::{
     core::v1::{Endpoints, Node, Service},
@@ -16,7 +17,7 @@ use crate::problem::{Location, Problem};
 #[derive(Clone, Debug)]
 pub enum Change {
     /// The object is so, from now on.
-    Apply(Box<Object>),
+    Apply(Arc<Object>),
     /// The object is gone.
     Delete(ObjectRef),
     /// What is wrong with the source itself, replacing what it said of that before.
@@ -39,7 +40,7 @@ pub struct Object {
 
 /// The kinds of objects that matter.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "objects travel in boxes")]
+#[expect(clippy::large_enum_variant, reason = "objects travel by reference")]
 pub enum Resource {
     /// A Service.
     Service(Service),

@@ -43,7 +43,7 @@ impl Ledger {
             Item::Readable(object) => {
                 let name = object.object_ref().name;
                 self.unreadable.remove(&name);
-                (name, Some(Change::Apply(object)))
+                (name, Some(Change::Apply(object.into())))
             }
             Item::Unreadable { name: Some(name), cause } => {
                 self.unreadable.insert(name.clone(), cause);

@@ -1,6 +1,7 @@
 //! All files of a folder, and what their objects are as a whole. Knows no file system.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::sync::Arc;
 
 use super::{Parsed, parse_file};
 use crate::k8s::{Change, Object, ObjectRef};
@@ -24,7 +25,7 @@ pub struct Library {
 
 #[derive(Debug, Default)]
 struct File {
-    objects: BTreeMap<ObjectRef, Object>,
+    objects: BTreeMap<ObjectRef, Arc<Object>>,
     problems: Vec<Problem>,
     is_broken: bool,
 }
@@ -33,7 +34,7 @@ impl Library {
     /// Takes in a file's text.
     pub fn read(&mut self, path: &str, text: &str) {
         let Parsed { objects, mut problems, is_broken } = parse_file(path, text);
-        let mut named: BTreeMap<ObjectRef, Object> = BTreeMap::new();
+        let mut named: BTreeMap<ObjectRef, Arc<Object>> = BTreeMap::new();
         for object in objects {
             match named.entry(object.object_ref()) {
                 Entry::Vacant(vacant) => {
@@ -98,7 +99,7 @@ impl Library {
         }
         let winner = named_by.and_then(|paths| self.files.get(paths.first()?));
         match winner.and_then(|file| file.objects.get(&object_ref)) {
-            Some(object) => Change::Apply(Box::new(object.clone())),
+            Some(object) => Change::Apply(object.clone()),
             None => Change::Delete(object_ref),
         }
     }

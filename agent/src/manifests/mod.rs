@@ -7,6 +7,7 @@
 //! Files named `*.yaml`, `*.yml` and `*.json` directly in the folder count, unless their name
 //! begins with a dot. A file may hold several documents, and documents of kind `List`.
 
+mod direct;
 mod document;
 mod library;
 mod parse;

@@ -1,5 +1,7 @@
 //! A file's text to objects. Pure: the same text gives the same objects and problems.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::{
     core::v1::{Endpoints, Node, Service},
     discovery::v1::EndpointSlice,
@@ -9,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_saphyr::{Spanned, UserMessageFormatter};
 
+use super::direct;
 use super::document::{Document, documents};
 use crate::k8s::{Kind, Object, Resource};
 use crate::problem::{Location, Problem};
@@ -17,7 +20,7 @@ use crate::problem::{Location, Problem};
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Parsed {
     /// The objects that matter, in the order of the file.
-    pub objects: Vec<Object>,
+    pub objects: Vec<Arc<Object>>,
     /// What is wrong.
     pub problems: Vec<Problem>,
     /// Whether a part could not be read, so that objects may be missing.
@@ -27,15 +30,15 @@ pub struct Parsed {
 /// The part of an object that tells what it is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Header {
-    api_version: String,
-    kind: String,
-    metadata: Identity,
+pub(super) struct Header {
+    pub(super) api_version: String,
+    pub(super) kind: String,
+    pub(super) metadata: Identity,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Identity {
+pub(super) struct Identity {
     namespace: Option<String>,
     name: Option<String>,
 }
@@ -66,6 +69,10 @@ impl File<'_> {
     fn read_document(&mut self, document: Document<'_>) {
         let Document { text, lines_before } = document;
         let begin = self.begin_of(document);
+        let direct = direct::read(text).map(|resource| object(resource, begin.clone()));
+        if let Some(object) = direct.filter(|object| !object.object_ref().name.name.is_empty()) {
+            return self.parsed.objects.push(object.into());
+        }
         let header: Header = match from_yaml(text) {
             Ok(header) => header,
             Err(error) => return self.broken_yaml("a document", &begin, lines_before, &error),
@@ -109,15 +116,9 @@ impl File<'_> {
             self.broken(&header.object(), location.clone(), message);
             return None;
         }
-        let known = match (api_version.as_str(), kind.as_str()) {
-            ("v1", "Service") => Kind::Service,
-            ("v1", "Endpoints") => Kind::Endpoints,
-            ("v1", "Node") => Kind::Node,
-            ("discovery.k8s.io/v1", "EndpointSlice") => Kind::EndpointSlice,
-            _ => {
-                self.ignored(header, location);
-                return None;
-            }
+        let Some(known) = known(api_version, kind) else {
+            self.ignored(header, location);
+            return None;
         };
         if metadata.name.as_ref().is_none_or(String::is_empty) {
             self.broken(kind, location.clone(), "it has no metadata.name; add one");
@@ -139,7 +140,8 @@ impl File<'_> {
     }
 
     fn push(&mut self, resource: Resource, location: Location) {
-        self.parsed.objects.push(Object { location: Some(location), resource });
+        let object = object(resource, location);
+        self.parsed.objects.push(object.into());
     }
 
     fn broken_yaml(
@@ -201,14 +203,37 @@ impl Header {
     }
 }
 
+/// An object without what nobody reads and most of it can be.
+fn object(mut resource: Resource, location: Location) -> Object {
+    let metadata = match &mut resource {
+        Resource::Service(service) => &mut service.metadata,
+        Resource::EndpointSlice(slice) => &mut slice.metadata,
+        Resource::Endpoints(endpoints) => &mut endpoints.metadata,
+        Resource::Node(node) => &mut node.metadata,
+    };
+    metadata.managed_fields = None;
+    Object { location: Some(location), resource }
+}
+
+/// The kind, if objects of it matter.
+pub(super) fn known(api_version: &str, kind: &str) -> Option<Kind> {
+    Some(match (api_version, kind) {
+        ("v1", "Service") => Kind::Service,
+        ("v1", "Endpoints") => Kind::Endpoints,
+        ("v1", "Node") => Kind::Node,
+        ("discovery.k8s.io/v1", "EndpointSlice") => Kind::EndpointSlice,
+        _ => return None,
+    })
+}
+
 /// What an object of a known kind can be made of.
-trait Source {
+pub(super) trait Source {
     type Error;
 
     fn read<T: DeserializeOwned>(self) -> Result<T, Self::Error>;
 }
 
-struct YamlText<'a>(&'a str);
+pub(super) struct YamlText<'a>(pub(super) &'a str);
 
 impl Source for YamlText<'_> {
     type Error = serde_saphyr::Error;
@@ -226,7 +251,7 @@ impl Source for Value {
     }
 }
 
-fn resource<S: Source>(kind: Kind, source: S) -> Result<Resource, S::Error> {
+pub(super) fn resource<S: Source>(kind: Kind, source: S) -> Result<Resource, S::Error> {
     Ok(match kind {
         Kind::Service => Resource::Service(source.read::<Service>()?),
         Kind::EndpointSlice => Resource::EndpointSlice(source.read::<EndpointSlice>()?),

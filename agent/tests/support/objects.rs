@@ -92,5 +92,5 @@ pub(crate) fn delete(kind: Kind, name: &str) -> Change {
 }
 
 fn apply(resource: Resource) -> Change {
-    Change::Apply(Box::new(Object { location: None, resource }))
+    Change::Apply(Object { location: None, resource }.into())
 }
