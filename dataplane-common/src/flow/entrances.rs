@@ -6,7 +6,7 @@ use super::world::{
     ACK, BRIDGE, Host, NODE_PORT, RST, SYN, UDP, World, neighbour, packet, peer, rewrite, walks,
 };
 use super::{Answer, Ingress};
-use crate::abi::{Delivery, DropReason, ServiceFlags};
+use crate::abi::{Delivery, DropReason, Proto, Service, ServiceFlags};
 use crate::packet::Transport;
 
 /// The answer to a packet.
@@ -215,6 +215,8 @@ fn fragments_from_outside_are_dropped_only_where_they_are_for_a_frontend() {
     let dropped = Outcome::Drop(DropReason::FragmentToFrontend);
     assert_eq!(world.arrived(&fragment(Host::external())), dropped);
     assert_eq!(world.arrived(&fragment(Host::node())), Outcome::Pass);
+    world.tables.add_service(Host::node(), 80, Proto::UDP, Service::default());
+    assert_eq!(world.arrived(&fragment(Host::node())), Outcome::Pass, "a frontend of the node's");
 }
 
 /// A client outside reaches a backend by a frontend that keeps its address, closes, and connects to

@@ -112,6 +112,7 @@ fn pick_for(
 }
 
 /// Whether an address is none but ours to answer: that of a frontend, or the hairpin's stand-in.
+/// A frontend may be at the node's own address, where others than Services are reached too.
 #[inline(always)]
 pub(super) fn is_ours<A: Address>(dst: A, tables: &impl ServiceTables) -> bool {
     let key = FrontendKey {
@@ -120,7 +121,11 @@ pub(super) fn is_ours<A: Address>(dst: A, tables: &impl ServiceTables) -> bool {
         proto: Proto(0),
         kind: FrontendKind::Address.number(),
     };
-    dst == A::HAIRPIN || tables.service(&key).is_some()
+    let is_own = |addr| {
+        let network = tables.network(addr);
+        network.is_some_and(|network| network.kind == NetworkKind::OwnNode.number())
+    };
+    dst == A::HAIRPIN || (tables.service(&key).is_some() && !is_own(&key.addr))
 }
 
 /// Maps 32 random bits onto `0..count`, evenly but for count/2³², without a division.
