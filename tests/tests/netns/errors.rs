@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use xtask::{topology::Netns, workload::ask};
 
 use super::{
-    cluster::{ANSWER, Cluster, Ground, MODES},
+    cluster::{ANSWER, Cluster, DELIVERIES, Ground, MODES},
     services::{CLOSED, EMPTY, FAR_CLOSED, Frontend, NEAR_CLOSED, OPEN_CLOSED, Way},
 };
 
@@ -58,7 +58,7 @@ pub(super) fn not_refused(netns: &Netns, ways: &[Way]) -> Result<Vec<String>> {
 #[test]
 fn a_server_is_told_that_its_client_is_gone() -> Result<()> {
     let mut wrong = Vec::new();
-    for mode in MODES {
+    for mode in DELIVERIES {
         let ground = Ground::new(&format!("gone-{}-{}", mode.delivery, mode.attach))?;
         let cluster = Cluster::start(&ground, mode)?;
         let node = Frontend::NodePort(cluster.addresses("node-a")?);

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use xtask::workload::{LARGE, Protocol, fetch};
 
 use super::{
-    cluster::{ANSWER, Cluster, Ground, MODES, Mode},
+    cluster::{ANSWER, Cluster, DELIVERIES, Ground, MODES, Mode},
     services::{FAR, Frontend, OPEN, OPEN_LOCAL, PORT, Way, ways},
     socket::{Connected, DISCOVER, PATH_MTU},
 };
@@ -49,7 +49,7 @@ fn a_sender_learns_of_a_narrow_uplink_and_goes_on() -> Result<()> {
 #[test]
 fn both_ends_of_inbound_flows_learn_of_narrow_links() -> Result<()> {
     let mut wrong = Vec::new();
-    for mode in MODES {
+    for mode in DELIVERIES {
         let ground = Ground::new(&format!("inbound-mtu-{}-{}", mode.delivery, mode.attach))?;
         let cluster = start_with_narrow_pods(&ground, mode)?;
         let ways = inbound(&cluster)?;

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Kills in each way of delivery, unless `WAGGLE_RESTART_ROUNDS` says another number.
-const ROUNDS: u32 = 10;
+const ROUNDS: u32 = 5;
 
 /// A start takes less than that.
 const LONG: Duration = Duration::from_millis(700);
@@ -35,7 +35,7 @@ fn nothing_moves_while_the_agent_is_killed_at_random_moments() -> Result<()> {
             play(&mut cluster, &traffic, &mut random)
                 .with_context(|| format!("{mode:?}, round {round}\n{}", cluster.logs()))?;
         }
-        traffic.finish().with_context(|| format!("{mode:?}, at the end"))?;
+        traffic.finish(&cluster).with_context(|| format!("{mode:?}, at the end"))?;
     }
     Ok(())
 }
@@ -50,17 +50,17 @@ fn play(cluster: &mut Cluster<'_>, traffic: &Traffic, random: &mut Random) -> Re
     }
     thread::sleep(random.time_below(LONG / 10));
     cluster.agents[0].kill()?;
-    traffic.check().context("without an agent")?;
+    traffic.check(cluster).context("without an agent")?;
     if is_edited {
         edit(cluster, &[])?;
     }
     cluster.agents[0].begin()?;
     thread::sleep(random.time_below(LONG));
     cluster.agents[0].kill()?;
-    traffic.check().context("after a start that was broken off")?;
+    traffic.check(cluster).context("after a start that was broken off")?;
     cluster.agents[0].restart()?;
     wait_until(|| Ok(cluster.status("node-a")?["healthy"] == true)).context("healthy again")?;
-    traffic.check().context("with a new agent")?;
+    traffic.check(cluster).context("with a new agent")?;
     if is_edited {
         arrive(cluster)
     } else {

@@ -22,6 +22,8 @@ pub(super) struct Traffic {
     streams: Vec<Stream>,
     flows: Vec<Flow>,
     clients: Vec<Client>,
+    /// Servers of node-a's processes.
+    host: Vec<(Way, String)>,
 }
 
 /// A UDP flow: one socket, one server, which sees one client.
@@ -41,7 +43,8 @@ struct Client {
 impl Traffic {
     /// Begins it.
     pub(super) fn begin(cluster: &Cluster<'_>) -> Result<Self> {
-        let mut traffic = Self { streams: Vec::new(), flows: Vec::new(), clients: Vec::new() };
+        let (streams, flows, clients) = (Vec::new(), Vec::new(), Vec::new());
+        let mut traffic = Self { streams, flows, clients, host: Vec::new() };
         let (outside, pod) = (cluster.outside()?, cluster.netns("client")?);
         let at = Frontend::NodePort(cluster.addresses("node-a")?);
         let by = |frontend, services: &[_]| {
@@ -59,6 +62,9 @@ impl Traffic {
         traffic.flow(cluster.netns("node-b")?, &by(at, &[near, far]))?;
         traffic.hold(pod, STICKY.ways())?;
         traffic.hold(outside, STICKY.ways_at(at))?;
+        for way in [STICKY.ways(), STICKY.ways_at(at)].concat() {
+            traffic.host.push((way, ask_as_process(cluster, way)?));
+        }
         Ok(traffic)
     }
 
@@ -84,7 +90,7 @@ impl Traffic {
     }
 
     /// Whether everything is as it was.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self, cluster: &Cluster<'_>) -> Result<()> {
         for Flow { address, socket, answer } in &self.flows {
             let found = exchange(socket).with_context(|| format!("UDP {address}"))?;
             ensure!(found == *answer, "UDP {address}: {answer:?} became {found:?}");
@@ -94,14 +100,24 @@ impl Traffic {
             let found = found.with_context(|| format!("{way:?}"))?.server;
             ensure!(found == *server, "{way:?}: the client's server {server} became {found}");
         }
+        for (way, server) in &self.host {
+            let found = ask_as_process(cluster, *way)?;
+            ensure!(found == *server, "{way:?}: node-a's server {server} became {found}");
+        }
         Ok(())
     }
 
     /// Ends the streams, of which every byte must have come.
-    pub(super) fn finish(self) -> Result<()> {
-        self.check()?;
+    pub(super) fn finish(self, cluster: &Cluster<'_>) -> Result<()> {
+        self.check(cluster)?;
         self.streams.into_iter().try_for_each(Stream::finish)
     }
+}
+
+/// Who answers a process of node-a.
+fn ask_as_process(cluster: &Cluster<'_>, way: Way) -> Result<String> {
+    let answer = cluster.pod("node-a")?.ask(way.protocol, way.address, ANSWER)?;
+    Ok(answer.with_context(|| format!("{way:?} by a process of node-a"))?.server)
 }
 
 impl Flow {
