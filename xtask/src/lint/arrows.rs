@@ -35,6 +35,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "agent/src/maps",
             "cni/src/datapath.rs",
             "dataplane-common/src/abi/user.rs",
+            "hostnet/src/cgroup.rs",
             "hostnet/src/hook",
             "tests",
         ],

@@ -46,7 +46,7 @@ pub(in crate::demo) struct Way {
     pub(in crate::demo) address: SocketAddr,
 }
 
-/// The last parts of both addresses look alike: .80 and ::80.
+/// The last parts of both addresses look alike: `.80` and `::80`.
 const fn at_cluster_ip(name: &'static str, number: u8) -> Service {
     let decimal = number / 16 * 10 + number % 16;
     Service {
