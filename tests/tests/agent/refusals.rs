@@ -34,7 +34,7 @@ fn starts_that_cannot_work_are_refused_before_anything_is_changed() -> Result<()
     let (config, manifests) = (config.display(), manifests.display());
     for (arguments, words) in [
         ("".to_owned(), ["no source of objects", "give --manifests DIR"]),
-        ("--kubeconfig /k".to_owned(), ["--kubeconfig /k", "give --manifests DIR"]),
+        ("--kubeconfig /k".to_owned(), ["--kubeconfig /k", "give a kubeconfig"]),
         ("--manifests /missing".to_owned(), ["--manifests /missing", "give an existing folder"]),
         (
             format!("--manifests {manifests} --config {config}"),
