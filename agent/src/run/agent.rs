@@ -152,6 +152,7 @@ impl Agent {
                     Some(report) if report.listed => {
                         let is_complete = report.complete;
                         network = self.look_after_network(is_complete, network, &mut due).await;
+                        due.record = Some(Instant::now());
                     }
                     Some(_) | None => due.network = Instant::now() + PERIOD,
                 },

@@ -198,7 +198,11 @@ impl Host {
         command.arg("--config").arg(&file).args(self.places("run"));
         let log = fs::File::create(self.path("agent.log"))?;
         let agent = Agent(command.stderr(log).spawn().context("starting an agent")?);
-        self.wait_until(|status| status["agent"]["lastSync"].is_string() && self.has_node_file())?;
+        let knows_devices = |status: &Value| status["devices"] != Value::Array(Vec::new());
+        let is_synced = |status: &Value| status["agent"]["lastSync"].is_string();
+        self.wait_until(|status| {
+            is_synced(status) && knows_devices(status) && self.has_node_file()
+        })?;
         Ok(agent)
     }
 

@@ -91,7 +91,8 @@ pub fn receive_stream(
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write as _, net::TcpListener};
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
 
     use super::{Progress, block, receive_stream, send_stream};
     use crate::workload::stream::PAUSE;
@@ -101,11 +102,19 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, progress) = (listener.local_addr().unwrap(), Progress::new());
         std::thread::scope(|scope| {
-            scope.spawn(|| send(listener.accept().unwrap().0));
+            scope.spawn(|| send(asked(listener.accept().unwrap().0)));
             progress.finish();
             let outcome = receive_stream(address, PAUSE * 1000, &progress);
             (outcome.is_ok(), progress.arrived())
         })
+    }
+
+    /// The connection when its request was read: closed with one that was not, it would be reset
+    /// and take what was sent with it.
+    fn asked(connection: std::net::TcpStream) -> std::net::TcpStream {
+        let lines = BufReader::new(&connection).lines();
+        lines.map(Result::unwrap).take_while(|line| !line.is_empty()).for_each(drop);
+        connection
     }
 
     #[test]
