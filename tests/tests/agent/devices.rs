@@ -161,7 +161,9 @@ fn masquerading_follows_the_nodes_addresses_and_the_kernels_ports() -> Result<()
         ("1024 65000", addresses(own, 32_768, 65_535, true)),
         ("10000 60999", addresses(own, 1024, 9999, false)),
     ] {
-        host.run("sysctl", &["-qw", &format!("net.ipv4.ip_local_port_range={range}")])?;
+        let line = format!("echo {range} > /proc/sys/net/ipv4/ip_local_port_range");
+        let answer = host.run("sh", &["-c", &line])?;
+        anyhow::ensure!(answer.is_success, "{line}: {answer:?}");
         let status = host.wait_until(|status| status["addresses"] == expected)?;
         assert_eq!(status["healthy"], true, "{status:#}");
     }
