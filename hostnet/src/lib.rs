@@ -13,6 +13,7 @@
 pub mod addr;
 mod bpf;
 pub mod cgroup;
+mod direction;
 mod dump;
 mod error;
 pub mod hook;

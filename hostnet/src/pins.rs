@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use dataplane_common::abi::names;
 
+use crate::direction::Direction;
 use crate::error::{During as _, Result};
-use crate::hook::Direction;
 
 /// The pins of the map layout this build was made for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,22 +20,14 @@ use std::path::{Path, PathBuf};
 
 use aya::programs::links::LinkError;
 use aya::programs::tc::TcError;
-use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
+use aya::programs::{ProgramError, SchedClassifier};
 
 use crate::error::{Cause, During as _, Error, Result};
 use crate::pins::Pins;
 
+pub use crate::direction::Direction;
 pub use list::{Attachment, filters, pinned, pinned_at};
 pub use qdisc::delete_unused_qdisc;
-
-/// Which packets of a device a program sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Direction {
-    /// Those that come in by the device.
-    Ingress,
-    /// Those that leave by the device.
-    Egress,
-}
 
 /// How a program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,31 +64,6 @@ pub struct Hook<'a> {
 impl Hook<'_> {
     fn pin(self) -> PathBuf {
         self.pins.link(self.index, self.direction)
-    }
-}
-
-impl Direction {
-    /// Both of them.
-    pub const ALL: [Self; 2] = [Self::Ingress, Self::Egress];
-
-    /// The direction's name in pins.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ingress => "in",
-            Self::Egress => "out",
-        }
-    }
-
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|direction| direction.as_str() == name)
-    }
-
-    const fn attach_type(self) -> TcAttachType {
-        match self {
-            Self::Ingress => TcAttachType::Ingress,
-            Self::Egress => TcAttachType::Egress,
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use xtask::{
     workload::{Answer, Progress, ask, receive_stream},
 };
 
-use super::acts::Way;
+use super::way::Way;
 
 /// Longest wait for one answer.
 const ANSWER: Duration = Duration::from_secs(2);

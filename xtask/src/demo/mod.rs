@@ -5,6 +5,7 @@ mod asker;
 mod board;
 mod report;
 mod stage;
+mod way;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
-use super::{Board, Row, Stage, Way, rounds, wait_for_answers, way::STICKY};
+use super::{Board, Row, Stage, Way, rounds, wait_for_answers};
+use crate::demo::way::STICKY;
 
 /// Longer than manifests/demo/services.yaml says: clocks of affinity count whole seconds.
 const SILENCE: Duration = Duration::from_millis(3_100);

@@ -2,10 +2,8 @@
 
 use anyhow::Result;
 
-use super::{
-    Board, PUBLIC, Row, Stage, WEB, Way, rounds, total, wait_for_answers,
-    way::{PUBLIC_PORTS, Service},
-};
+use super::{Board, PUBLIC, Row, Stage, WEB, Way, rounds, total, wait_for_answers};
+use crate::demo::way::{PUBLIC_PORTS, Service};
 
 const ROUNDS: u32 = 5;
 

@@ -3,13 +3,11 @@
 use anyhow::{Result, ensure};
 use xtask::topology::OUTSIDE;
 
-use super::{
-    Board, Stage, Way,
-    outside::ensure_seen,
-    rounds, total, wait_for_answers,
+use super::{Board, Stage, Way, outside::ensure_seen, rounds, total, wait_for_answers};
+use crate::demo::{
+    stage,
     way::{LOCAL_PORTS, Service},
 };
-use crate::demo::stage;
 
 const ROUNDS: u32 = 20;
 

@@ -8,19 +8,17 @@ mod leave;
 mod local;
 mod outside;
 mod spread;
-mod way;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use xtask::{cluster::PATIENCE, workload::Answer};
 
-pub(super) use self::way::Way;
-use self::way::{PUBLIC, SOLO, WEB};
 use super::{
     asker::Asker,
     board::{Board, Row},
     stage::Stage,
+    way::{PUBLIC, SOLO, WEB, Way},
 };
 
 /// One thing to be seen.

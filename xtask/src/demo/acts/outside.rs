@@ -5,12 +5,8 @@ use std::{collections::BTreeSet, net::IpAddr};
 use anyhow::{Result, ensure};
 use xtask::topology::NodeAddresses;
 
-use super::{
-    Board, Row, Stage, Way, rounds,
-    spread::all_answered,
-    total, wait_for_answers,
-    way::{PUBLIC, PUBLIC_PORTS, Service},
-};
+use super::{Board, Row, Stage, Way, rounds, spread::all_answered, total, wait_for_answers};
+use crate::demo::way::{PUBLIC, PUBLIC_PORTS, Service};
 
 const ROUNDS: u32 = 30;
 

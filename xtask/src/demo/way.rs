@@ -40,10 +40,10 @@ pub(super) const LOCAL_PORTS: [u16; 2] = [30180, 30153];
 
 /// One way to a Service.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::demo) struct Way {
+pub(super) struct Way {
     service: &'static str,
-    pub(in crate::demo) protocol: Protocol,
-    pub(in crate::demo) address: SocketAddr,
+    pub(super) protocol: Protocol,
+    pub(super) address: SocketAddr,
 }
 
 /// The last parts of both addresses look alike: `.80` and `::80`.
