@@ -32,40 +32,88 @@ pub fn begin(format: LogFormat, level: LogLevel) -> anyhow::Result<()> {
     begun.map_err(|error| anyhow::anyhow!("failed to begin the log: {error}"))
 }
 
-/// Logs what changed between two rounds' problems, which are in order: each once as it appears and
-/// once as it is gone.
+/// Logs what changed between two rounds' problems, both in order: each once as it appears and once
+/// as it is gone.
 pub fn log_transitions(before: &[Problem], after: &[Problem]) {
-    let (appeared, gone) = transitions(before, after);
-    for problem in appeared {
+    for problem in missing(after, before) {
         match problem.severity {
             Severity::Error => warn!("{problem}"),
             Severity::Note => info!("{problem}"),
         }
     }
-    for problem in gone {
+    for problem in missing(before, after) {
         info!("mended: {problem}");
     }
 }
 
-fn transitions<'a>(
-    before: &'a [Problem],
-    after: &'a [Problem],
-) -> (Vec<&'a Problem>, Vec<&'a Problem>) {
-    let appeared = after.iter().filter(|problem| !before.contains(problem));
-    let gone = before.iter().filter(|problem| !after.contains(problem));
-    (appeared.collect(), gone.collect())
+/// What of `these` is not among `those`, by one walk along both: they are in order, and may be many.
+fn missing<'a, T: Ord>(these: &'a [T], those: &'a [T]) -> impl Iterator<Item = &'a T> {
+    let mut those = those.iter().peekable();
+    these.iter().filter(move |this| {
+        while those.next_if(|that| that < this).is_some() {}
+        those.peek() != Some(this)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::cmp::Ordering;
+
     use super::*;
 
     #[test]
-    fn a_problem_is_told_as_it_appears_and_as_it_is_gone() {
-        let [a, b, c] = ["a", "b", "c"].map(|object| Problem::error(object, "is wrong"));
-        let before = [a.clone(), b.clone()];
-        let after = [b, c.clone()];
-        assert_eq!(transitions(&before, &after), (vec![&c], vec![&a]));
-        assert_eq!(transitions(&after, &after), (vec![], vec![]));
+    fn what_appears_and_what_is_gone_is_told_and_nothing_that_stays() {
+        for (before, after, appeared, gone) in [
+            ("", "", "", ""),
+            ("", "ab", "ab", ""),
+            ("ab", "", "", "ab"),
+            ("ab", "bc", "c", "a"),
+            ("acf", "bcde", "bde", "af"),
+            ("aab", "abb", "", ""),
+        ] {
+            let [first, second] = [before, after].map(|text| text.chars().collect::<Vec<_>>());
+            let told = [missing(&second, &first), missing(&first, &second)];
+            let told = told.map(|found| found.collect::<String>());
+            assert_eq!(told, [appeared, gone], "{before} -> {after}");
+        }
+    }
+
+    thread_local! {
+        static COMPARED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Counts how often it is compared.
+    #[derive(Debug)]
+    struct Counting(usize);
+
+    impl Ord for Counting {
+        fn cmp(&self, other: &Self) -> Ordering {
+            COMPARED.set(COMPARED.get() + 1);
+            self.0.cmp(&other.0)
+        }
+    }
+
+    impl PartialOrd for Counting {
+        fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    impl PartialEq for Counting {
+        fn eq(&self, other: &Self) -> bool {
+            self.cmp(other) == Ordering::Equal
+        }
+    }
+
+    impl Eq for Counting {}
+
+    #[test]
+    fn each_of_many_problems_is_compared_a_few_times() {
+        const MANY: usize = 50_000;
+        let before: Vec<_> = (0..MANY).map(|number| Counting(2 * number)).collect();
+        let after: Vec<_> = (0..MANY).map(|number| Counting(3 * number)).collect();
+        assert_eq!(missing(&after, &before).count(), MANY - MANY.div_ceil(3));
+        assert!(COMPARED.get() <= 3 * (before.len() + after.len()), "{}", COMPARED.get());
     }
 }

@@ -236,6 +236,7 @@ impl Agent {
         let Some(report) = report else { return };
         let mut problems = report.problems.clone();
         problems.extend(network.problems.iter().cloned());
+        problems.sort();
         log_transitions(&self.state.problems, &problems);
         self.state.problems = problems;
         self.state.api = self.source.health();
