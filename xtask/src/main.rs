@@ -9,6 +9,7 @@ mod pins;
 mod progress;
 mod setup;
 mod test;
+mod upstream;
 mod workspace;
 
 use std::process::ExitCode;
@@ -36,6 +37,9 @@ enum Verb {
     Bench(bench::Args),
     /// Runs the test tiers and compares their minutes with docs/testing.md.
     Test(test::Args),
+    /// Builds kube-proxy, an API server and etcd from their Go modules, which comparisons need;
+    /// instant when they are there.
+    Upstream(upstream::Args),
     /// Checks format, clippy, dependencies, file sizes, crate arrows and help texts.
     Lint(lint::Args),
 }
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Verb::Demo(args) => demo::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Test(args) => test::run(&args),
+        Verb::Upstream(args) => upstream::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Lint(args) => lint::run(&args),
     })
 }

@@ -36,6 +36,8 @@ pub(crate) enum Scope {
     Compile,
     /// Compiling, and the programs that demo, bench and privileged suites start.
     Run,
+    /// Fetching archives and unpacking them.
+    Fetch,
 }
 
 /// What compiles the kernel programs.
@@ -63,6 +65,18 @@ pub(crate) fn ensure(scope: Scope) -> Result<Ready> {
     }
     let _lock = lock(&machine.cache, "setup")?;
     mend(&machine, scope)
+}
+
+/// Installs the packages that the scope needs, and no compiler.
+pub(crate) fn ensure_packages(scope: Scope) -> Result<()> {
+    let machine = Machine::this()?;
+    match package::missing(&machine, scope) {
+        missing if missing.is_empty() => Ok(()),
+        missing => {
+            let _lock = lock(&machine.cache, "setup")?;
+            install(&machine, &missing)
+        }
+    }
 }
 
 /// Everything that is missing, by installing it, in the order in which one needs the other.

@@ -1,5 +1,5 @@
-//! Debian packages: those of a compiler, and those of the programs that demo, bench and privileged
-//! suites start.
+//! Debian packages: those of a compiler, and those of the programs that fetch archives, or that demo,
+//! bench and privileged suites start.
 
 use super::{Scope, machine::Machine};
 
@@ -16,12 +16,15 @@ pub(crate) struct Package {
     program: &'static str,
 }
 
-const PACKAGES: &[Package] = &[
+const RUN: &[Package] = &[
     Package { name: "iproute2", program: "ip" },
     Package { name: "nftables", program: "nft" },
     Package { name: "util-linux", program: "nsenter" },
     Package { name: "util-linux", program: "unshare" },
 ];
+
+const FETCH: &[Package] =
+    &[Package { name: "curl", program: "curl" }, Package { name: "unzip", program: "unzip" }];
 
 const FOLDERS: &[&str] = &["usr/bin", "usr/sbin", "bin", "sbin", "usr/local/bin", "usr/local/sbin"];
 
@@ -29,7 +32,8 @@ const FOLDERS: &[&str] = &["usr/bin", "usr/sbin", "bin", "sbin", "usr/local/bin"
 pub(crate) fn missing(machine: &Machine, scope: Scope) -> Vec<Package> {
     let needed: &[Package] = match scope {
         Scope::Compile => &[],
-        Scope::Run => PACKAGES,
+        Scope::Run => RUN,
+        Scope::Fetch => FETCH,
     };
     needed
         .iter()

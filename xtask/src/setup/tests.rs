@@ -219,6 +219,8 @@ fn missing_programs_are_listed_with_one_command() {
         "missing: ip, nft, unshare; install it, on Debian and Ubuntu with \
          `sudo apt-get install iproute2 nftables util-linux`"
     );
+    let missing = package::missing(&fake.machine(), Scope::Fetch);
+    assert!(package::remedy(&missing).ends_with("`sudo apt-get install curl unzip`"));
     assert!(package::missing(&fake.machine(), Scope::Compile).is_empty());
 }
 

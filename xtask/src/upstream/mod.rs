@@ -1,0 +1,79 @@
+//! The programs of others that Waggle is compared with and tested against: kube-proxy, an API server
+//! and the etcd below it.
+//!
+//! They are built from what their projects publish as Go modules, as [`module`](program::MODULE)
+//! pins them, by a [`compiler`] that is published in the same way: neither a git host nor an image
+//! registry is needed. A kill loses no more than one step: what was fetched and compiled stays in
+//! the work folder until everything is built.
+
+mod compiler;
+mod program;
+mod proxy;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+
+use self::{
+    compiler::Compiler,
+    program::{PROGRAMS, Program},
+};
+use crate::{pins, progress::say, setup};
+
+/// Upstream takes no options: go.mod says what is built.
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+/// Runs the verb: says where the programs are.
+pub(crate) fn run(Args {}: &Args) -> Result<()> {
+    let folder = ensure(&setup::cache()?)?;
+    for program in PROGRAMS {
+        say(&folder.join(program.name).display().to_string());
+    }
+    Ok(())
+}
+
+/// The folder of the programs, which are built if they are not there.
+fn ensure(cache: &Path) -> Result<PathBuf> {
+    let folder = cache.join(format!("upstream-{}-go{}", program::kubernetes()?, pins::GO));
+    if missing(&folder).is_empty() {
+        return Ok(folder);
+    }
+    let _lock = setup::lock(cache, "upstream")?;
+    let missing = missing(&folder);
+    if !missing.is_empty() {
+        build(cache, &folder, &missing)?;
+    }
+    Ok(folder)
+}
+
+fn missing(folder: &Path) -> Vec<&'static Program> {
+    PROGRAMS.iter().filter(|program| !folder.join(program.name).is_file()).collect()
+}
+
+fn build(cache: &Path, folder: &Path, missing: &[&Program]) -> Result<()> {
+    let work = Work { folder: cache.join("upstream-work") };
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    let compiler = Compiler::ensure(cache, &work.folder)?;
+    for program in missing {
+        program.build(&compiler, &work, folder)?;
+    }
+    fs::remove_dir_all(&work.folder).with_context(|| format!("removing {}", work.folder.display()))
+}
+
+/// Where Go keeps what it fetches and compiles: gigabytes that nothing reads again.
+struct Work {
+    folder: PathBuf,
+}
+
+impl Work {
+    /// The variables that lead Go into the folder, but for those that the user has set.
+    fn variables(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        let folders = [("GOMODCACHE", "modules"), ("GOCACHE", "objects")];
+        let unset = folders.into_iter().filter(|(name, _)| env::var_os(name).is_none());
+        unset.map(|(name, below)| (name, self.folder.join(below)))
+    }
+}
