@@ -154,6 +154,107 @@ fn a_folder_that_goes_leaves_its_last_state_and_is_followed_when_it_returns() {
     });
 }
 
+/// A folder that was followed is no longer what the path leads to, and what does is empty.
+#[test]
+fn an_empty_folder_in_place_of_another_takes_nothing_out_until_a_file_is_in_it() {
+    type Replace = fn(&Path);
+    let removed: Replace = |path| {
+        fs::remove_dir_all(path).unwrap();
+        fs::create_dir(path).unwrap();
+    };
+    let moved: Replace = |path| {
+        fs::rename(path, path.with_extension("old")).unwrap();
+        fs::create_dir(path).unwrap();
+    };
+    // No event tells of this one, nor of a mount that covers the folder or goes away lazily.
+    let switched: Replace = |path| {
+        fs::rename(path, path.with_extension("link")).unwrap();
+        fs::create_dir(path.with_extension("empty")).unwrap();
+        symlink(path.with_extension("empty"), path).unwrap();
+    };
+    for (name, replace) in [("removed", removed), ("moved", moved), ("switched", switched)] {
+        block_on(async {
+            let above = TempDir::new().unwrap();
+            let path = above.path().join("manifests");
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join("web.yaml"), service("web", "10.96.0.1")).unwrap();
+            let mut manifests = Manifests::open(&path).unwrap();
+            let expected = ["apply Service default/web 10.96.0.1", "listed, complete: true"];
+            assert_eq!(next(&mut manifests).await, expected, "{name}");
+            replace(&path);
+            assert_eq!(next(&mut manifests).await, ["1 problems"], "{name}");
+            fs::write(path.join("none.yaml"), "").unwrap();
+            let expected = ["delete Service default/web", "0 problems"];
+            assert_eq!(next(&mut manifests).await, expected, "{name}");
+            fs::write(path.join("shop.yaml"), service("shop", "10.96.0.9")).unwrap();
+            let expected = ["apply Service default/shop 10.96.0.9"];
+            assert_eq!(next(&mut manifests).await, expected, "{name}");
+            fs::remove_file(path.join("shop.yaml")).unwrap();
+            fs::remove_file(path.join("none.yaml")).unwrap();
+            assert_eq!(next(&mut manifests).await, ["delete Service default/shop"], "{name}");
+        });
+    }
+}
+
+#[test]
+fn a_link_that_is_switched_to_another_folder_is_followed() {
+    block_on(async {
+        let above = TempDir::new().unwrap();
+        let [one, two, link] = ["one", "two", "link"].map(|name| above.path().join(name));
+        for (folder, address) in [(&one, "10.96.0.1"), (&two, "10.96.0.2")] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("web.yaml"), service("web", address)).unwrap();
+        }
+        symlink(&one, &link).unwrap();
+        let mut manifests = Manifests::open(&link).unwrap();
+        let expected = ["apply Service default/web 10.96.0.1", "listed, complete: true"];
+        assert_eq!(next(&mut manifests).await, expected);
+        symlink(&two, above.path().join("draft")).unwrap();
+        fs::rename(above.path().join("draft"), &link).unwrap();
+        assert_eq!(next(&mut manifests).await, ["apply Service default/web 10.96.0.2"]);
+        fs::write(two.join("web.yaml"), service("web", "10.96.0.3")).unwrap();
+        assert_eq!(next(&mut manifests).await, ["apply Service default/web 10.96.0.3"]);
+    });
+}
+
+#[test]
+fn a_file_that_cannot_be_read_keeps_its_objects_and_is_tried_again() {
+    type Spoil = fn(&Path);
+    let circle: Spoil = |file| symlink(file, file).unwrap();
+    let dangling: Spoil = |file| symlink(file.with_file_name("absent"), file).unwrap();
+    let binary: Spoil = |file| fs::write(file, [0xff, 0xfe]).unwrap();
+    for (name, spoil) in [("circle", circle), ("dangling", dangling), ("binary", binary)] {
+        block_on(async {
+            let (folder, mut manifests) = followed().await;
+            let web = folder.path().join("web.yaml");
+            fs::remove_file(&web).unwrap();
+            spoil(&web);
+            assert_eq!(next(&mut manifests).await, ["1 problems"], "{name}");
+            // Everything is read again.
+            fs::write(folder.path().join("..switched"), "").unwrap();
+            fs::write(folder.path().join("shop.yaml"), service("shop", "10.96.0.9")).unwrap();
+            let expected = ["apply Service default/shop 10.96.0.9"];
+            assert_eq!(next(&mut manifests).await, expected, "{name}");
+            fs::remove_file(&web).unwrap();
+            let expected = ["delete Service default/web", "0 problems"];
+            assert_eq!(next(&mut manifests).await, expected, "{name}");
+        });
+    }
+}
+
+#[test]
+fn a_link_whose_target_appears_is_read_though_no_event_tells_of_it() {
+    block_on(async {
+        let (folder, mut manifests) = followed().await;
+        let elsewhere = TempDir::new().unwrap();
+        symlink(elsewhere.path().join("it"), folder.path().join("shop.yaml")).unwrap();
+        assert_eq!(next(&mut manifests).await, ["1 problems"]);
+        fs::write(elsewhere.path().join("it"), service("shop", "10.96.0.9")).unwrap();
+        let expected = ["apply Service default/shop 10.96.0.9", "0 problems"];
+        assert_eq!(next(&mut manifests).await, expected);
+    });
+}
+
 #[test]
 fn a_first_list_with_a_broken_file_is_completed_when_it_is_mended() {
     block_on(async {

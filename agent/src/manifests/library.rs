@@ -48,7 +48,10 @@ impl Library {
 
     /// Takes in that a file is there but cannot be read; `cause` says why.
     pub fn unreadable(&mut self, path: &str, cause: &str) {
-        let message = format!("cannot be read: {cause}. What it said before stays");
+        let message = format!(
+            "cannot be read: {cause}. What it said before stays until it can be read again or is \
+             removed"
+        );
         let problems = vec![Problem::error(path, message)];
         self.replace(path, File { objects: BTreeMap::new(), problems, is_broken: true });
     }
@@ -59,10 +62,19 @@ impl Library {
         self.files.remove(path);
     }
 
-    /// The files that were taken in.
+    /// Takes in that all files but these are gone.
+    pub fn retain(&mut self, paths: &BTreeSet<String>) {
+        let gone: Vec<_> =
+            self.files.keys().filter(|path| !paths.contains(*path)).cloned().collect();
+        for path in gone {
+            self.remove(&path);
+        }
+    }
+
+    /// Whether it has no object.
     #[must_use]
-    pub fn paths(&self) -> BTreeSet<String> {
-        self.files.keys().cloned().collect()
+    pub fn is_empty(&self) -> bool {
+        self.named_by.is_empty()
     }
 
     /// What is wrong with the folder itself, if anything is.

@@ -9,6 +9,7 @@
 
 mod direct;
 mod document;
+mod folder;
 mod library;
 mod parse;
 mod watcher;

@@ -3,6 +3,9 @@
 //! A file is read when its writer closes it or when it is moved into place, so that what is
 //! half-written is mostly not seen. Names that begin with two dots are how a mounted volume of
 //! Kubernetes switches all its files at once: then everything is read again.
+//!
+//! A file is gone when the folder does not list it. What cannot be read is not gone, and neither is
+//! what was in a folder that is no longer where it was: a mount may be missing.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -11,34 +14,40 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use inotify::{EventMask, EventOwned, EventStream, Inotify, WatchDescriptor, WatchMask, Watches};
+use inotify::{EventMask, EventOwned, EventStream, Inotify};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Library;
+use super::folder::{Folder, is_manifest};
 use crate::k8s::Change;
 use crate::problem::Problem;
 
 /// How long after a first event further ones are waited for.
 const DEBOUNCE: Duration = Duration::from_millis(50);
 
-/// How often a folder that is gone is looked for.
-const RETURN: Duration = Duration::from_millis(500);
+/// The same in a folder that has taken another one's place: it may be still being filled.
+const FILLING: Duration = Duration::from_secs(1);
+
+/// How often is looked for what no event tells.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Room for a few events with the longest name there can be.
 const BUFFER: usize = 4096;
 
-const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
-
 /// Follows the manifests of a folder.
 #[derive(Debug)]
 pub struct Manifests {
-    folder: PathBuf,
+    folder: Folder,
+    /// Whether the folder is not the one, or not yet for sure, whose files the library has.
+    is_another: bool,
     events: EventStream<[u8; BUFFER]>,
-    watch: Option<WatchDescriptor>,
     library: Library,
     stale: Stale,
+    /// What could not be read.
+    failed: Stale,
     /// When what is stale is to be read.
     due: Option<Instant>,
+    next_look: Instant,
 }
 
 /// Why a folder cannot be followed.
@@ -61,7 +70,7 @@ pub enum WatchError {
 }
 
 /// What is to be read again.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum Stale {
     Files(BTreeSet<String>),
     Everything,
@@ -76,15 +85,18 @@ impl Manifests {
         let events = Inotify::init()
             .and_then(|inotify| inotify.into_event_stream([0; BUFFER]))
             .map_err(|source| WatchError::Inotify { source })?;
-        let watch = watch(&events.watches(), folder)
+        let folder = Folder::open(folder, events.watches())
             .map_err(|source| WatchError::Folder { folder: folder.to_owned(), source })?;
+        let now = Instant::now();
         Ok(Self {
-            folder: folder.to_owned(),
+            folder,
+            is_another: false,
             events,
-            watch: Some(watch),
             library: Library::default(),
             stale: Stale::Everything,
-            due: Some(Instant::now()),
+            failed: Stale::default(),
+            due: Some(now),
+            next_look: now + LOOK,
         })
     }
 
@@ -104,18 +116,18 @@ impl Manifests {
         }
     }
 
-    /// Waits for events, for the time to read what they concern, or for the folder's return.
+    /// Waits for events, for the time to read what they concern, or for the time to look without.
     async fn wait(&mut self) {
         let due = self.due;
         tokio::select! {
             biased;
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
-            () = sleep(RETURN), if due.is_none() && self.watch.is_none() => self.look_for_folder(),
+            () = sleep_until(due.unwrap_or(self.next_look)), if due.is_some() => {}
+            () = sleep_until(self.next_look) => self.look_again(),
             event = self.events.next() => match event {
                 Some(Ok(event)) => self.take_event(&event),
                 // Without events, looking now and then is what is left.
                 Some(Err(_)) | None => {
-                    sleep(RETURN).await;
+                    sleep(LOOK).await;
                     self.mark(Stale::Everything);
                 }
             },
@@ -127,13 +139,13 @@ impl Manifests {
         if mask.contains(EventMask::Q_OVERFLOW) {
             return self.mark(Stale::Everything);
         }
-        if self.watch.as_ref() != Some(wd) {
+        if !self.folder.is_watched_by(wd) {
             return;
         }
         let is_gone =
             EventMask::DELETE_SELF | EventMask::MOVE_SELF | EventMask::UNMOUNT | EventMask::IGNORED;
         if mask.intersects(is_gone) {
-            return self.lose_folder();
+            self.look();
         }
         match name.as_deref().and_then(OsStr::to_str) {
             Some(name) if name.starts_with("..") => self.mark(Stale::Everything),
@@ -146,115 +158,109 @@ impl Manifests {
 
     /// A file that has just been made will be closed by its writer; a link is complete at once.
     fn is_being_written(&self, name: &str, mask: EventMask) -> bool {
-        mask.contains(EventMask::CREATE) && !self.folder.join(name).is_symlink()
+        mask.contains(EventMask::CREATE) && !self.folder.is_link(name)
     }
 
     fn mark(&mut self, stale: Stale) {
-        match (&mut self.stale, stale) {
-            (Stale::Files(names), Stale::Files(more)) => names.extend(more),
-            (Stale::Everything, _) => {}
-            (all @ Stale::Files(_), Stale::Everything) => *all = Stale::Everything,
+        self.stale.add(stale);
+        let delay = if self.is_another { FILLING } else { DEBOUNCE };
+        self.due.get_or_insert_with(|| Instant::now() + delay);
+    }
+
+    /// Looks whether the path leads to another folder; then all of that is to be read.
+    fn look(&mut self) -> bool {
+        let is_another = self.folder.look();
+        if is_another {
+            self.is_another = true;
+            self.due = None;
+            self.mark(Stale::Everything);
         }
-        self.due.get_or_insert_with(|| Instant::now() + DEBOUNCE);
+        is_another
     }
 
-    fn lose_folder(&mut self) {
-        if let Some(watch) = self.watch.take() {
-            // A folder that was moved is still watched where it went.
-            let _gone_already = self.events.watches().remove(watch);
-        }
-        self.look_for_folder();
-    }
-
-    fn look_for_folder(&mut self) {
-        self.watch = watch(&self.events.watches(), &self.folder).ok();
-        self.mark(Stale::Everything);
-    }
-
-    fn read_stale(&mut self) {
-        match std::mem::replace(&mut self.stale, Stale::Files(BTreeSet::new())) {
-            Stale::Files(names) => names.iter().for_each(|name| self.read_file(name)),
-            Stale::Everything => self.read_folder(),
+    /// Looks for another folder, and at what could not be read, or not be watched, before.
+    fn look_again(&mut self) {
+        self.next_look = Instant::now() + LOOK;
+        self.look();
+        let failed = std::mem::take(&mut self.failed);
+        if !self.folder.is_watched() {
+            self.mark(Stale::Everything);
+        } else if failed != Stale::default() {
+            self.mark(failed);
         }
     }
 
     /// A folder that is gone leaves everything as it was: nobody takes Services out that way.
-    fn read_folder(&mut self) {
-        let names = match names(&self.folder) {
-            Ok(names) => names,
+    fn read_stale(&mut self) {
+        let listed = self.folder.names();
+        // What was listed counts if it is in the folder that is followed.
+        if self.look() {
+            return;
+        }
+        let problem = match listed {
+            Ok(names) if names.is_empty() && self.is_another && !self.library.is_empty() => {
+                "is empty since it took the place of another one, whose manifests stay: put them \
+                 back, or, if there shall be none, an empty file such as none.yaml"
+                    .to_owned()
+            }
+            Ok(names) => return self.read(&names),
             Err(error) => {
-                let message = format!(
+                self.failed = Stale::Everything;
+                format!(
                     "cannot be read: {error}. What it held before stays until it can be read again"
-                );
-                let folder = format!("folder {}", self.folder.display());
-                return self.library.set_folder_problem(Some(Problem::error(folder, message)));
+                )
             }
         };
+        let folder = format!("folder {}", self.folder.path());
+        self.library.set_folder_problem(Some(Problem::error(folder, problem)));
+    }
+
+    /// Reads what is stale of the files of these names, which are all there are.
+    fn read(&mut self, names: &BTreeSet<String>) {
         self.library.set_folder_problem(None);
-        let gone: Vec<_> = self.library.paths().into_iter().collect();
-        for path in gone {
-            if !names.iter().any(|name| self.path(name) == path) {
-                self.library.remove(&path);
-            }
+        let paths = names.iter().map(|name| self.folder.path_of(name)).collect();
+        self.library.retain(&paths);
+        if std::mem::take(&mut self.is_another) {
+            self.stale = Stale::Everything;
         }
-        for name in &names {
+        let stale = std::mem::take(&mut self.stale);
+        for name in names.iter().filter(|name| stale.contains(name)) {
             self.read_file(name);
         }
     }
 
     fn read_file(&mut self, name: &str) {
-        let path = self.path(name);
-        match read(&self.folder.join(name)) {
+        let path = self.folder.path_of(name);
+        match self.folder.read(name) {
             Ok(Some(text)) => self.library.read(&path, &text),
             Ok(None) => self.library.remove(&path),
-            // With the folder gone, that a file is not there says nothing.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if self.folder.is_dir() {
-                    self.library.remove(&path);
-                }
+            Err(error) => {
+                self.library.unreadable(&path, &error.to_string());
+                self.failed.add(Stale::Files(BTreeSet::from([name.to_owned()])));
             }
-            Err(error) => self.library.unreadable(&path, &error.to_string()),
+        }
+    }
+}
+
+impl Stale {
+    fn add(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Files(names), Self::Files(more)) => names.extend(more),
+            (Self::Everything, _) => {}
+            (all @ Self::Files(_), Self::Everything) => *all = Self::Everything,
         }
     }
 
-    fn path(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
-    }
-}
-
-fn watch(watches: &Watches, folder: &Path) -> io::Result<WatchDescriptor> {
-    let mask = WatchMask::CLOSE_WRITE
-        | WatchMask::CREATE
-        | WatchMask::DELETE
-        | WatchMask::MOVE
-        | WatchMask::ATTRIB
-        | WatchMask::DELETE_SELF
-        | WatchMask::MOVE_SELF
-        | WatchMask::ONLYDIR;
-    watches.clone().add(folder, mask)
-}
-
-fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        if is_manifest(&name) && entry.path().is_file() {
-            names.insert(name);
+    fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::Files(names) => names.contains(name),
+            Self::Everything => true,
         }
     }
-    Ok(names)
 }
 
-/// The text of a file; none of what is no file, as a pipe, which would be waited for.
-fn read(path: &Path) -> io::Result<Option<String>> {
-    let is_file = std::fs::metadata(path)?.is_file();
-    is_file.then(|| std::fs::read_to_string(path)).transpose()
-}
-
-fn is_manifest(name: &str) -> bool {
-    let extension = Path::new(name).extension().and_then(OsStr::to_str);
-    !name.starts_with('.') && extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+impl Default for Stale {
+    fn default() -> Self {
+        Self::Files(BTreeSet::new())
+    }
 }
