@@ -11,10 +11,10 @@ pub enum Answer {
     Body {
         /// The status.
         code: u16,
-        /// `Retry-After`, in seconds.
-        retry_after: Option<u32>,
+        /// `Retry-After`: seconds, if it is well-formed.
+        retry_after: Option<String>,
         /// The body.
-        body: String,
+        body: Vec<u8>,
     },
     /// A body in chunks, which ends in order after the last piece.
     Stream(Vec<Piece>),
@@ -45,19 +45,19 @@ impl Answer {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": message, "reason": reason, "code": code,
         });
-        Self::Body { code, retry_after: None, body: body.to_string() }
+        Self::Body { code, retry_after: None, body: body.to_string().into() }
     }
 
     /// A refusal for being busy, with the time after which to come again.
     #[must_use]
-    pub fn busy(retry_after: u32) -> Self {
-        let body = "Too many requests, please try again later.".to_owned();
-        Self::Body { code: 429, retry_after: Some(retry_after), body }
+    pub fn busy(retry_after: impl ToString) -> Self {
+        let body = "Too many requests, please try again later.".into();
+        Self::Body { code: 429, retry_after: Some(retry_after.to_string()), body }
     }
 
     /// A whole body of status 200.
     #[must_use]
-    pub fn body(body: impl Into<String>) -> Self {
+    pub fn body(body: impl Into<Vec<u8>>) -> Self {
         Self::Body { code: 200, retry_after: None, body: body.into() }
     }
 

@@ -4,23 +4,35 @@ use std::io;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-/// Reads a request without a body; its target, or none at the connection's end.
-pub(crate) async fn read_target(
+/// A request without a body.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) target: String,
+    /// The header that says who asks.
+    pub(crate) authorization: Option<String>,
+}
+
+/// Reads a request; none at the connection's end.
+pub(crate) async fn read_request(
     input: &mut (impl AsyncBufRead + Unpin),
-) -> io::Result<Option<String>> {
-    let mut target = None;
+) -> io::Result<Option<Request>> {
+    let mut request = Request::default();
     let mut line = String::new();
     loop {
         line.clear();
         if input.read_line(&mut line).await? == 0 {
             return Ok(None);
         }
-        match (line.trim_end(), &target) {
-            ("", _) => return Ok(Some(target.unwrap_or_default())),
-            (first, None) => {
-                target = Some(first.split(' ').nth(1).unwrap_or_default().to_owned());
-            }
-            (_, Some(_)) => {}
+        let line = line.trim_end();
+        if line.is_empty() {
+            return Ok(Some(request));
+        }
+        if request.target.is_empty() {
+            request.target = line.split(' ').nth(1).unwrap_or("/").to_owned();
+        } else if let Some((key, value)) = line.split_once(':')
+            && key.eq_ignore_ascii_case("authorization")
+        {
+            request.authorization = Some(value.trim().to_owned());
         }
     }
 }
@@ -28,17 +40,17 @@ pub(crate) async fn read_target(
 pub(crate) async fn write_body(
     output: &mut (impl AsyncWrite + Unpin),
     code: u16,
-    retry_after: Option<u32>,
-    body: &str,
+    retry_after: Option<&str>,
+    body: &[u8],
 ) -> io::Result<()> {
-    let retry = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n"));
+    let retry = retry_after.map(|text| format!("Retry-After: {text}\r\n"));
     let head = format!(
         "HTTP/1.1 {code} -\r\nContent-Type: application/json\r\n{}Content-Length: {}\r\n\r\n",
         retry.unwrap_or_default(),
         body.len()
     );
     output.write_all(head.as_bytes()).await?;
-    output.write_all(body.as_bytes()).await?;
+    output.write_all(body).await?;
     output.flush().await
 }
 

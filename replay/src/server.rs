@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::http::{begin_stream, read_target, write_body, write_chunk};
+use crate::http::{Request, begin_stream, read_request, write_body, write_chunk};
 use crate::objects::Objects;
 use crate::{Answer, Piece, Query, Resource, Verb};
 
@@ -28,6 +28,8 @@ struct Held {
     objects: Objects,
     faults: VecDeque<(Resource, Verb, Answer)>,
     requests: Vec<Query>,
+    /// The only one that is answered, if there is such.
+    authorization: Option<String>,
 }
 
 /// Whether the connection goes on.
@@ -69,6 +71,11 @@ impl Server {
         self.change(|objects| objects.is_one_page = true);
     }
 
+    /// From now on only requests with this token are answered.
+    pub fn require_token(&self, token: &str) {
+        self.held().authorization = Some(format!("Bearer {token}"));
+    }
+
     /// Puts an answer before the next request of its kind; several are taken in turn.
     pub fn fault(&self, resource: Resource, verb: Verb, answer: Answer) {
         self.held().faults.push_back((resource, verb, answer));
@@ -86,8 +93,8 @@ impl Server {
     /// When the client is gone.
     pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
-        while let Some(target) = read_target(&mut stream).await? {
-            if self.answer(&target, stream.get_mut()).await? == After::End {
+        while let Some(request) = read_request(&mut stream).await? {
+            if self.answer(&request, stream.get_mut()).await? == After::End {
                 break;
             }
         }
@@ -108,22 +115,30 @@ impl Server {
 
     async fn answer(
         &self,
-        target: &str,
+        request: &Request,
         output: &mut (impl AsyncWrite + Unpin),
     ) -> io::Result<After> {
-        let Some(query) = Query::parse(target) else {
-            write_body(output, 404, None, "404 page not found\n").await?;
+        let Some(query) = Query::parse(&request.target) else {
+            write_body(output, 404, None, b"404 page not found\n").await?;
             return Ok(After::Another);
         };
+        if !self.is_known(request) {
+            return play(Answer::refusal(401, "Unauthorized", "Unauthorized"), output).await;
+        }
         match self.take(&query) {
             Some(answer) => play(answer, output).await,
             None if query.verb == Verb::List => {
                 let page = self.held().objects.page(&query);
-                write_body(output, 200, None, &page).await?;
+                write_body(output, 200, None, page.as_bytes()).await?;
                 Ok(After::Another)
             }
             None => self.watch(&query, output).await,
         }
+    }
+
+    fn is_known(&self, request: &Request) -> bool {
+        let required = &self.held().authorization;
+        required.is_none() || *required == request.authorization
     }
 
     /// Notes a request and takes the fault that waits for it.
@@ -179,7 +194,7 @@ impl Server {
 async fn play(answer: Answer, output: &mut (impl AsyncWrite + Unpin)) -> io::Result<After> {
     match answer {
         Answer::Body { code, retry_after, body } => {
-            write_body(output, code, retry_after, &body).await?;
+            write_body(output, code, retry_after.as_deref(), &body).await?;
         }
         Answer::Stream(pieces) => {
             begin_stream(output).await?;

@@ -6,6 +6,12 @@ use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::entrance::Entrance;
+use super::requests::PATIENCE;
 
 /// An address that does not answer is given up after this time.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -17,15 +23,6 @@ pub enum Access {
     Kubeconfig(PathBuf),
     /// From the environment and the service account of the pod around the process.
     InCluster,
-}
-
-/// A client and what it leads to.
-#[derive(Clone)]
-pub struct Entrance {
-    /// The client.
-    pub client: Client,
-    /// The API server's address.
-    pub address: String,
 }
 
 /// Why there is no way to the API server.
@@ -53,6 +50,12 @@ pub enum AccessError {
         /// What is missing.
         cause: String,
     },
+    /// The way leads to another server than before.
+    #[error("it leads to {address} now; restart the agent to follow it there")]
+    Elsewhere {
+        /// The other server's address.
+        address: String,
+    },
 }
 
 impl Access {
@@ -61,22 +64,38 @@ impl Access {
     /// # Errors
     /// When the file, the environment or the credentials are not usable.
     pub async fn enter(&self) -> Result<Entrance, AccessError> {
-        let config = match self {
-            Self::Kubeconfig(file) => from_file(file).await,
-            Self::InCluster => Config::incluster_env().map_err(|error| chain(&error)),
+        let access = self.clone();
+        // A kubeconfig may name a command that hands out credentials, and takes its time.
+        let entering = spawn_blocking(move || Handle::current().block_on(access.client()));
+        let entered = match timeout(PATIENCE, entering).await {
+            Ok(entered) => entered.unwrap_or_else(|error| Err(error.to_string())),
+            Err(_) => Err(format!("its command gave nothing within {} s", PATIENCE.as_secs())),
         };
-        let entrance = config.and_then(|mut config| {
-            config.connect_timeout = Some(CONNECT);
-            // When to come again is decided where it is known what failed.
-            config.default_retry = false;
-            let address = config.cluster_url.to_string();
-            let client = Client::try_from(config).map_err(|error| chain(&error))?;
-            Ok(Entrance { client, address: address.trim_end_matches('/').to_owned() })
-        });
-        entrance.map_err(|cause| match self {
+        match entered {
+            Ok((client, address)) => Ok(Entrance { client, address, access: Some(self.clone()) }),
+            Err(cause) => Err(self.error(cause)),
+        }
+    }
+
+    /// A client, and the address that it leads to.
+    async fn client(&self) -> Result<(Client, String), String> {
+        let mut config = match self {
+            Self::Kubeconfig(file) => from_file(file).await?,
+            Self::InCluster => Config::incluster_env().map_err(|error| chain(&error))?,
+        };
+        config.connect_timeout = Some(CONNECT);
+        // When to come again is decided where it is known what failed.
+        config.default_retry = false;
+        let address = config.cluster_url.to_string();
+        let client = Client::try_from(config).map_err(|error| chain(&error))?;
+        Ok((client, address.trim_end_matches('/').to_owned()))
+    }
+
+    fn error(&self, cause: String) -> AccessError {
+        match self {
             Self::Kubeconfig(file) => AccessError::Kubeconfig { file: file.clone(), cause },
             Self::InCluster => AccessError::InCluster { cause },
-        })
+        }
     }
 }
 

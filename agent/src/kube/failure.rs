@@ -24,6 +24,56 @@ pub(super) enum Failure {
     Refused { code: u16, message: String },
     /// An answer that is none of this API.
     Unreadable(String),
+    /// Something of the above, and why the way to the server could not be read again.
+    Shut(Box<Self>, String),
+}
+
+impl Failure {
+    /// Whether other credentials than those that were read could help. A certificate that is not
+    /// taken is told as a connection that ends.
+    pub(super) fn is_of_access(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Unauthorized(_) | Self::Forbidden(_))
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, resource: &str) -> fmt::Result {
+        match self {
+            Self::Unreachable(cause) => write!(
+                f,
+                "cannot be reached for {resource}: {cause}; check the address, the certificates and \
+                 the network between"
+            ),
+            Self::Silent(time) => write!(
+                f,
+                "has not answered for {resource} within {} s; check its load and the network \
+                 between",
+                time.as_secs()
+            ),
+            Self::Unauthorized(message) => write!(
+                f,
+                "does not know who asks for {resource} (401: {message}); renew the token or \
+                 certificate in the kubeconfig, or mount the pod's service account token"
+            ),
+            Self::Forbidden(message) => write!(
+                f,
+                "does not allow to read {resource} (403: {message}); grant the verbs get, list and \
+                 watch on services, nodes and endpointslices.discovery.k8s.io (manifests/rbac.yaml)"
+            ),
+            Self::Busy(_) => write!(f, "is too busy for {resource} (429)"),
+            Self::Gone => write!(f, "has forgotten the version of {resource}"),
+            Self::Refused { code, message } => {
+                write!(f, "refuses {resource} ({code}: {message}); look into its log")
+            }
+            Self::Unreadable(cause) => write!(
+                f,
+                "answers for {resource} what cannot be read: {cause}; check that the address is an \
+                 API server's"
+            ),
+            Self::Shut(failure, cause) => {
+                failure.write(f, resource)?;
+                write!(f, ". Nor can the way to it be read again: {cause}")
+            }
+        }
+    }
 }
 
 /// A failure with all that was asked for.
@@ -33,40 +83,7 @@ impl fmt::Display for Failed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(failure, collections) = self;
         let resources: Vec<_> = collections.iter().map(|asked| asked.resource()).collect();
-        let resource = resources.join(", ");
-        match failure {
-            Failure::Unreachable(cause) => write!(
-                f,
-                "cannot be reached for {resource}: {cause}; check the address, the certificates and \
-                 the network between"
-            )?,
-            Failure::Silent(time) => write!(
-                f,
-                "has not answered for {resource} within {} s; check its load and the network \
-                 between",
-                time.as_secs()
-            )?,
-            Failure::Unauthorized(message) => write!(
-                f,
-                "does not know who asks for {resource} (401: {message}); renew the token or \
-                 certificate in the kubeconfig, or mount the pod's service account token"
-            )?,
-            Failure::Forbidden(message) => write!(
-                f,
-                "does not allow to read {resource} (403: {message}); grant the verbs get, list and \
-                 watch on services, nodes and endpointslices.discovery.k8s.io (manifests/rbac.yaml)"
-            )?,
-            Failure::Busy(_) => write!(f, "is too busy for {resource} (429)")?,
-            Failure::Gone => write!(f, "has forgotten the version of {resource}")?,
-            Failure::Refused { code, message } => {
-                write!(f, "refuses {resource} ({code}: {message}); look into its log")?;
-            }
-            Failure::Unreadable(cause) => write!(
-                f,
-                "answers for {resource} what cannot be read: {cause}; check that the address is an \
-                 API server's"
-            )?,
-        }
+        failure.write(f, &resources.join(", "))?;
         write!(f, ". It is asked again; what was known stays")
     }
 }

@@ -153,12 +153,21 @@ impl Follower {
     }
 
     async fn fail(&mut self, failure: Failure) {
+        let failure = if failure.is_of_access() { self.renew(failure).await } else { failure };
         let after = match &failure {
             Failure::Busy(after) => *after,
             _ => None,
         };
         self.say(Word::Failed(failure)).await;
         self.rest(after).await;
+    }
+
+    /// Makes the next request with the credentials that there are now.
+    async fn renew(&mut self, failure: Failure) -> Failure {
+        match self.requests.entrance.renew().await {
+            Ok(()) => failure,
+            Err(error) => Failure::Shut(Box::new(failure), error.to_string()),
+        }
     }
 
     async fn rest(&mut self, at_least: Option<Duration>) {

@@ -1,8 +1,8 @@
 //! The Kubernetes API as the source of objects.
 //!
 //! ```text
-//! Access -> client -- list, watch --> Follower -- words --> ApiServer -- changes --> engine
-//!                     one for each collection    Ledger: names, and what cannot be read
+//! Access -> Entrance -- list, watch --> Follower -- words --> ApiServer -- changes --> engine
+//!   ^-- read again when refused --'   one for each collection    Ledger: names, and what cannot be read
 //! ```
 //!
 //! An object that cannot be read is named and leaves the others alone. Nothing is held but names:
@@ -12,6 +12,7 @@ mod access;
 mod backoff;
 mod collection;
 mod decode;
+mod entrance;
 mod failure;
 mod follow;
 mod health;
@@ -20,6 +21,7 @@ mod lines;
 mod requests;
 mod source;
 
-pub use access::{Access, AccessError, Entrance};
+pub use access::{Access, AccessError};
+pub use entrance::Entrance;
 pub use health::{Contact, Health, Phase};
 pub use source::ApiServer;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{Request, Response, StatusCode};
-use kube::Client;
 use kube::api::{ListParams, WatchParams};
 use kube::client::Body;
 use kube::core::{Request as Target, Status};
@@ -12,6 +11,7 @@ use tokio::time::timeout;
 
 use super::access::chain;
 use super::collection::Collection;
+use super::entrance::Entrance;
 use super::failure::Failure;
 use super::lines::{Lines, whole};
 
@@ -27,7 +27,7 @@ const QUOTED: usize = 200;
 
 /// Asks for one collection.
 pub(super) struct Requests {
-    pub(super) client: Client,
+    pub(super) entrance: Entrance,
     pub(super) collection: Collection,
 }
 
@@ -74,7 +74,7 @@ impl Requests {
         request: Result<Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<Body, Failure> {
         let request = request.map_err(|error| Failure::Unreadable(chain(&error)))?;
-        let sent = timeout(PATIENCE, self.client.send(request.map(Body::from))).await;
+        let sent = timeout(PATIENCE, self.entrance.client.send(request.map(Body::from))).await;
         let response = sent
             .map_err(|_| Failure::Silent(PATIENCE))?
             .map_err(|error| Failure::Unreachable(cause(&error)))?;

@@ -4,14 +4,13 @@ use std::future::pending;
 use std::mem;
 use std::time::Duration;
 
-use kube::Client;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::access::Entrance;
 use super::backoff::Backoff;
 use super::collection::Collection;
+use super::entrance::Entrance;
 use super::failure::{Failed, Failure};
 use super::follow::{Follower, Word};
 use super::health::{Contact, Health, Phase};
@@ -64,19 +63,18 @@ impl ApiServer {
     /// Begins to follow what there is. To be called within a tokio runtime.
     #[must_use]
     pub fn follow(entrance: Entrance) -> Self {
-        let Entrance { client, address } = entrance;
         let (sender, words) = channel(WORDS);
         let mut followers = JoinSet::new();
-        let follower = |client: &Client, collection| Follower {
-            requests: Requests { client: client.clone(), collection },
-            words: sender.clone(),
-            backoff: Backoff::default(),
-        };
         for collection in Collection::ALL {
-            followers.spawn(follower(&client, collection).follow());
+            let follower = Follower {
+                requests: Requests { entrance: entrance.clone(), collection },
+                words: sender.clone(),
+                backoff: Backoff::default(),
+            };
+            followers.spawn(follower.follow());
         }
         Self {
-            address,
+            address: entrance.address,
             words,
             parts: Collection::ALL.map(Part::new),
             changes: Vec::new(),

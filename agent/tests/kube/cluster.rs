@@ -59,6 +59,12 @@ impl Cluster {
         Self { server, source, node }
     }
 
+    /// An agent that comes by this way and knows nothing yet.
+    pub(crate) fn entered(server: Server, entrance: Entrance) -> Self {
+        let node = Node::new(WatchedMaps::default());
+        Self { server, source: ApiServer::follow(entrance), node }
+    }
+
     /// The next changes, taken in.
     pub(crate) async fn step(&mut self) -> Vec<String> {
         let changes = timeout(LONG, self.source.next()).await.expect("something changes");
@@ -79,7 +85,7 @@ impl Cluster {
     pub(crate) async fn until(&mut self, is_so: impl Fn(&Self) -> bool) -> Vec<String> {
         let mut problems = Vec::new();
         for _ in 0..10_000 {
-            for problem in &self.node.report.problems {
+            for problem in &*self.node.report.problems {
                 let text = problem.to_string();
                 if !problems.contains(&text) {
                     problems.push(text);
@@ -138,7 +144,11 @@ pub(crate) fn entrance(server: &Server) -> Entrance {
             sender.send_request(request).await
         }
     });
-    Entrance { client: Client::new(service, "default"), address: "https://api.test".to_owned() }
+    Entrance {
+        client: Client::new(service, "default"),
+        address: "https://api.test".to_owned(),
+        access: None,
+    }
 }
 
 /// Runs with a clock that moves only when everything waits.

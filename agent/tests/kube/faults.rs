@@ -20,7 +20,7 @@ fn text(text: &str) -> Piece {
 type Row = (&'static str, Vec<Answer>, &'static str, (u64, u64));
 
 fn both() -> Vec<Row> {
-    let page = "404 page not found";
+    let page = b"404 page not found";
     vec![
         (
             "500",
@@ -30,7 +30,7 @@ fn both() -> Vec<Row> {
         ),
         (
             "503 of a proxy",
-            vec![Answer::Body { code: 503, retry_after: None, body: page.into() }],
+            vec![Answer::Body { code: 503, retry_after: None, body: page.to_vec() }],
             "(503: 404 page",
             (0, 2),
         ),

@@ -7,4 +7,5 @@ mod malformed;
 mod objects;
 mod restart;
 mod roles;
+mod rotation;
 mod scale;
