@@ -136,7 +136,8 @@ impl Resource {
         }
     }
 
-    fn metadata(&self) -> &ObjectMeta {
+    /// What every object has.
+    pub(crate) fn metadata(&self) -> &ObjectMeta {
         match self {
             Self::Service(Service { metadata, .. })
             | Self::EndpointSlice(EndpointSlice { metadata, .. })

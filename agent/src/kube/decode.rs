@@ -8,14 +8,15 @@ use serde_json::{Error, Value};
 use super::collection::Collection;
 use super::failure::Failure;
 use super::requests::meaning;
+use super::version::Version;
 use crate::k8s::{Object, Resource};
 use crate::model::Name;
 
 /// An object, or what is known of one that cannot be read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Item {
-    Readable(Box<Object>),
-    Unreadable { name: Option<Name>, cause: String },
+    Readable(Box<Object>, Version),
+    Unreadable { name: Option<Name>, version: Version, cause: String },
 }
 
 /// One page of a list.
@@ -87,15 +88,20 @@ pub(super) fn page(body: &[u8]) -> Result<Page<'_>, Failure> {
 
 /// Reads an item of a list.
 pub(super) fn item(collection: Collection, text: &RawValue) -> Item {
+    let unreadable = |cause| {
+        let Header { name, version } = header(text);
+        Item::Unreadable { name, version: Version::of(&version), cause }
+    };
     match resource(collection, text.get()) {
-        Err(error) => Item::Unreadable { name: header(text).name, cause: error.to_string() },
+        Err(error) => unreadable(error.to_string()),
         Ok(resource) => {
-            let object = Box::new(Object { location: None, resource });
-            if object.object_ref().name.name.is_empty() {
-                Item::Unreadable { name: None, cause: "it has no metadata.name".to_owned() }
-            } else {
-                Item::Readable(object)
+            let object = Object { location: None, resource };
+            let metadata = object.resource.metadata();
+            if metadata.name.as_ref().is_none_or(String::is_empty) {
+                return unreadable("it has no metadata.name".to_owned());
             }
+            let version = Version::of(metadata.resource_version.as_deref().unwrap_or_default());
+            Item::Readable(Box::new(object), version)
         }
     }
 }
@@ -172,7 +178,7 @@ mod tests {
             (Collection::Nodes, r#"{"metadata": {"name": 7}}"#, None),
             (Collection::Services, "[1, 2]", None),
         ] {
-            let Item::Unreadable { name, cause } = item_of(collection, text) else {
+            let Item::Unreadable { name, cause, .. } = item_of(collection, text) else {
                 panic!("{text} was read")
             };
             assert_eq!(name, expected, "{text}: {cause}");
@@ -183,7 +189,9 @@ mod tests {
     fn fields_that_are_not_known_do_no_harm() {
         let text = r#"{"metadata": {"name": "web", "namespace": "shop", "colour": [1]},
             "spec": {"clusterIP": "10.96.0.1", "quantumPolicy": {"a": null}}, "extra": 1}"#;
-        let Item::Readable(object) = item_of(Collection::Services, text) else { panic!("{text}") };
+        let Item::Readable(object, _) = item_of(Collection::Services, text) else {
+            panic!("{text}")
+        };
         assert_eq!(object.object_ref().to_string(), "Service shop/web");
     }
 

@@ -29,7 +29,7 @@ const WATCH: Duration = Duration::from_secs(120);
 /// How much longer than asked a watch may be silent.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A watch that ends before this without an event is as good as a failure.
+/// A watch that ends before this is as good as a failure.
 const SHORT: Duration = Duration::from_secs(1);
 
 /// What a follower says.
@@ -53,12 +53,6 @@ pub(super) struct Follower {
     pub(super) requests: Requests,
     pub(super) words: Sender<(Collection, Word)>,
     pub(super) backoff: Backoff,
-}
-
-/// How a watch went.
-struct Watched {
-    since: Instant,
-    has_spoken: bool,
 }
 
 impl Follower {
@@ -102,7 +96,7 @@ impl Follower {
     async fn watch(&mut self, mut version: String) {
         loop {
             match self.watch_once(&mut version).await {
-                Ok(watched) if watched.is_short() => self.rest(None).await,
+                Ok(time) if time < SHORT => self.rest(None).await,
                 Ok(_) => self.backoff.reset(),
                 Err(Failure::Gone) => return self.rest(None).await,
                 Err(failure @ Failure::Unreadable(_)) => return self.fail(failure).await,
@@ -111,32 +105,30 @@ impl Follower {
         }
     }
 
-    async fn watch_once(&mut self, version: &mut String) -> Result<Watched, Failure> {
+    /// Watches until the server ends it; how long that took.
+    async fn watch_once(&mut self, version: &mut String) -> Result<Duration, Failure> {
         let time = WATCH + self.backoff.part_of(WATCH / 2);
         let mut lines = self.requests.watch(version, time).await?;
-        let mut watched = Watched { since: Instant::now(), has_spoken: false };
+        let since = Instant::now();
         self.say(Word::Watching).await;
         loop {
             let line = match lines.next(time + GRACE).await {
                 Ok(Some([])) => continue,
                 Ok(Some(line)) => line,
-                Ok(None) => return Ok(watched),
+                Ok(None) => return Ok(since.elapsed()),
                 Err(Failure::Silent(time)) => {
                     debug!(?time, "a watch was silent for too long; it begins anew");
-                    return Ok(watched);
+                    return Ok(since.elapsed());
                 }
                 Err(failure) => return Err(failure),
             };
             let (event, next) = decode::event(self.requests.collection, line)?;
             let word = match event {
                 Event::Error(failure) => return Err(failure),
-                // What is not newer has been said already.
-                _ if !is_newer(&next, version) => continue,
                 Event::Bookmark => Word::Version(next.clone()),
                 Event::Is(item) => Word::Is(item, next.clone()),
                 Event::IsGone(name) => Word::IsGone(name, next.clone()),
             };
-            watched.has_spoken = true;
             if !next.is_empty() {
                 *version = next;
             }
@@ -178,38 +170,5 @@ impl Follower {
     async fn say(&self, word: Word) {
         // Nobody listens any more only while everything is taken down.
         let _ended = self.words.send((self.requests.collection, word)).await;
-    }
-}
-
-impl Watched {
-    fn is_short(&self) -> bool {
-        !self.has_spoken && self.since.elapsed() < SHORT
-    }
-}
-
-/// Versions are numbers that grow. Of what has none nobody can tell.
-fn is_newer(next: &str, version: &str) -> bool {
-    match (next.parse::<u64>(), version.parse::<u64>()) {
-        (Ok(next), Ok(version)) => next > version,
-        _ => next != version,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_newer;
-
-    #[test]
-    fn versions_are_compared_as_numbers_where_they_are_numbers() {
-        for (next, version, expected) in [
-            ("10", "9", true),
-            ("9", "10", false),
-            ("9", "9", false),
-            ("abc", "9", true),
-            ("abc", "abc", false),
-            ("", "9", true),
-        ] {
-            assert_eq!(is_newer(next, version), expected, "{next} after {version}");
-        }
     }
 }

@@ -20,6 +20,7 @@ mod ledger;
 mod lines;
 mod requests;
 mod source;
+mod version;
 
 pub use access::{Access, AccessError};
 pub use entrance::Entrance;

@@ -16,6 +16,7 @@ use super::follow::{Follower, Word};
 use super::health::{Contact, Health, Phase};
 use super::ledger::Ledger;
 use super::requests::Requests;
+use super::version::Version;
 use crate::k8s::Change;
 use crate::problem::Problem;
 
@@ -220,7 +221,7 @@ impl Part {
                 self.change(version);
             }
             Word::IsGone(name, version) => {
-                changes.push(self.ledger.remove(&name));
+                changes.extend(self.ledger.remove(name, Version::of(&version)));
                 self.change(version);
             }
             Word::Version(version) => self.contact.reach(version),
