@@ -1,8 +1,13 @@
 //! The few calls of bpf(2) that the bench makes; everything ends when its descriptor is closed.
 
 use std::{
+    ffi::CString,
     io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+    os::{
+        fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::Path,
 };
 
 use anyhow::{Context as _, Result};
@@ -12,6 +17,8 @@ use super::instruction::Assembly;
 const MAP_CREATE: libc::c_long = 0;
 const MAP_LOOKUP: libc::c_long = 1;
 const MAP_UPDATE: libc::c_long = 2;
+const OBJ_GET: libc::c_long = 7;
+const MAP_TAKE_BATCH: libc::c_long = 25;
 const PROG_LOAD: libc::c_long = 5;
 const PROG_TEST_RUN: libc::c_long = 10;
 const LINK_CREATE: libc::c_long = 28;
@@ -22,6 +29,9 @@ const LIVE_FRAMES: u32 = 2;
 
 /// Frames in one softirq round, as many as a device's poll takes.
 const BATCH: u32 = 64;
+
+/// Elements of a map in one call.
+const MOST: usize = 16_384;
 
 /// What a program is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +101,27 @@ struct TestRun {
     cpu: u32,
     batch_size: u32,
     padding: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ObjectGet {
+    path: u64,
+    descriptor: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct Batch {
+    from: u64,
+    to: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map: u32,
+    element_flags: u64,
+    flags: u64,
 }
 
 #[repr(C)]
@@ -177,6 +208,33 @@ impl Program {
         call(PROG_TEST_RUN, &mut run)
             .context("sending live frames by BPF_PROG_TEST_RUN, which is in Linux 5.18")?;
         Ok(run.duration)
+    }
+}
+
+/// Takes everything out of a pinned hash map, whose keys and values have these sizes.
+pub(super) fn empty(pin: &Path, [key, value]: [usize; 2]) -> Result<()> {
+    let path = CString::new(pin.as_os_str().as_bytes())?;
+    let mut get = ObjectGet { path: path.as_ptr() as u64, ..ObjectGet::default() };
+    let map = open(OBJ_GET, &mut get).with_context(|| format!("opening {}", pin.display()))?;
+    let (mut keys, mut values) = (vec![0_u8; MOST * key], vec![0_u8; MOST * value]);
+    let mut position = 0_u32;
+    loop {
+        let mut batch = Batch {
+            from: if position == 0 { 0 } else { &raw const position as u64 },
+            to: &raw mut position as u64,
+            keys: keys.as_mut_ptr() as u64,
+            values: values.as_mut_ptr() as u64,
+            count: u32::try_from(MOST)?,
+            map: number(&map),
+            ..Batch::default()
+        };
+        match call(MAP_TAKE_BATCH, &mut batch) {
+            Ok(_) => {}
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("emptying {}", pin.display()));
+            }
+        }
     }
 }
 

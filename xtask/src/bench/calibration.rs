@@ -1,16 +1,9 @@
 //! A loop of a known length: how long it takes says how fast the machine is just now.
 
-use std::{
-    hint::black_box,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{hint::black_box, time::Instant};
 
-/// About a millisecond.
-const TURNS: u64 = 1_000_000;
-
-/// Longest wait for a quiet moment.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// About half a millisecond: a tick of the clock in between is one percent of it.
+const TURNS: u64 = 500_000;
 
 /// Nanoseconds that the loop takes now.
 ///
@@ -26,18 +19,6 @@ pub(super) fn calibrate() -> u64 {
     }
     black_box(chains);
     u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Waits until a calibration takes no longer than `limit`, though not forever; the last one.
-pub(super) fn wait_for_quiet(limit: u64) -> u64 {
-    let start = Instant::now();
-    loop {
-        let calibration = calibrate();
-        if calibration <= limit || start.elapsed() > PATIENCE {
-            return calibration;
-        }
-        thread::sleep(Duration::from_millis(3));
-    }
 }
 
 /// The fastest of many calibrations.

@@ -5,18 +5,26 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 /// Where the backend listens, by both protocols.
 pub(super) const BACKEND_PORT: u16 = 8080;
 
-/// How many Services see new flows, each in one window only.
-pub(super) const FRESH: usize = 28;
-
 /// Port that a Service's clients use.
 const PORT: u16 = 80;
 
-/// Asked by connections.
-const CONNECTIONS: usize = 0;
-/// Asked by the one flow that goes on.
-const ESTABLISHED: usize = 1;
-/// The first one that sees new flows.
-const FIRST_FRESH: usize = 2;
+/// A Service that is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked(usize);
+
+/// By connections.
+pub(super) const CONNECTIONS: Asked = Asked(0);
+/// By the one flow that goes on.
+pub(super) const ESTABLISHED: Asked = Asked(1);
+/// By new flows.
+pub(super) const NEW_FLOWS: Asked = Asked(2);
+/// By connections of clients that stay with their backend.
+pub(super) const STICKY_CONNECTIONS: Asked = Asked(3);
+/// By new flows of such clients.
+pub(super) const STICKY_NEW_FLOWS: Asked = Asked(4);
+
+/// How many are asked.
+const ASKED: usize = 5;
 
 /// What carries a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +40,8 @@ pub(super) struct Service {
     pub(super) protocol: Protocol,
     /// Where clients ask.
     pub(super) frontend: SocketAddrV4,
+    /// Whether a client stays with its backend: `sessionAffinity: ClientIP`.
+    pub(super) is_sticky: bool,
     pub(super) endpoints: Vec<Endpoint>,
 }
 
@@ -52,14 +62,14 @@ impl Catalog {
     pub(super) fn new(count: usize, backend: Ipv4Addr) -> Self {
         let service = |index| Service {
             name: format!("bench-{index:05}"),
-            protocol: if (ESTABLISHED..FIRST_FRESH + FRESH).contains(&index) {
-                Protocol::Udp
-            } else {
-                Protocol::Tcp
+            protocol: match Asked(index) {
+                ESTABLISHED | NEW_FLOWS | STICKY_NEW_FLOWS => Protocol::Udp,
+                _ => Protocol::Tcp,
             },
-            frontend: SocketAddrV4::new(virtual_address(index), PORT),
-            endpoints: if index < FIRST_FRESH + FRESH {
-                let address = SocketAddrV4::new(backend, target_port(index));
+            frontend: Asked(index).frontend(),
+            is_sticky: [STICKY_CONNECTIONS, STICKY_NEW_FLOWS].contains(&Asked(index)),
+            endpoints: if index < ASKED {
+                let address = SocketAddrV4::new(backend, BACKEND_PORT);
                 vec![Endpoint { address, node: "node-a" }]
             } else {
                 vec![absent(2 * index), absent(2 * index + 1)]
@@ -67,28 +77,13 @@ impl Catalog {
         };
         Self((0..count).map(service).collect())
     }
-
-    /// The Service of connections.
-    pub(super) fn connections() -> SocketAddrV4 {
-        SocketAddrV4::new(virtual_address(CONNECTIONS), PORT)
-    }
-
-    /// The Service of the one flow that goes on.
-    pub(super) fn established() -> SocketAddrV4 {
-        SocketAddrV4::new(virtual_address(ESTABLISHED), PORT)
-    }
-
-    /// A Service that no flow has asked before, for the window of a number below [`FRESH`].
-    pub(super) fn fresh(window: usize) -> SocketAddrV4 {
-        SocketAddrV4::new(virtual_address(FIRST_FRESH + window), PORT)
-    }
 }
 
-/// Each Service with new flows has a port of its own at the backend: the same ports of the client
-/// would otherwise stand for flows of another Service, and another source port would be looked for.
-fn target_port(index: usize) -> u16 {
-    let number = (index + 1).saturating_sub(FIRST_FRESH);
-    u16::try_from(number).map_or(BACKEND_PORT, |number| BACKEND_PORT + number)
+impl Asked {
+    /// Where.
+    pub(super) fn frontend(self) -> SocketAddrV4 {
+        SocketAddrV4::new(virtual_address(self.0), PORT)
+    }
 }
 
 /// A different one for each index below 65,536.
@@ -107,32 +102,40 @@ fn absent(index: usize) -> Endpoint {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Catalog, FRESH, Protocol};
+    use super::{
+        ASKED, CONNECTIONS, Catalog, ESTABLISHED, NEW_FLOWS, Protocol, STICKY_CONNECTIONS,
+        STICKY_NEW_FLOWS,
+    };
 
     #[test]
-    fn the_services_that_are_asked_have_the_backend_alone_and_speak_what_they_are_asked_by() {
+    fn every_service_that_is_asked_is_answered_by_the_backend_alone() {
         let backend = "10.244.1.3".parse().unwrap();
         let catalog = Catalog::new(1000, backend);
-        let asked =
-            [(Catalog::connections(), Protocol::Tcp), (Catalog::established(), Protocol::Udp)]
-                .into_iter()
-                .chain((0..FRESH).map(|window| (Catalog::fresh(window), Protocol::Udp)));
-        for (frontend, protocol) in asked {
+        for (asked, protocol, is_sticky) in [
+            (CONNECTIONS, Protocol::Tcp, false),
+            (ESTABLISHED, Protocol::Udp, false),
+            (NEW_FLOWS, Protocol::Udp, false),
+            (STICKY_CONNECTIONS, Protocol::Tcp, true),
+            (STICKY_NEW_FLOWS, Protocol::Udp, true),
+        ] {
+            let frontend = asked.frontend();
             let service = catalog.0.iter().find(|service| service.frontend == frontend).unwrap();
             let endpoints: Vec<_> = service.endpoints.iter().map(|e| *e.address.ip()).collect();
-            assert_eq!((service.protocol, endpoints), (protocol, vec![backend]), "{frontend}");
+            assert_eq!(
+                (service.protocol, service.is_sticky, endpoints),
+                (protocol, is_sticky, vec![backend]),
+                "{frontend}"
+            );
         }
+        assert_eq!(catalog.0.iter().filter(|service| service.is_sticky).count(), 2);
     }
 
     #[test]
-    fn no_two_services_share_a_frontend_or_the_endpoint_of_new_flows() {
+    fn no_two_services_share_a_frontend_or_an_endpoint_that_is_not_there() {
         let catalog = Catalog::new(10_000, "10.244.1.3".parse().unwrap());
         let frontends: BTreeSet<_> = catalog.0.iter().map(|service| service.frontend).collect();
         let endpoints: BTreeSet<_> =
             catalog.0.iter().flat_map(|service| &service.endpoints).map(|e| e.address).collect();
-        assert_eq!(
-            (frontends.len(), endpoints.len()),
-            (10_000, 2 * (10_000 - 2 - FRESH) + FRESH + 1)
-        );
+        assert_eq!((frontends.len(), endpoints.len()), (10_000, 2 * (10_000 - ASKED) + 1));
     }
 }

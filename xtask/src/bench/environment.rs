@@ -5,9 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{
-    gate::TOLERANCE,
-    metric::{self, FRAMES, NEW_FLOWS},
-    rounds::Measured,
+    metric::{FRAMES, NEW_FLOWS},
+    rounds::{Measured, Series},
     testbed::SERVICES,
 };
 
@@ -25,19 +24,19 @@ pub(super) fn json(measured: &Measured) -> Value {
         "seed": measured.seed,
         "services": SERVICES,
         "framesPerWindow": {"established_flow": FRAMES, "new_flow": NEW_FLOWS},
-        "calibrationFloorNanoseconds": measured.gate.floor(),
-        "tolerancePercent": TOLERANCE,
+        "calibrationFloorNanoseconds": measured.floor,
         "flowTableEntries": flows(measured),
     })
 }
 
-/// Entries before and after each metric, by metric and variant.
+/// Entries after each metric, by metric and variant.
 fn flows(measured: &Measured) -> Value {
-    let of = |wanted| -> Value {
-        let series = measured.series.iter().filter(|series| series.metric == wanted);
-        series.map(|series| (series.variant.name().to_owned(), json!(series.flows))).collect()
+    let of = |series: &Series| -> Value {
+        let tracks = series.tracks.iter();
+        tracks.map(|track| (track.variant.name().to_owned(), json!(track.flows))).collect()
     };
-    metric::ALL.into_iter().map(|metric| (metric.name().to_owned(), of(metric))).collect()
+    let series = measured.series.iter();
+    series.map(|series| (series.metric.name().to_owned(), of(series))).collect()
 }
 
 /// What the first processor calls itself.

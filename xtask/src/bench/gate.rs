@@ -1,7 +1,10 @@
-//! Which windows count: those during which the machine was as fast as it ever is.
+//! Which windows count: those during which the machine was about as fast as it ever is.
 
-/// How much slower than the floor a calibration may be, in percent.
-pub(super) const TOLERANCE: u64 = 8;
+/// How much slower than the floor a calibration may be, in percent; tried in this order.
+pub(super) const TOLERANCES: [u64; 3] = [8, 15, 30];
+
+/// Quiet pairs that each variant has, or the next tolerance is taken.
+pub(super) const ENOUGH: usize = 12;
 
 /// One measurement, with the calibrations just before and after it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,47 +19,52 @@ pub(super) struct Window {
     pub(super) is_whole: bool,
 }
 
-/// The fastest calibration so far.
+/// The fastest calibration of the run, and how much slower another one may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gate {
-    floor: u64,
+    pub(super) floor: u64,
+    /// Percent.
+    pub(super) tolerance: u64,
 }
 
 impl Gate {
-    /// A gate for a machine that was calibrated once.
-    pub(super) fn new(calibration: u64) -> Self {
-        Self { floor: calibration }
+    /// The strictest gate.
+    pub(super) fn strict(floor: u64) -> Self {
+        Self { floor, tolerance: TOLERANCES[0] }
     }
 
-    /// The fastest calibration, in nanoseconds.
-    pub(super) fn floor(self) -> u64 {
-        self.floor
-    }
-
-    /// The slowest calibration that counts as quiet.
-    pub(super) fn limit(self) -> u64 {
-        self.floor + self.floor * TOLERANCE / 100
-    }
-
-    /// Lowers the floor to a faster calibration.
-    pub(super) fn learn(&mut self, window: &Window) {
-        self.floor = self.floor.min(window.before).min(window.after);
+    /// The strictest gate by which each of `all` has enough quiet pairs with the reference; one
+    /// for all of them, since windows of different gates are not alike.
+    pub(super) fn choose(floor: u64, all: &[&[Window]], reference: &[Window]) -> Option<Self> {
+        TOLERANCES
+            .map(|tolerance| Self { floor, tolerance })
+            .into_iter()
+            .find(|gate| all.iter().all(|windows| gate.pairs(windows, reference).len() >= ENOUGH))
     }
 
     /// Whether the window is whole and it was quiet on both sides of it.
     pub(super) fn admits(self, window: &Window) -> bool {
-        window.is_whole && window.before.max(window.after) <= self.limit()
+        let limit = self.floor + self.floor * self.tolerance / 100;
+        window.is_whole && window.before.max(window.after) <= limit
     }
 
     /// The values of the windows that count.
     pub(super) fn values(self, windows: &[Window]) -> Vec<f64> {
         windows.iter().filter(|window| self.admits(window)).map(|window| window.value).collect()
     }
+
+    /// A value over that of the reference, for each round in which both windows count.
+    pub(super) fn pairs(self, windows: &[Window], reference: &[Window]) -> Vec<f64> {
+        let both = windows.iter().zip(reference);
+        both.filter(|(own, other)| self.admits(own) && self.admits(other))
+            .map(|(own, other)| own.value / other.value)
+            .collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Gate, Window};
+    use super::{ENOUGH, Gate, Window};
 
     fn window(value: f64, before: u64, after: u64) -> Window {
         Window { value, before, after, is_whole: true }
@@ -64,14 +72,13 @@ mod tests {
 
     #[test]
     fn a_window_counts_if_it_was_quiet_on_both_sides() {
-        let gate = Gate::new(1000);
+        let gate = Gate::strict(1000);
         for (before, after, counts) in [
             (1000, 1000, true),
             (1080, 1080, true),
             (1081, 1000, false),
             (1000, 1081, false),
             (1700, 1700, false),
-            (900, 900, true),
         ] {
             assert_eq!(gate.admits(&window(1.0, before, after)), counts, "{before} {after}");
         }
@@ -80,15 +87,34 @@ mod tests {
     #[test]
     fn a_window_that_lost_something_does_not_count() {
         let window = Window { is_whole: false, ..window(1.0, 1000, 1000) };
-        assert!(!Gate::new(1000).admits(&window));
+        assert!(!Gate::strict(1000).admits(&window));
     }
 
     #[test]
-    fn a_faster_calibration_takes_back_what_was_admitted_before() {
-        let mut gate = Gate::new(1500);
-        let windows = [window(9.0, 1500, 1510), window(5.0, 1010, 1000), window(8.0, 1500, 1000)];
-        assert_eq!(gate.values(&windows[..1]), [9.0]);
-        windows.iter().for_each(|window| gate.learn(window));
-        assert_eq!((gate.floor(), gate.values(&windows)), (1000, vec![5.0]));
+    fn pairs_are_of_rounds_that_were_quiet_for_both() {
+        let own = [window(6.0, 1000, 1000), window(8.0, 1000, 1000), window(9.0, 1000, 1500)];
+        let other = [window(3.0, 1000, 1000), window(1.0, 1500, 1000), window(1.0, 1000, 1000)];
+        assert_eq!(Gate::strict(1000).pairs(&own, &other), [2.0]);
+    }
+
+    #[test]
+    fn the_gate_is_as_strict_as_the_noisiest_variant_allows_for_all_of_them() {
+        let quiet = |count, calibration| {
+            let mut windows = vec![window(1.0, 1900, 1000); 20];
+            windows[..count].fill(window(1.0, 1000, calibration));
+            windows
+        };
+        for (rows, expected) in [
+            ([(ENOUGH, 1080), (ENOUGH, 1080)], Some(8)),
+            ([(ENOUGH, 1080), (ENOUGH - 1, 1080)], None),
+            ([(ENOUGH, 1080), (ENOUGH, 1150)], Some(15)),
+            ([(ENOUGH, 1151), (ENOUGH, 1080)], Some(30)),
+            ([(20, 1301), (20, 1000)], None),
+        ] {
+            let windows = rows.map(|(count, calibration)| quiet(count, calibration));
+            let all = [windows[0].as_slice(), windows[1].as_slice()];
+            let chosen = Gate::choose(1000, &all, all[0]).map(|gate| gate.tolerance);
+            assert_eq!(chosen, expected, "{rows:?}");
+        }
     }
 }

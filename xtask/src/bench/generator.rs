@@ -18,26 +18,37 @@ const TCX_DROP: i32 = 2;
 pub(super) struct Generator {
     program: Program,
     frame: [u8; LENGTH],
+    /// The next flow's source port, if each frame begins one.
+    next: Option<Number>,
 }
 
 impl Generator {
     /// The same frame each time.
     pub(super) fn one_flow(frame: &Frame, device: u32) -> Result<Self> {
-        Self::load(frame, device, Assembly::default())
+        Self::load(frame, device, Assembly::default(), None)
     }
 
     /// A source port of its own for each frame, upwards from the frame's.
     pub(super) fn many_flows(frame: &Frame, device: u32) -> Result<Self> {
         let next = Number::new()?;
         next.set(u64::from(frame.from.port()))?;
-        // The program holds the map from here on.
-        Self::load(frame, device, next_port(&next))
+        Self::load(frame, device, next_port(&next), Some(next))
     }
 
-    fn load(frame: &Frame, device: u32, change: Assembly) -> Result<Self> {
+    fn load(frame: &Frame, device: u32, change: Assembly, next: Option<Number>) -> Result<Self> {
         let frame = frame.bytes();
         let program = Program::load(Kind::Xdp, &writer(&frame, device, change))?;
-        Ok(Self { program, frame })
+        Ok(Self { program, frame, next })
+    }
+
+    /// Whether each frame is the first of a flow.
+    pub(super) fn begins_flows(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// The source port of the next flow that begins.
+    pub(super) fn begin_at(&self, port: u16) -> Result<()> {
+        self.next.as_ref().map_or(Ok(()), |next| next.set(u64::from(port)))
     }
 
     /// Sends from a device of this thread's network namespace; nanoseconds for each frame.

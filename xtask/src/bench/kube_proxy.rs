@@ -15,6 +15,9 @@ use super::catalog::{Catalog, Protocol, Service};
 /// Everything that does not depend on the Services.
 const FRAME: &str = include_str!("kube-proxy.nft");
 
+/// A set of clients with affinity.
+const CLIENTS: &str = "type ipv4_addr; flags dynamic,timeout; timeout 10800s;";
+
 /// The whole ruleset, for `nft -f`.
 pub(super) fn ruleset(catalog: &Catalog, node: Ipv4Addr) -> String {
     let mut text = FRAME.replace("NODE_ADDRESS", &node.to_string());
@@ -37,24 +40,31 @@ fn verdict(service: &Service) -> String {
     format!("{} . {protocol} . {} : goto {}", frontend.ip(), frontend.port(), chain(service))
 }
 
-/// The chain of a Service and those of its endpoints, which must be known before they are named.
+/// The chain of a Service and those of its endpoints, which must be known before they are named;
+/// a set for each endpoint has the clients that stay with it.
 fn chains(text: &mut String, service: &Service) {
     let (frontend, protocol) = (service.frontend, word(service.protocol));
-    let mut choices = Vec::new();
+    let (mut choices, mut stays) = (Vec::new(), String::new());
     for (number, endpoint) in service.endpoints.iter().enumerate() {
-        let name = endpoint_chain(service, endpoint.address);
+        let name = endpoint_name(service, endpoint.address);
         let (ip, to) = (endpoint.address.ip(), endpoint.address);
+        let mut hold = String::new();
+        if service.is_sticky {
+            let _ = writeln!(text, "  set affinity-{name} {{\n    {CLIENTS}\n  }}");
+            hold = format!("    update @affinity-{name} {{ ip saddr }}\n");
+            stays += &format!("    ip saddr @affinity-{name} goto endpoint-{name}\n");
+        }
         let _ = writeln!(
             text,
-            "  chain {name} {{\n    ip saddr {ip} jump mark-for-masquerade\n    \
+            "  chain endpoint-{name} {{\n    ip saddr {ip} jump mark-for-masquerade\n{hold}    \
              meta l4proto {protocol} dnat to {to}\n  }}"
         );
-        choices.push(format!("{number} : goto {name}"));
+        choices.push(format!("{number} : goto endpoint-{name}"));
     }
     let _ = writeln!(
         text,
         "  chain {} {{\n    ip daddr {} {protocol} dport {} ip saddr != 10.244.0.0/16 jump \
-         mark-for-masquerade\n    numgen random mod {} vmap {{ {} }}\n  }}",
+         mark-for-masquerade\n{stays}    numgen random mod {} vmap {{ {} }}\n  }}",
         chain(service),
         frontend.ip(),
         frontend.port(),
@@ -67,9 +77,9 @@ fn chain(service: &Service) -> String {
     format!("service-{}/{}/main", service.name, word(service.protocol))
 }
 
-fn endpoint_chain(service: &Service, address: SocketAddrV4) -> String {
+fn endpoint_name(service: &Service, address: SocketAddrV4) -> String {
     let protocol = word(service.protocol);
-    format!("endpoint-{}/{protocol}/main__{}/{}", service.name, address.ip(), address.port())
+    format!("{}/{protocol}/main__{}/{}", service.name, address.ip(), address.port())
 }
 
 fn word(protocol: Protocol) -> &'static str {
@@ -100,5 +110,27 @@ mod tests {
   }
 "
         ));
+    }
+
+    #[test]
+    fn a_client_with_affinity_stays_in_the_set_of_its_endpoint() {
+        let catalog = Catalog::new(4, "10.244.1.3".parse().unwrap());
+        let text = ruleset(&catalog, "192.168.77.11".parse().unwrap());
+        let sticky = "  set affinity-bench-00003/tcp/main__10.244.1.3/8080 {
+    type ipv4_addr; flags dynamic,timeout; timeout 10800s;
+  }
+  chain endpoint-bench-00003/tcp/main__10.244.1.3/8080 {
+    ip saddr 10.244.1.3 jump mark-for-masquerade
+    update @affinity-bench-00003/tcp/main__10.244.1.3/8080 { ip saddr }
+    meta l4proto tcp dnat to 10.244.1.3:8080
+  }
+  chain service-bench-00003/tcp/main {
+    ip daddr 10.97.0.3 tcp dport 80 ip saddr != 10.244.0.0/16 jump mark-for-masquerade
+    ip saddr @affinity-bench-00003/tcp/main__10.244.1.3/8080 goto endpoint-bench-00003/tcp/main__10.244.1.3/8080
+    numgen random mod 1 vmap { 0 : goto endpoint-bench-00003/tcp/main__10.244.1.3/8080 }
+  }
+";
+        assert!(text.contains(sticky), "{text}");
+        assert_eq!(text.matches("  set affinity-").count(), 1);
     }
 }

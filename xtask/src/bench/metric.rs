@@ -1,59 +1,53 @@
-//! What is measured, and how one window of it goes.
+//! What is measured.
 
-use anyhow::{Result, bail};
+use std::net::SocketAddrV4;
+
+use anyhow::Result;
 
 use super::{
-    calibration::{calibrate, wait_for_quiet},
-    catalog::{Catalog, FRESH},
-    cpu,
-    gate::Window,
-    generator::{Generator, Sink},
+    catalog,
+    generator::Generator,
+    probe::{FIRST_PORT, Frames, Probe},
     testbed::Testbed,
-    transactions::{self, Transaction},
+    transactions::{Client, Transaction},
     variant::Variant,
 };
 
 /// Frames of one flow in a window.
-pub(super) const FRAMES: u32 = 30_000;
+pub(super) const FRAMES: u32 = 8_000;
 
-/// Flows that begin in a window: with all windows they stay below what conntrack tables hold.
-pub(super) const NEW_FLOWS: u32 = 4_000;
+/// Flows that begin in a window.
+pub(super) const NEW_FLOWS: u32 = 1_500;
 
-/// The port of the flow that goes on, and the first of those that begin.
-const PORT: u16 = 20_000;
+/// The port of the flow that goes on.
+const PORT: u16 = 19_999;
 
 /// A metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Metric {
     /// What a packet of a flow costs that was answered before.
-    #[value(name = "established_flow")]
     Established,
     /// What the first packet of a flow costs.
-    #[value(name = "new_flow")]
     NewFlow,
+    /// The same with session affinity.
+    StickyNewFlow,
     /// Requests and answers on one connection.
-    #[value(name = "tcp_rr")]
     Requests,
     /// Connections, each with a request and an answer.
-    #[value(name = "tcp_crr")]
     Connections,
+    /// The same with session affinity.
+    StickyConnections,
 }
 
-/// All of them, those that leave flows behind last.
-pub(super) const ALL: [Metric; 4] =
-    [Metric::Established, Metric::Requests, Metric::Connections, Metric::NewFlow];
-
-/// The place of a window.
-#[derive(Clone, Copy)]
-pub(super) struct Slot<'a> {
-    pub(super) testbed: &'a Testbed<'a>,
-    /// Where frames end, for metrics that send any.
-    pub(super) sink: Option<&'a Sink>,
-    pub(super) round: usize,
-    pub(super) cpu: usize,
-    /// The slowest calibration that counts as quiet.
-    pub(super) limit: u64,
-}
+/// All of them.
+pub(super) const ALL: [Metric; 6] = [
+    Metric::Established,
+    Metric::Requests,
+    Metric::Connections,
+    Metric::StickyConnections,
+    Metric::NewFlow,
+    Metric::StickyNewFlow,
+];
 
 impl Metric {
     /// What it is called.
@@ -61,76 +55,74 @@ impl Metric {
         match self {
             Self::Established => "established_flow",
             Self::NewFlow => "new_flow",
+            Self::StickyNewFlow => "new_flow_affinity",
             Self::Requests => "tcp_rr",
             Self::Connections => "tcp_crr",
+            Self::StickyConnections => "tcp_crr_affinity",
         }
     }
 
     /// What its values count.
     pub(super) fn unit(self) -> &'static str {
-        match self {
-            Self::Established | Self::NewFlow => "ns/packet",
-            Self::Requests | Self::Connections => "transactions/s",
-        }
+        if self.is_live() { "ns/packet" } else { "transactions/s" }
     }
 
     /// The variant that the others are compared with.
     pub(super) fn reference(self) -> Variant {
         match self {
             Self::Established | Self::Requests => Variant::Plain,
-            Self::NewFlow | Self::Connections => Variant::Nft,
+            Self::NewFlow | Self::StickyNewFlow | Self::Connections | Self::StickyConnections => {
+                Variant::Nft
+            }
         }
     }
 
     /// Whether a generator sends frames.
     pub(super) fn is_live(self) -> bool {
-        matches!(self, Self::Established | Self::NewFlow)
+        matches!(self, Self::Established | Self::NewFlow | Self::StickyNewFlow)
     }
 
-    /// Most rounds: new flows must not have been there before.
+    /// Most rounds: a client has only so many ports for connections, and the last one's rests for a
+    /// minute.
     pub(super) fn rounds(self) -> usize {
         match self {
-            Self::NewFlow => FRESH,
-            Self::Established | Self::Requests | Self::Connections => 200,
+            Self::Established | Self::NewFlow | Self::StickyNewFlow | Self::Requests => usize::MAX,
+            Self::Connections | Self::StickyConnections => 250,
         }
     }
 
-    /// Measures once.
-    pub(super) fn window(self, slot: Slot<'_>) -> Result<Window> {
-        let Slot { testbed, sink, round, cpu, limit } = slot;
-        let device = testbed.client_device();
-        let ask = |transaction| {
-            let target = testbed.target(Catalog::connections());
-            transactions::window(testbed, transaction, target, cpu, limit)
+    /// The Service that is asked.
+    fn service(self) -> SocketAddrV4 {
+        let asked = match self {
+            Self::Established => catalog::ESTABLISHED,
+            Self::NewFlow => catalog::NEW_FLOWS,
+            Self::StickyNewFlow => catalog::STICKY_NEW_FLOWS,
+            Self::Requests | Self::Connections => catalog::CONNECTIONS,
+            Self::StickyConnections => catalog::STICKY_CONNECTIONS,
         };
-        match (self, sink) {
-            (Self::Established, Some(sink)) => {
-                testbed.prime(PORT, Catalog::established())?;
-                let frame = testbed.frame(PORT, Catalog::established());
-                send(slot, sink, &Generator::one_flow(&frame, device)?, FRAMES)
+        asked.frontend()
+    }
+
+    /// Prepares windows.
+    pub(super) fn probe<'a>(self, testbed: &'a Testbed<'a>, cpu: usize) -> Result<Probe<'a>> {
+        let (device, service) = (testbed.client_device(), self.service());
+        let ask = |transaction| {
+            let target = testbed.target(service);
+            Client::start(testbed, transaction, target, cpu).map(Probe::Client)
+        };
+        match self {
+            Self::Established => {
+                testbed.prime(PORT, service)?;
+                let generator = Generator::one_flow(&testbed.frame(PORT, service), device)?;
+                Frames::new(testbed, generator, FRAMES, cpu).map(Probe::Frames)
             }
-            (Self::NewFlow, Some(sink)) => {
-                let frame = testbed.frame(PORT, Catalog::fresh(round));
-                send(slot, sink, &Generator::many_flows(&frame, device)?, NEW_FLOWS)
+            Self::NewFlow | Self::StickyNewFlow => {
+                let frame = testbed.frame(FIRST_PORT, service);
+                let generator = Generator::many_flows(&frame, device)?;
+                Frames::new(testbed, generator, NEW_FLOWS, cpu).map(Probe::Frames)
             }
-            (Self::Requests, _) => ask(Transaction::Request),
-            (Self::Connections, _) => ask(Transaction::Connection),
-            (Self::Established | Self::NewFlow, None) => bail!("frames need a sink"),
+            Self::Requests => ask(Transaction::Request),
+            Self::Connections | Self::StickyConnections => ask(Transaction::Connection),
         }
     }
-}
-
-/// Sends frames when it is quiet. Some are lost where another processor happened to be at the node's
-/// end of the link and so took part in the work.
-fn send(slot: Slot<'_>, sink: &Sink, generator: &Generator, count: u32) -> Result<Window> {
-    let Slot { testbed, cpu, limit, .. } = slot;
-    let earlier = sink.arrived()?;
-    let mut window = testbed.client().run(|| {
-        cpu::claim(cpu)?;
-        let before = wait_for_quiet(limit);
-        let value = f64::from(generator.send(count)?);
-        Ok::<_, anyhow::Error>(Window { value, before, after: calibrate(), is_whole: true })
-    })??;
-    window.is_whole = sink.arrived()? - earlier == u64::from(count);
-    Ok(window)
 }

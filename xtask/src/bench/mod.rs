@@ -6,9 +6,11 @@
 //! windows count during which the machine was quiet ([`gate`]). docs/benchmarks tells why.
 
 mod agent_start;
+mod api_server;
 mod bpf;
 mod calibration;
 mod catalog;
+mod choice;
 mod cpu;
 mod environment;
 mod frame;
@@ -18,6 +20,7 @@ mod instruction;
 mod kube_proxy;
 mod metric;
 mod objects;
+mod probe;
 mod random;
 mod rounds;
 mod statistics;
@@ -43,7 +46,7 @@ use serde_json::Value;
 use xtask::topology::{Lifetime, Network, sweep};
 
 use self::{
-    metric::Metric,
+    choice::Choice,
     rounds::{Measured, Plan},
     testbed::{Folder, Testbed},
     variant::Variant,
@@ -70,12 +73,21 @@ pub(crate) struct Args {
     seed: Option<u64>,
     /// Measures this only; may be given more than once.
     #[arg(long, value_name = "NAME")]
-    metric: Vec<Metric>,
+    metric: Vec<Choice>,
+}
+
+impl Args {
+    /// How many agents are started from each source, if any.
+    fn starts(&self) -> Option<usize> {
+        let runs = if self.quick { 2 } else { 5 };
+        let is_chosen = self.metric.contains(&Choice::AgentStart);
+        (is_chosen || (self.metric.is_empty() && !self.quick)).then_some(runs)
+    }
 }
 
 /// Runs a verb that the bench's own processes are started with, if `arguments` name one.
 pub(crate) fn run_inside(arguments: &[String]) -> Option<Result<()>> {
-    transactions::run_inside(arguments)
+    transactions::run_inside(arguments).or_else(|| api_server::run_inside(arguments))
 }
 
 /// Runs the bench; it fails if a way could not be measured.
@@ -92,8 +104,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let folder = Folder::fresh(workspace::target().join("bench"))?;
     let plan = Plan::new(args.quick, seed, &args.metric);
     let mut measured = measure(&plan, &artifacts, &folder, &interrupt)?;
-    if !args.quick && args.metric.is_empty() {
-        measured.starts = agent_start::measure(&artifacts, &folder, &interrupt)?;
+    if let Some(runs) = args.starts() {
+        measured.starts = agent_start::measure(runs, &artifacts, &folder, &interrupt)?;
     }
     conclude(&measured, &folder)
 }
@@ -125,8 +137,11 @@ fn measure(
     folder: &Folder,
     interrupt: &Interrupt,
 ) -> Result<Measured> {
-    let networks: Vec<(Variant, Network)> = variant::ALL
-        .into_iter()
+    // Agents are started without them.
+    let variants = if plan.is_empty() { &[][..] } else { &variant::ALL[..] };
+    let networks: Vec<(Variant, Network)> = variants
+        .iter()
+        .copied()
         .map(|variant| Ok((variant, network(variant.suffix(), &folder.0)?)))
         .collect::<Result<_>>()?;
     let mut testbeds = Vec::new();
@@ -163,7 +178,7 @@ fn conclude(measured: &Measured, folder: &Folder) -> Result<ExitCode> {
     if missing.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    say(&format!("no quiet window for {}: repeat on a quieter machine", missing.join(", ")));
+    say(&format!("too few quiet windows for {}: repeat on a quieter machine", missing.join(", ")));
     Ok(ExitCode::FAILURE)
 }
 

@@ -10,11 +10,9 @@ pub(super) fn yaml(catalog: &Catalog) -> String {
 }
 
 fn service(service: &Service) -> String {
-    let Service { name, protocol, frontend, endpoints } = service;
-    let protocol = match protocol {
-        Protocol::Tcp => "TCP",
-        Protocol::Udp => "UDP",
-    };
+    let Service { name, protocol, frontend, is_sticky, endpoints } = service;
+    let affinity = if *is_sticky { "ClientIP" } else { "None" };
+    let protocol = word(*protocol);
     let (ip, port) = (frontend.ip(), frontend.port());
     let target = endpoints.first().map_or(port, |endpoint| endpoint.address.port());
     let mut text = format!(
@@ -26,6 +24,7 @@ spec:
   clusterIP: {ip}
   clusterIPs: [{ip}]
   selector: {{app: {name}}}
+  sessionAffinity: {affinity}
   ports:
     - {{name: main, protocol: {protocol}, port: {port}, targetPort: {target}}}
 ---
@@ -50,4 +49,11 @@ endpoints:
         );
     }
     text
+}
+
+fn word(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+    }
 }

@@ -7,35 +7,47 @@ use anyhow::Result;
 use super::{
     agent_start::Start,
     calibration::fastest,
+    choice::Choice,
     cpu,
     gate::{Gate, Window},
-    generator::Sink,
-    metric::{self, Metric, Slot},
+    metric::{self, Metric},
+    probe::Probe,
     random::Random,
     testbed::Testbed,
     variant::Variant,
 };
 use crate::{interrupt::Interrupt, progress::say, workspace::Artifacts};
 
+/// Between two windows: what else runs on the processor has its time then and not within one.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// How much is to be measured.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) seed: u64,
     metrics: Vec<Metric>,
-    /// Windows of each metric and variant that must have been quiet.
+    /// Quiet pairs of each variant, by the strictest gate, that end a metric.
     wanted: usize,
     /// When a metric ends though they are fewer.
     patience: Duration,
 }
 
-/// The windows of one metric in one testbed.
+/// The windows of one metric, and the gate for all of them.
 #[derive(Clone, Debug)]
 pub(super) struct Series {
     pub(super) metric: Metric,
+    /// None by which each variant has enough quiet pairs.
+    pub(super) gate: Option<Gate>,
+    pub(super) tracks: Vec<Track>,
+}
+
+/// The windows of one metric in one testbed, one of each round.
+#[derive(Clone, Debug)]
+pub(super) struct Track {
     pub(super) variant: Variant,
     pub(super) windows: Vec<Window>,
-    /// Entries in the table of flows before and after.
-    pub(super) flows: [u64; 2],
+    /// Entries in the table of flows afterwards.
+    pub(super) flows: u64,
 }
 
 /// Everything that was measured.
@@ -45,18 +57,44 @@ pub(super) struct Measured {
     pub(super) cpu: usize,
     /// Whether measured threads went before other work.
     pub(super) is_first: bool,
-    pub(super) gate: Gate,
+    /// The fastest calibration.
+    pub(super) floor: u64,
     pub(super) series: Vec<Series>,
     pub(super) starts: Vec<Start>,
 }
 
+impl Series {
+    /// The windows that the others' are compared with.
+    pub(super) fn reference(&self) -> &[Window] {
+        let reference = self.metric.reference();
+        let track = self.tracks.iter().find(|track| track.variant == reference);
+        track.map_or(&[], |track| &track.windows)
+    }
+
+    fn choose_gate(&mut self, floor: u64) {
+        let all: Vec<&[Window]> = self.tracks.iter().map(|track| &*track.windows).collect();
+        self.gate = Gate::choose(floor, &all, self.reference());
+    }
+
+    /// Whether the strictest gate leaves so many pairs to each variant.
+    fn has(&self, wanted: usize, floor: u64) -> bool {
+        let (gate, reference) = (Gate::strict(floor), self.reference());
+        self.tracks.iter().all(|track| gate.pairs(&track.windows, reference).len() >= wanted)
+    }
+}
+
 impl Plan {
     /// The plan of the quick bench or of the whole, for some metrics or for all.
-    pub(super) fn new(quick: bool, seed: u64, only: &[Metric]) -> Self {
-        let chosen = |metric: &Metric| only.is_empty() || only.contains(metric);
+    pub(super) fn new(quick: bool, seed: u64, only: &[Choice]) -> Self {
+        let chosen = |metric: &Metric| only.is_empty() || only.contains(&Choice::Windows(*metric));
         let metrics = metric::ALL.into_iter().filter(chosen).collect();
-        let (wanted, seconds) = if quick { (10, 35) } else { (30, 120) };
+        let (wanted, seconds) = if quick { (100, 18) } else { (400, 60) };
         Self { seed, metrics, wanted, patience: Duration::from_secs(seconds) }
+    }
+
+    /// Whether no metric has windows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.metrics.is_empty()
     }
 
     /// The processor that everything measured shares.
@@ -66,24 +104,25 @@ impl Plan {
 }
 
 /// All metrics, one after the other.
-pub(super) fn measure(
-    plan: &Plan,
-    testbeds: &[Testbed<'_>],
-    artifacts: &Artifacts,
-    interrupt: &Interrupt,
+pub(super) fn measure<'a>(
+    plan: &'a Plan,
+    testbeds: &'a [Testbed<'a>],
+    artifacts: &'a Artifacts,
+    interrupt: &'a Interrupt,
 ) -> Result<Measured> {
     let cpu = plan.cpu()?;
-    let (is_first, calibration) = calibrate(cpu)?;
-    let (gate, random) = (Gate::new(calibration), Random::new(plan.seed));
-    let mut rounds = Rounds { plan, testbeds, artifacts, interrupt, cpu, gate, random };
+    let (is_first, floor) = calibrate(cpu)?;
+    let random = Random::new(plan.seed);
+    let mut rounds = Rounds { plan, testbeds, artifacts, interrupt, cpu, floor, random };
     let mut series = Vec::new();
     for &metric in &plan.metrics {
         let start = Instant::now();
-        series.extend(rounds.play(metric)?);
+        series.push(rounds.play(metric)?);
         say(&format!("{}: {:.0} s", metric.name(), start.elapsed().as_secs_f64()));
     }
-    let gate = rounds.gate;
-    Ok(Measured { seed: plan.seed, cpu, is_first, gate, series, starts: Vec::new() })
+    let floor = rounds.floor;
+    series.iter_mut().for_each(|series| series.choose_gate(floor));
+    Ok(Measured { seed: plan.seed, cpu, is_first, floor, series, starts: Vec::new() })
 }
 
 /// How fast the machine is, on a thread as those of the windows.
@@ -101,72 +140,50 @@ struct Rounds<'a> {
     artifacts: &'a Artifacts,
     interrupt: &'a Interrupt,
     cpu: usize,
-    gate: Gate,
+    floor: u64,
     random: Random,
 }
 
-impl Rounds<'_> {
+impl<'a> Rounds<'a> {
     /// The windows of one metric.
-    fn play(&mut self, metric: Metric) -> Result<Vec<Series>> {
+    fn play(&mut self, metric: Metric) -> Result<Series> {
         let start = Instant::now();
-        let mut windows = vec![Vec::new(); self.testbeds.len()];
-        let before = self.flows()?;
-        let sinks = self.sinks(metric)?;
-        for round in 0..metric.rounds() {
-            self.round(metric, round, &sinks, &mut windows)?;
-            let is_enough = |windows: &Vec<_>| self.gate.values(windows).len() >= self.plan.wanted;
-            if windows.iter().all(is_enough) || start.elapsed() > self.plan.patience {
+        let mut probes = self.prepare(metric)?;
+        let tracks = self.testbeds.iter().map(|testbed| testbed.variant);
+        let tracks = tracks.map(|variant| Track { variant, windows: Vec::new(), flows: 0 });
+        let mut series = Series { metric, gate: None, tracks: tracks.collect() };
+        for _ in 0..metric.rounds() {
+            self.round(&mut probes, &mut series.tracks)?;
+            if series.has(self.plan.wanted, self.floor) || start.elapsed() > self.plan.patience {
                 break;
             }
         }
-        drop(sinks);
-        self.set_drivers(false)?;
-        let flows = before.into_iter().zip(self.flows()?);
-        let series = self.testbeds.iter().zip(windows).zip(flows);
-        let series = series.map(|((testbed, windows), (before, after))| Series {
-            metric,
-            variant: testbed.variant,
-            windows,
-            flows: [before, after],
-        });
-        Ok(series.collect())
+        for (track, testbed) in series.tracks.iter_mut().zip(self.testbeds) {
+            track.flows = testbed.flows(self.artifacts)?;
+        }
+        Ok(series)
     }
 
     /// One window in each testbed.
-    fn round(
-        &mut self,
-        metric: Metric,
-        round: usize,
-        sinks: &[Sink],
-        windows: &mut [Vec<Window>],
-    ) -> Result<()> {
-        let mut order: Vec<usize> = (0..self.testbeds.len()).collect();
+    fn round(&mut self, probes: &mut [Probe<'_>], tracks: &mut [Track]) -> Result<()> {
+        let mut order: Vec<usize> = (0..probes.len()).collect();
         self.random.shuffle(&mut order);
         for index in order {
-            self.interrupt.check()?;
-            let (cpu, limit, sink) = (self.cpu, self.gate.limit(), sinks.get(index));
-            let slot = Slot { testbed: &self.testbeds[index], sink, round, cpu, limit };
-            let window = metric.window(slot)?;
-            self.gate.learn(&window);
-            windows[index].push(window);
+            self.interrupt.pause(PAUSE)?;
+            let window = probes[index].window()?;
+            self.floor = self.floor.min(window.before).min(window.after);
+            tracks[index].windows.push(window);
         }
         Ok(())
     }
 
-    /// The frames' ends, if the metric sends any.
-    fn sinks(&self, metric: Metric) -> Result<Vec<Sink>> {
-        if !metric.is_live() {
-            return Ok(Vec::new());
-        }
-        self.set_drivers(true)?;
-        self.testbeds.iter().map(Testbed::sink).collect()
-    }
-
-    fn set_drivers(&self, on: bool) -> Result<()> {
-        self.testbeds.iter().try_for_each(|testbed| testbed.set_driver(on))
-    }
-
-    fn flows(&self) -> Result<Vec<u64>> {
-        self.testbeds.iter().map(|testbed| testbed.flows(self.artifacts)).collect()
+    /// What makes the windows, over tables without flows of earlier metrics.
+    fn prepare(&self, metric: Metric) -> Result<Vec<Probe<'a>>> {
+        let probe = |testbed: &'a Testbed<'a>| {
+            testbed.set_driver(metric.is_live())?;
+            testbed.forget_flows()?;
+            metric.probe(testbed, self.cpu)
+        };
+        self.testbeds.iter().map(probe).collect()
     }
 }

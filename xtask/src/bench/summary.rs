@@ -5,13 +5,11 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{
-    agent_start::Start,
+    agent_start::{Source, Start},
     environment,
     gate::Window,
-    metric::Metric,
-    rounds::{Measured, Series},
-    statistics::Spread,
-    variant::Variant,
+    rounds::{Measured, Series, Track},
+    statistics::{Estimate, Spread},
 };
 
 /// One metric of one variant.
@@ -20,57 +18,82 @@ pub(super) struct Row {
     name: &'static str,
     variant: &'static str,
     unit: &'static str,
-    /// Nothing, if no window was quiet.
+    /// Nothing, if too few windows were quiet.
     spread: Option<Spread>,
     /// Windows that were quiet, and all.
     windows: [usize; 2],
-    /// The variant that is compared with, and this one's median over that one's.
-    ratio: Option<(&'static str, f64)>,
+    /// How much slower than the floor the metric's quiet windows were at most, in percent.
+    tolerance: Option<u64>,
+    ratio: Option<Ratio>,
+}
+
+/// How a variant compares with another one.
+#[derive(Clone, Debug, PartialEq)]
+struct Ratio {
+    to: &'static str,
+    /// Of the ratios of each round.
+    estimate: Estimate,
+    of_medians: f64,
 }
 
 /// A row for each metric and variant.
 pub(super) fn rows(measured: &Measured) -> Vec<Row> {
-    let windows = measured.series.iter().map(|series| row(series, measured));
+    let of = |series| move |track| row(series, track);
+    let windows = measured.series.iter().flat_map(|series| series.tracks.iter().map(of(series)));
     windows.chain(starts(&measured.starts)).collect()
 }
 
-fn row(series: &Series, measured: &Measured) -> Row {
-    let Series { metric, variant, windows, .. } = series;
-    let reference = metric.reference();
-    let spread = spread(*metric, *variant, measured);
-    let ratio = spread.zip(self::spread(*metric, reference, measured));
+fn row(series: &Series, track: &Track) -> Row {
+    let Series { metric, gate, .. } = series;
+    let values = gate.map_or(Vec::new(), |gate| gate.values(&track.windows));
     Row {
         name: metric.name(),
-        variant: variant.name(),
+        variant: track.variant.name(),
         unit: metric.unit(),
-        spread,
-        windows: [measured.gate.values(windows).len(), windows.len()],
-        ratio: ratio.map(|(own, other)| (reference.name(), own.median / other.median)),
+        windows: [values.len(), track.windows.len()],
+        spread: Spread::of(values),
+        tolerance: gate.map(|gate| gate.tolerance),
+        ratio: ratio(series, track),
     }
 }
 
-fn spread(metric: Metric, variant: Variant, measured: &Measured) -> Option<Spread> {
-    let mut all = measured.series.iter();
-    let series = all.find(|series| series.metric == metric && series.variant == variant)?;
-    Spread::of(measured.gate.values(&series.windows))
+fn ratio(series: &Series, track: &Track) -> Option<Ratio> {
+    let (gate, reference) = (series.gate?, series.reference());
+    let median = |windows: &[Window]| Some(Spread::of(gate.values(windows))?.median);
+    Some(Ratio {
+        to: series.metric.reference().name(),
+        estimate: Estimate::of(gate.pairs(&track.windows, reference))?,
+        of_medians: median(&track.windows)? / median(reference)?,
+    })
 }
 
+/// A number of a start.
+type OfStart = fn(&Start) -> f64;
+
 fn starts(starts: &[Start]) -> Vec<Row> {
-    let row = |name, unit, value: fn(&Start) -> f64| Row {
-        name,
-        variant: "waggle",
-        unit,
-        spread: Spread::of(starts.iter().map(value).collect()),
-        windows: [starts.len(); 2],
-        ratio: None,
+    let row = |name, unit, value: OfStart, source: Source| {
+        let starts = starts.iter().filter(|start| start.source == source);
+        let values: Vec<f64> = starts.map(value).collect();
+        Row {
+            name,
+            variant: source.name(),
+            unit,
+            windows: [values.len(); 2],
+            spread: Spread::of(values),
+            tolerance: None,
+            ratio: None,
+        }
     };
+    let metrics: [(_, _, OfStart); 3] = [
+        ("agent_start_10000_services", "s", |start| start.seconds),
+        ("agent_start_10000_services_processor", "s", |start| start.processor_seconds),
+        ("agent_start_10000_services_memory", "MiB", |start| start.mebibytes),
+    ];
     if starts.is_empty() {
         return Vec::new();
     }
-    vec![
-        row("agent_start_10000_services", "s", |start| start.seconds),
-        row("agent_start_10000_services_memory", "MiB", |start| start.mebibytes),
-    ]
+    let of = |(name, unit, value)| Source::ALL.map(|source| row(name, unit, value, source));
+    metrics.into_iter().flat_map(of).collect()
 }
 
 /// Rows without a value.
@@ -86,7 +109,8 @@ pub(super) fn json(rows: &[Row], measured: &Measured) -> Value {
 }
 
 fn metric(row: &Row) -> Value {
-    let Row { name, variant, unit, spread, windows: [quiet, all], ratio } = row;
+    let Row { name, variant, unit, spread, windows: [quiet, all], tolerance, ratio } = row;
+    let ratio = ratio.as_ref();
     json!({
         "name": name,
         "variant": variant,
@@ -94,39 +118,46 @@ fn metric(row: &Row) -> Value {
         "median": spread.map(|spread| spread.median),
         "low": spread.map(|spread| spread.low),
         "high": spread.map(|spread| spread.high),
-        "ratio_to": ratio.map(|(to, _)| to),
-        "ratio": ratio.map(|(_, ratio)| ratio),
+        "ratio_to": ratio.map(|ratio| ratio.to),
+        "ratio": ratio.map(|ratio| ratio.estimate.median),
+        "ratio_low": ratio.map(|ratio| ratio.estimate.low),
+        "ratio_high": ratio.map(|ratio| ratio.estimate.high),
+        "ratio_of_medians": ratio.map(|ratio| ratio.of_medians),
+        "tolerance_percent": tolerance,
         "windows": {"quiet": quiet, "all": all},
     })
 }
 
 /// Every window, quiet or not.
 pub(super) fn windows(measured: &Measured) -> Value {
-    let of = |series: &Series| -> Vec<Value> {
+    let of = |track: &Track| -> Vec<Value> {
         let window = |window: &Window| {
             let Window { value, before, after, is_whole } = window;
             json!({"value": value, "before": before, "after": after, "whole": is_whole})
         };
-        series.windows.iter().map(window).collect()
+        track.windows.iter().map(window).collect()
     };
-    let series = measured.series.iter().map(|series| {
-        let (name, variant) = (series.metric.name(), series.variant.name());
-        json!({"name": name, "variant": variant, "windows": of(series)})
-    });
-    series.collect()
+    let track = |series: &Series, track: &Track| {
+        let (name, variant) = (series.metric.name(), track.variant.name());
+        json!({"name": name, "variant": variant, "windows": of(track)})
+    };
+    let all = measured.series.iter();
+    all.flat_map(|series| series.tracks.iter().map(move |own| track(series, own))).collect()
 }
 
 /// The rows for people.
 pub(super) fn table(rows: &[Row], measured: &Measured) -> String {
-    let (seed, floor) = (measured.seed, measured.gate.floor());
+    let Measured { seed, floor, .. } = measured;
     let mut text = format!("seed {seed}, calibration floor {floor} ns\n");
     let mut name = "";
     for row in rows {
         if row.name != name {
             name = row.name;
+            let gate = row.tolerance.map_or(String::new(), |percent| format!(", gate {percent} %"));
+            let title = format!("{name}, {}{gate}", row.unit);
             // Writing to a string cannot fail.
-            let _ = write!(text, "\n  {:<32}{:>10}", format!("{name}, {}", row.unit), "median");
-            let _ = writeln!(text, "{:>20}{:>10}  ratio", "quartiles", "windows");
+            let _ = write!(text, "\n  {title:<42}{:>10}{:>18}", "median", "quartiles");
+            let _ = writeln!(text, "{:>12}  ratio (95 % interval)", "windows");
         }
         text += &line(row);
     }
@@ -135,14 +166,24 @@ pub(super) fn table(rows: &[Row], measured: &Measured) -> String {
 
 fn line(row: &Row) -> String {
     let Row { variant, spread, windows: [quiet, all], ratio, .. } = row;
-    let Some(Spread { median, low, high }) = spread else {
-        let windows = format!("{quiet}/{all}");
-        return format!("    {variant:<30}{:>10}{:>20}{windows:>10}\n", "-", "-");
-    };
-    let quartiles = format!("{}-{}", number(*low), number(*high));
-    let ratio = ratio.map_or(String::new(), |(to, ratio)| format!("{ratio:.2} x {to}"));
+    let (median, quartiles) = spread.map_or(("-".to_owned(), "-".to_owned()), |spread| {
+        let quartiles = format!("{}-{}", number(spread.low), number(spread.high));
+        (number(spread.median), quartiles)
+    });
     let windows = format!("{quiet}/{all}");
-    format!("    {variant:<30}{:>10}{quartiles:>20}{windows:>10}  {ratio}\n", number(*median))
+    let ratio = ratio.as_ref().map_or(String::new(), comparison);
+    format!("    {variant:<40}{median:>10}{quartiles:>18}{windows:>12}{ratio}\n")
+}
+
+/// The medians are compared beside it where they say something else.
+fn comparison(ratio: &Ratio) -> String {
+    let Ratio { to, estimate: Estimate { median, low, high }, of_medians } = ratio;
+    let beside = if ratio.estimate.covers(*of_medians) {
+        String::new()
+    } else {
+        format!(", of medians {of_medians:.2}")
+    };
+    format!("  {median:.2} ({low:.2}-{high:.2}) x {to}{beside}")
 }
 
 /// Three digits at least.
@@ -156,34 +197,37 @@ mod tests {
     use crate::bench::{
         gate::{Gate, Window},
         metric::Metric,
-        rounds::{Measured, Series},
+        rounds::{Measured, Series, Track},
         variant::Variant,
     };
 
-    fn series(variant: Variant, values: &[(f64, u64)]) -> Series {
-        let window = |(value, calibration): &(f64, u64)| Window {
-            value: *value,
+    fn track(variant: Variant, value: impl Fn(usize) -> f64) -> Track {
+        let window = |round| Window {
+            value: value(round),
             before: 1000,
-            after: *calibration,
+            // Every fifth is slow.
+            after: if round % 5 == 0 { 1600 } else { 1000 },
             is_whole: true,
         };
-        let windows = values.iter().map(window).collect();
-        Series { metric: Metric::Established, variant, windows, flows: [0, 2] }
+        Track { variant, windows: (0..20).map(window).collect(), flows: 2 }
     }
 
-    fn measured() -> Measured {
-        let series = vec![
-            series(Variant::Plain, &[(500.0, 1000), (900.0, 1600), (520.0, 1001)]),
-            series(Variant::Bypass, &[(408.0, 1000)]),
-            series(Variant::Stack, &[(700.0, 1500)]),
+    /// The machine gets slower with each round; what is compared gets slower alike.
+    fn measured(gate: Option<Gate>) -> Measured {
+        let pace = |round: usize| f64::from(u32::try_from(round).unwrap()).mul_add(25.0, 500.0);
+        let tracks = vec![
+            track(Variant::Plain, pace),
+            track(Variant::Bypass, move |round| pace(round) * 0.75),
+            track(Variant::Stack, move |round| pace(round) * if round > 16 { 0.5 } else { 1.1 }),
         ];
-        let (gate, starts) = (Gate::new(1000), Vec::new());
-        Measured { seed: 7, cpu: 1, is_first: true, gate, series, starts }
+        let series = vec![Series { metric: Metric::Established, gate, tracks }];
+        let starts = Vec::new();
+        Measured { seed: 7, cpu: 1, is_first: true, floor: 1000, series, starts }
     }
 
     #[test]
-    fn medians_of_quiet_windows_are_compared_with_the_reference() {
-        let measured = measured();
+    fn ratios_are_those_of_rounds() {
+        let measured = measured(Some(Gate::strict(1000)));
         let found = json(&rows(&measured), &measured);
         assert_eq!(
             found["metrics"][1],
@@ -191,36 +235,41 @@ mod tests {
                 "name": "established_flow",
                 "variant": "waggle-bypass",
                 "unit": "ns/packet",
-                "median": 408.0,
-                "low": 408.0,
-                "high": 408.0,
+                "median": 562.5,
+                "low": 478.125,
+                "high": 646.875,
                 "ratio_to": "plain",
-                "ratio": 0.8,
-                "windows": {"quiet": 1, "all": 1},
+                "ratio": 0.75,
+                "ratio_low": 0.75,
+                "ratio_high": 0.75,
+                "ratio_of_medians": 0.75,
+                "tolerance_percent": 8,
+                "windows": {"quiet": 16, "all": 20},
             })
         );
-        assert_eq!(found["environment"]["flowTableEntries"]["established_flow"]["plain"][1], 2);
+        assert_eq!(found["environment"]["flowTableEntries"]["established_flow"]["plain"], 2);
     }
 
     #[test]
-    fn a_variant_without_a_quiet_window_has_no_value_and_is_named() {
-        let measured = measured();
+    fn without_a_gate_there_is_no_value_and_each_variant_is_named() {
+        let measured = measured(None);
         let rows = rows(&measured);
-        assert_eq!(missing(&rows), ["established_flow of waggle-stack"]);
-        assert_eq!(json(&rows, &measured)["metrics"][2]["median"], serde_json::Value::Null);
+        let names = ["plain", "waggle-bypass", "waggle-stack"];
+        assert_eq!(missing(&rows), names.map(|name| format!("established_flow of {name}")));
+        assert_eq!(json(&rows, &measured)["metrics"][2]["ratio"], serde_json::Value::Null);
     }
 
     #[test]
     fn the_table_has_a_line_for_each_variant() {
-        let measured = measured();
+        let measured = measured(Some(Gate::strict(1000)));
         assert_eq!(
             table(&rows(&measured), &measured),
             "seed 7, calibration floor 1000 ns
 
-  established_flow, ns/packet         median           quartiles   windows  ratio
-    plain                                510             505-515       2/3  1.00 x plain
-    waggle-bypass                        408             408-408       1/1  0.80 x plain
-    waggle-stack                           -                   -       0/1
+  established_flow, ns/packet, gate 8 %         median         quartiles     windows  ratio (95 % interval)
+    plain                                          750           638-862       16/20  1.00 (1.00-1.00) x plain
+    waggle-bypass                                  562           478-647       16/20  0.75 (0.75-0.75) x plain
+    waggle-stack                                   729           598-859       16/20  1.10 (1.10-1.10) x plain, of medians 0.97
 "
         );
     }

@@ -5,9 +5,10 @@
 //! verbs of this program.
 
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
     path::Path,
+    process::{Child, ChildStdin, ChildStdout, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -16,7 +17,7 @@ use anyhow::{Context as _, Result, bail};
 use xtask::topology::{Node, Process};
 
 use super::{
-    calibration::{calibrate, wait_for_quiet},
+    calibration::calibrate,
     catalog::BACKEND_PORT,
     cpu,
     gate::Window,
@@ -27,10 +28,10 @@ const SERVER: &str = "bench-server";
 const CLIENT: &str = "bench-client";
 
 /// How long a window is.
-const LENGTH: Duration = Duration::from_millis(30);
+const LENGTH: Duration = Duration::from_millis(8);
 
-/// What caches and windows of TCP take to be as they stay.
-const WARM_UP: u32 = 50;
+/// Transactions just before a window, so that caches are not those of another node.
+const WARM_UP: u32 = 10;
 
 /// What one transaction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub(super) fn run_inside(arguments: &[String]) -> Option<Result<()>> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         [SERVER, cpu] => Some(serve(cpu)),
-        [CLIENT, transaction, target, cpu, limit] => Some(ask(transaction, target, cpu, limit)),
+        [CLIENT, transaction, target, cpu] => Some(ask(transaction, target, cpu)),
         _ => None,
     }
 }
@@ -67,28 +68,56 @@ pub(super) fn start_server(node: &Node, pod: &str, cpu: usize) -> Result<Process
     node.start_program(Path::new("nsenter"), &arguments, "server")
 }
 
-/// One window: transactions per second of a client in the testbed's client pod.
-pub(super) fn window(
-    testbed: &Testbed<'_>,
-    transaction: Transaction,
+/// A client in a testbed's client pod, which measures a window for each line that it is told.
+pub(super) struct Client {
     target: SocketAddrV4,
-    cpu: usize,
-    limit: u64,
-) -> Result<Window> {
-    let mut command = testbed.command(&this()?)?;
-    command.args([CLIENT, transaction.word(), &target.to_string()]);
-    let output = command.args([cpu.to_string(), limit.to_string()]).output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let numbers: Vec<u64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [before, after, count, nanoseconds] = numbers[..] else {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        bail!("{}: the client of {target}: {}", testbed.variant.name(), complaint.trim());
-    };
-    let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
-    Ok(Window { value: f64::from(u32::try_from(count)?) / seconds, before, after, is_whole: true })
+    process: Child,
+    /// Closed, to end it.
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
 }
 
-fn this() -> Result<std::path::PathBuf> {
+impl Client {
+    /// Starts it.
+    pub(super) fn start(
+        testbed: &Testbed<'_>,
+        transaction: Transaction,
+        target: SocketAddrV4,
+        cpu: usize,
+    ) -> Result<Self> {
+        let mut command = testbed.command(&this()?)?;
+        command.args([CLIENT, transaction.word(), &target.to_string(), &cpu.to_string()]);
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let orders = process.stdin.take();
+        let answers = process.stdout.take().context("a client without output")?;
+        Ok(Self { target, process, orders, answers: BufReader::new(answers) })
+    }
+
+    /// One window: transactions per second.
+    pub(super) fn window(&mut self) -> Result<Window> {
+        let ended = || format!("the client of {} ended; what it says is above", self.target);
+        let mut said = String::new();
+        self.orders.as_ref().map_or(Ok(()), |mut orders| writeln!(orders)).with_context(ended)?;
+        self.answers.read_line(&mut said)?;
+        let numbers: Vec<u64> =
+            said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let [before, after, count, nanoseconds] = numbers[..] else { bail!(ended()) };
+        let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
+        let value = f64::from(u32::try_from(count)?) / seconds;
+        Ok(Window { value, before, after, is_whole: true })
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        // Whether it ended well was seen with its last window.
+        let _ = self.process.wait();
+    }
+}
+
+/// This program, whose hidden verbs are started.
+pub(super) fn this() -> Result<std::path::PathBuf> {
     std::env::current_exe().context("finding this program")
 }
 
@@ -124,27 +153,28 @@ fn answer(mut connection: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for quiet, asks for a window's length and prints what came of it.
-fn ask(transaction: &str, target: &str, cpu: &str, limit: &str) -> Result<()> {
+/// Asks for a window's length, for each line that it reads, and prints what came of it.
+fn ask(transaction: &str, target: &str, cpu: &str) -> Result<()> {
     cpu::claim(cpu.parse()?)?;
-    let (target, limit): (SocketAddrV4, u64) = (target.parse()?, limit.parse()?);
-    let mut connection = connect(target)?;
-    for _ in 0..WARM_UP {
-        exchange(&mut connection)?;
-    }
-    let (before, (count, time), after);
+    let target: SocketAddrV4 = target.parse()?;
     if transaction == Transaction::Request.word() {
-        before = wait_for_quiet(limit);
-        (count, time) = repeat(|| exchange(&mut connection))?;
-        after = calibrate();
-    } else {
-        // The server serves one connection at a time.
-        drop(connection);
-        before = wait_for_quiet(limit);
-        (count, time) = repeat(|| exchange(&mut connect(target)?))?;
-        after = calibrate();
+        let mut connection = connect(target)?;
+        return answer_orders(|| exchange(&mut connection));
     }
-    writeln!(io::stdout(), "{before} {after} {count} {}", time.as_nanos())?;
+    answer_orders(|| exchange(&mut connect(target)?))
+}
+
+fn answer_orders(mut transaction: impl FnMut() -> io::Result<()>) -> Result<()> {
+    for order in io::stdin().lines() {
+        order?;
+        for _ in 0..WARM_UP {
+            transaction()?;
+        }
+        let before = calibrate();
+        let (count, time) = repeat(&mut transaction)?;
+        let after = calibrate();
+        writeln!(io::stdout(), "{before} {after} {count} {}", time.as_nanos())?;
+    }
     Ok(())
 }
 

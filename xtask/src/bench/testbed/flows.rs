@@ -1,12 +1,16 @@
-//! How full the table of flows is.
+//! The table of flows: how full it is, and how it is emptied.
 
 use std::fs;
 
 use anyhow::{Context as _, Result};
+use dataplane_common::abi::{FlowEntry, FlowKey, names};
 use xtask::topology::Node;
 
-use super::waggle;
-use crate::{bench::variant::Variant, workspace::Artifacts};
+use super::{conntrack, waggle};
+use crate::{
+    bench::{bpf, variant::Variant},
+    workspace::Artifacts,
+};
 
 const COUNT: &str = "/proc/sys/net/netfilter/nf_conntrack_count";
 
@@ -23,6 +27,19 @@ pub(super) fn count(variant: Variant, node: &Node, artifacts: &Artifacts) -> Res
             let maps = status["maps"].as_array().cloned().unwrap_or_default();
             let flows = maps.iter().find(|map| map["name"] == "flows4");
             flows.and_then(|map| map["used"].as_u64()).context("`waggle status` tells no flows4")
+        }
+    }
+}
+
+/// Empties the table of a node.
+pub(super) fn forget(variant: Variant, node: &Node) -> Result<()> {
+    match variant {
+        Variant::Plain => Ok(()),
+        Variant::Nft => node.netns().run(conntrack::flush)?.context("flushing netfilter's flows"),
+        Variant::Bypass | Variant::Stack => {
+            let pin = format!("/sys/fs/bpf/waggle/abi-{}/maps/{}", names::ABI, names::FLOWS4);
+            let sizes = [size_of::<FlowKey<[u8; 4]>>(), size_of::<FlowEntry<[u8; 4]>>()];
+            bpf::empty(&node.path(&pin), sizes)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A node with a client pod and a backend pod, and one way between them.
 
+mod conntrack;
 mod device;
 mod flows;
 mod pods;
@@ -21,12 +22,9 @@ use xtask::{
 };
 
 use self::{device::Devices, pods::Pods};
-pub(super) use self::{
-    pods::arguments as pod_arguments,
-    waggle::{ready, write_objects},
-};
+pub(super) use self::{pods::arguments as pod_arguments, waggle::write_objects};
 use super::{
-    catalog::{BACKEND_PORT, Catalog},
+    catalog::{BACKEND_PORT, ESTABLISHED},
     frame::Frame,
     generator::Sink,
     transactions,
@@ -138,6 +136,11 @@ impl<'a> Testbed<'a> {
         flows::count(self.variant, self.node, artifacts)
     }
 
+    /// Empties the table of flows.
+    pub(super) fn forget_flows(&self) -> Result<()> {
+        flows::forget(self.variant, self.node)
+    }
+
     /// A command in the client pod, in the node's own cgroup.
     pub(super) fn command(&self, program: &Path) -> Result<Command> {
         pods::command(self.node, pods::CLIENT, program)
@@ -145,7 +148,7 @@ impl<'a> Testbed<'a> {
 
     fn wait_until_answered(&self) -> Result<()> {
         let start = Instant::now();
-        while let Err(error) = self.prime(PRIMING_PORT, Catalog::established()) {
+        while let Err(error) = self.prime(PRIMING_PORT, ESTABLISHED.frontend()) {
             if start.elapsed() > PATIENCE {
                 bail!("{error:#}, for {PATIENCE:?}");
             }

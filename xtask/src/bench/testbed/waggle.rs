@@ -76,7 +76,7 @@ pub(in crate::bench) fn write_objects(folder: &Path, catalog: &Catalog) -> Resul
 }
 
 /// Whether the agent has programmed so many Services, of one port each.
-pub(in crate::bench) fn ready(node: &Node, artifacts: &Artifacts, services: usize) -> Result<bool> {
+fn ready(node: &Node, artifacts: &Artifacts, services: usize) -> Result<bool> {
     let status = status(node, artifacts)?;
     Ok(status["agent"]["servicePorts"].as_u64() == u64::try_from(services).ok())
 }
