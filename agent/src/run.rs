@@ -1,6 +1,7 @@
 //! `waggle agent`: what must hold, what is brought up, and the loop that follows.
 
 mod agent;
+mod record;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ use crate::node_file;
 use crate::status::State;
 
 use agent::Agent;
+use record::Record;
 
 /// Runs until it is told to stop. Everything stays attached.
 ///
@@ -58,7 +60,8 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let before = State::read(&run_dir).ok().flatten();
     let state = agent::first_state(&node_name, origin.place(), &config, host_clients, before);
     let source = origin.open()?;
-    Agent { engine, maps, source, network, state, run_dir, recorded_at: None }.follow().await?;
+    let (record, told) = (Record::default(), None);
+    Agent { engine, maps, source, network, state, run_dir, record, told }.follow().await?;
     Ok(ExitCode::SUCCESS)
 }
 

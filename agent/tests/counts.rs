@@ -1,5 +1,7 @@
 //! What a change costs depends on the Service it concerns and on nothing else.
 
+use std::sync::Arc;
+
 use crate::support::node::{NAME, Node};
 use crate::support::objects::{Endpoint, Shape, service, slice};
 use crate::support::watched::WatchedMaps;
@@ -108,5 +110,31 @@ fn a_policy_costs_no_more_than_each_endpoint_twice() {
     ] {
         node.feed(vec![shape.change()]);
         assert_eq!(node.report.writes, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_round_after_which_nothing_else_is_to_be_told_says_so() {
+    let mut node = Node::new(WatchedMaps::default());
+    let addressless = |number: u32| service(&format!("bad{number}"), &["10.96.0.256"]);
+    node.feed((0..100).map(addressless).collect());
+    node.feed(vec![web().change(), slice("web-1", "web", &endpoints(2, "ready"))]);
+    assert_eq!(node.report.problems.len(), 100, "{}", node.problems());
+    let rival = || service("zeta", &["10.96.0.1"]);
+    for (name, change, is_told, has_other_problems) in [
+        ("an object as it was", addressless(7), false, false),
+        ("a Service as it was", web().change(), false, false),
+        ("an endpoint", slice("web-1", "web", &endpoints(3, "ready")), true, false),
+        ("the same one", slice("web-1", "web", &endpoints(3, "ready")), false, false),
+        ("a contest", rival(), true, true),
+        ("the same one", rival(), false, false),
+        ("the end of a contest", service("zeta", &["10.96.0.2"]), true, true),
+        ("a mended object", service("bad7", &["10.96.0.7"]), true, true),
+    ] {
+        let before = node.report.clone();
+        node.feed(vec![change]);
+        let told = node.report.revision != before.revision;
+        let is_other = !Arc::ptr_eq(&node.report.problems, &before.problems);
+        assert_eq!((told, is_other), (is_told, has_other_problems), "{name}");
     }
 }

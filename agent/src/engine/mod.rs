@@ -1,22 +1,26 @@
 //! The whole pipeline from changed objects to written maps, as one value without threads or clock.
 
+mod findings;
 mod report;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use report::Report;
 pub use rows::{BackendRow, FrontendRow, ServiceRow};
 
 use crate::config::KeepClientIp;
-use crate::k8s::{Change, Kind, Object, ObjectRef};
+use crate::k8s::{Change, Object};
 use crate::maps::{LbMaps, Result};
 use crate::model::{Name, NodeSpec};
 use crate::node_ports::NodePorts;
-use crate::problem::{Location, Problem};
+use crate::problem::Problem;
 use crate::reconcile::Realized;
 use crate::state::{Desired, FamilyPort, Store};
+
+use findings::Findings;
 
 /// How long after a failure the next try is made.
 pub const RETRY: Duration = Duration::from_secs(1);
@@ -31,11 +35,9 @@ pub struct Engine {
     pending: BTreeSet<FamilyPort>,
     failures: BTreeMap<FamilyPort, String>,
     prune_failure: Option<String>,
-    /// Where each object stands, if it came from a file.
-    locations: BTreeMap<ObjectRef, Location>,
-    object_problems: BTreeMap<ObjectRef, Vec<Problem>>,
-    source_problems: Vec<Problem>,
+    findings: Findings,
     listing: Listing,
+    revision: u64,
 }
 
 /// How much of the first full list has been seen.
@@ -64,17 +66,16 @@ impl Engine {
             pending: BTreeSet::new(),
             failures: BTreeMap::new(),
             prune_failure: None,
-            locations: BTreeMap::new(),
-            object_problems: BTreeMap::new(),
-            source_problems: Vec::new(),
+            findings: Findings::default(),
             listing: Listing::Awaited,
+            revision: 0,
         })
     }
 
     /// Takes in changes and does what they, and what failed before, ask for. To be called without
     /// changes when [`Report::retry_at`] has come.
     pub fn feed(&mut self, changes: Vec<Change>, maps: &mut impl LbMaps, now: Instant) -> Report {
-        let writes = self.realized.writes();
+        let (before, listing) = (self.realized.writes(), self.listing);
         for change in changes {
             self.take_in(change);
         }
@@ -82,13 +83,17 @@ impl Engine {
         for service in &dirty.services {
             self.refresh(service);
         }
-        if self.listing != Listing::Awaited {
-            self.reconcile(maps, now);
-        }
+        let fails_otherwise = self.listing != Listing::Awaited && self.reconcile(maps, now);
+        let (problems, has_other_problems) = self.problems(dirty.problems || fails_otherwise);
+        let writes = self.realized.writes() - before;
+        let is_other_listing = self.listing != listing;
+        let is_new = writes > 0 || is_other_listing || has_other_problems || fails_otherwise;
+        self.revision += u64::from(is_new || !dirty.services.is_empty());
         let is_failing = !self.failures.is_empty() || self.prune_failure.is_some();
         Report {
-            problems: self.problems(),
-            writes: self.realized.writes() - writes,
+            revision: self.revision,
+            problems,
+            writes,
             pending: self.failures.len(),
             retry_at: is_failing.then(|| now + RETRY),
             nodes_changed: dirty.nodes,
@@ -132,27 +137,17 @@ impl Engine {
             Change::Apply(object) => self.apply(&object),
             Change::Delete(object) => {
                 self.store.apply(&object, None);
-                self.locations.remove(&object);
-                self.object_problems.remove(&object);
+                self.findings.forget(&object);
             }
-            Change::SourceProblems(problems) => self.source_problems = problems,
+            Change::SourceProblems(problems) => self.findings.of_source(problems),
             Change::Listed { complete } => self.listed(complete),
         }
     }
 
     fn apply(&mut self, object: &Object) {
         let (spec, problems) = object.read();
-        let object_ref = object.object_ref();
-        self.store.apply(&object_ref, spec);
-        match &object.location {
-            Some(location) => self.locations.insert(object_ref.clone(), location.clone()),
-            None => self.locations.remove(&object_ref),
-        };
-        if problems.is_empty() {
-            self.object_problems.remove(&object_ref);
-        } else {
-            self.object_problems.insert(object_ref, problems);
-        }
+        self.store.apply(&object.object_ref(), spec);
+        self.findings.of_object(object, problems);
     }
 
     fn listed(&mut self, complete: bool) {
@@ -185,9 +180,9 @@ impl Engine {
     }
 
     /// First all that is made, then all that is retired: a frontend that changes its owner is never
-    /// missing.
-    fn reconcile(&mut self, maps: &mut impl LbMaps, now: Instant) {
-        self.failures.clear();
+    /// missing. Says whether anything else fails than before.
+    fn reconcile(&mut self, maps: &mut impl LbMaps, now: Instant) -> bool {
+        let before = (std::mem::take(&mut self.failures), self.prune_failure.clone());
         let pending = std::mem::take(&mut self.pending);
         for port in &pending {
             if let Err(cause) = self.make(port, maps, now) {
@@ -207,6 +202,7 @@ impl Engine {
         if self.listing == Listing::Complete {
             self.prune(maps, now);
         }
+        (&before.0, &before.1) != (&self.failures, &self.prune_failure)
     }
 
     fn make(
@@ -234,27 +230,23 @@ impl Engine {
         }
     }
 
-    /// Everything that is wrong, in a fixed order.
-    fn problems(&self) -> Vec<Problem> {
-        let contests =
-            self.store.problems().map(|(service, problem)| problem.at(self.location_of(&service)));
-        let failures = self.failures.iter().map(|(port, cause)| {
-            let service = &port.port.service;
-            let message = format!("is not served right at {port}: {cause}");
-            Problem::error(format!("Service {service}"), message).at(self.location_of(service))
-        });
-        let prune = self.prune_failure.iter().map(|cause| {
-            Problem::error("map services", format!("still holds what is gone: {cause}"))
-        });
-        let read = self.source_problems.iter().chain(self.object_problems.values().flatten());
-        let mut problems: Vec<_> =
-            read.cloned().chain(contests).chain(failures).chain(prune).collect();
-        problems.sort();
-        problems
-    }
-
-    fn location_of(&self, service: &Name) -> Option<Location> {
-        let service = ObjectRef { kind: Kind::Service, name: service.clone() };
-        self.locations.get(&service).cloned()
+    /// Everything that is wrong, in a fixed order, and whether it is anything else than before.
+    fn problems(&mut self, is_other: bool) -> (Arc<[Problem]>, bool) {
+        let Self { store, failures, prune_failure, findings, .. } = self;
+        findings.tell(is_other, |findings| {
+            let contests = store
+                .problems()
+                .map(|(service, problem)| problem.at(findings.location_of(&service)));
+            let failures = failures.iter().map(|(port, cause)| {
+                let service = &port.port.service;
+                let message = format!("is not served right at {port}: {cause}");
+                Problem::error(format!("Service {service}"), message)
+                    .at(findings.location_of(service))
+            });
+            let prune = prune_failure.iter().map(|cause| {
+                Problem::error("map services", format!("still holds what is gone: {cause}"))
+            });
+            contests.chain(failures).chain(prune).collect()
+        })
     }
 }

@@ -1,14 +1,20 @@
 //! What a round of the engine came to.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::problem::Problem;
 
 /// What a round of the engine came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Report {
-    /// Everything that is wrong as of now, in a fixed order.
-    pub problems: Vec<Problem>,
+    /// Grows when a round changes anything of what is told here or by [`Engine::services`].
+    ///
+    /// [`Engine::services`]: super::Engine::services
+    pub revision: u64,
+    /// Everything that is wrong as of now, in a fixed order: the same allocation where it is the
+    /// same as before.
+    pub problems: Arc<[Problem]>,
     /// How many map elements were written or deleted.
     pub writes: usize,
     /// How many ServicePorts (each family counts) are not served as they shall be.

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info};
 
+use super::record::{Mark, Record};
 use super::text;
 use crate::config::Config;
 use crate::engine::{Engine, Report};
@@ -33,8 +34,6 @@ const SETTLING_ROUTES: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_secs(1);
 /// How long after a failure the network is looked after again; doubled each time up to [`PERIOD`].
 const RETRY: Duration = Duration::from_secs(1);
-/// How often things are written down at most: it is all Services each time.
-const RECORDING: Duration = Duration::from_millis(500);
 
 /// The agent.
 pub(super) struct Agent {
@@ -44,7 +43,9 @@ pub(super) struct Agent {
     pub(super) network: Network,
     pub(super) state: State,
     pub(super) run_dir: PathBuf,
-    pub(super) recorded_at: Option<Instant>,
+    pub(super) record: Record,
+    /// The revision whose Services are in the state.
+    pub(super) told: Option<u64>,
 }
 
 /// What the agent waits for.
@@ -110,11 +111,6 @@ impl Due {
         let (network, tick) = (Instant::now() + PERIOD, Instant::now() + TICK);
         Self { retry: None, network, tick, record: None, scan: Scan::Everything, pause: RETRY }
     }
-
-    fn record_after(&mut self, last: Option<Instant>) {
-        let next = last.map_or_else(Instant::now, |last| last + RECORDING);
-        self.record.get_or_insert(next);
-    }
 }
 
 impl Stop {
@@ -131,7 +127,7 @@ impl Agent {
         let mut stop = Stop::on_signals()?;
         let mut due = Due::at_first();
         let mut report = None;
-        let mut network = NetworkState::default();
+        let mut network = None;
         info!(node = self.state.node, source = self.state.source, "started");
         loop {
             match self.next(&mut watch, &mut stop, &mut due).await {
@@ -139,27 +135,28 @@ impl Agent {
                 Event::Changes(changes) => {
                     report = Some(self.take_in(changes, report.as_ref(), &mut due));
                 }
-                Event::Record => {
-                    due.record = None;
-                    self.record(report.as_ref(), &network);
-                    continue;
-                }
+                Event::Record => self.record(report.as_ref(), network.as_ref()),
                 Event::Retry => report = Some(self.sync(Vec::new(), &mut due)),
                 Event::Network if !self.network.is_pinned() => anyhow::bail!(
                     "the pinned tables were removed under this agent: start it again to make them anew"
                 ),
                 Event::Network => match &report {
                     Some(report) if report.listed => {
+                        if !State::exists(&self.run_dir) {
+                            self.record.forget();
+                        }
                         let is_complete = report.complete;
-                        network = self.look_after_network(is_complete, network, &mut due).await;
-                        due.record = Some(Instant::now());
+                        network =
+                            Some(self.look_after_network(is_complete, network, &mut due).await);
                     }
                     Some(_) | None => due.network = Instant::now() + PERIOD,
                 },
             }
-            due.record_after(self.recorded_at);
+            due.record = self.record_due(report.as_ref(), network.as_ref());
         }
-        self.record(report.as_ref(), &network);
+        if due.record.is_some() {
+            self.record(report.as_ref(), network.as_ref());
+        }
         info!("stopped; programs, tables and routes stay in place");
         Ok(())
     }
@@ -201,6 +198,10 @@ impl Agent {
         let report = self.engine.feed(changes, &mut self.maps, std::time::Instant::now());
         due.retry = report.retry_at.map(Instant::from_std);
         self.state.writes += report.writes;
+        let is_in_sync = report.listed && report.pending == 0;
+        if is_in_sync && (report.writes > 0 || self.state.last_sync.is_none()) {
+            self.state.last_sync = Some(now());
+        }
         if report.writes > 0 {
             info!(writes = report.writes, pending = report.pending, "wrote the tables");
         }
@@ -210,7 +211,7 @@ impl Agent {
     async fn look_after_network(
         &mut self,
         is_complete: bool,
-        before: NetworkState,
+        before: Option<NetworkState>,
         due: &mut Due,
     ) -> NetworkState {
         let nodes = self.engine.nodes().map(|node| (node.name.clone(), node.clone())).collect();
@@ -225,33 +226,49 @@ impl Agent {
                 due.network = Instant::now() + due.pause;
                 due.pause = PERIOD.min(due.pause * 2);
                 let problem = Problem::error("network of this node", format!("{failure:#}"));
-                NetworkState { problems: [problem].into(), ..before }
+                NetworkState { problems: [problem].into(), ..before.unwrap_or_default() }
             }
         }
     }
 
+    fn record_due(
+        &self,
+        report: Option<&Report>,
+        network: Option<&NetworkState>,
+    ) -> Option<Instant> {
+        self.record.due(&self.mark(report?, network), Instant::now())
+    }
+
+    fn mark(&self, report: &Report, network: Option<&NetworkState>) -> Mark {
+        let Report { revision, .. } = *report;
+        Mark { revision, network: network.cloned(), api: self.source.health() }
+    }
+
     /// Logs what became wrong or right, and writes down how things are.
-    fn record(&mut self, report: Option<&Report>, network: &NetworkState) {
-        self.recorded_at = Some(Instant::now());
+    fn record(&mut self, report: Option<&Report>, network: Option<&NetworkState>) {
         let Some(report) = report else { return };
-        let mut problems = report.problems.clone();
-        problems.extend(network.problems.iter().cloned());
+        let mut problems = report.problems.to_vec();
+        problems.extend(network.iter().flat_map(|network| &network.problems).cloned());
         problems.sort();
         log_transitions(&self.state.problems, &problems);
+        let mark = self.mark(report, network);
         self.state.problems = problems;
-        self.state.api = self.source.health();
+        self.state.api.clone_from(&mark.api);
         if report.listed {
-            self.state.devices.clone_from(&network.devices);
-            self.state.addresses.clone_from(&network.addresses);
-            self.state.services = self.engine.services();
             self.state.complete = report.complete;
-            if report.pending == 0 {
-                self.state.last_sync = Some(now());
+            if self.told.replace(report.revision) != Some(report.revision) {
+                self.state.services = self.engine.services();
             }
         }
-        if let Err(failure) = self.state.write(&self.run_dir) {
+        if let Some(network) = network {
+            self.state.devices.clone_from(&network.devices);
+            self.state.addresses.clone_from(&network.addresses);
+        }
+        let written = self.state.write(&self.run_dir);
+        if let Err(failure) = &written {
             error!(%failure, folder = text(&self.run_dir), "failed to write state.json");
         }
+        self.record.tried(mark, written.is_ok(), Instant::now());
     }
 }
 

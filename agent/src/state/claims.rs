@@ -18,6 +18,15 @@ pub(super) struct Claims {
     contested: BTreeSet<FrontendKey>,
 }
 
+/// What came of it that a Service claims something else.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    /// Who won or lost something.
+    pub(super) services: BTreeSet<Name>,
+    /// Whether there are other [`Claims::problems`].
+    pub(super) contests: bool,
+}
+
 /// Ordered by right, by age, then by name; without a date of creation, as files mostly are, last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Claim {
@@ -28,12 +37,12 @@ struct Claim {
 }
 
 impl Claims {
-    /// Replaces what one Service claims; tells which Services won or lost something by it.
+    /// Replaces what one Service claims.
     pub(super) fn replace(
         &mut self,
         old: Option<&ServiceSpec>,
         new: Option<&ServiceSpec>,
-    ) -> BTreeSet<Name> {
+    ) -> Moved {
         let old: Vec<_> = old.map(claims).into_iter().flatten().collect();
         let new: Vec<_> = new.map(claims).into_iter().flatten().collect();
         let touched: BTreeSet<_> = old.iter().chain(&new).map(|(key, _)| *key).collect();
@@ -44,12 +53,14 @@ impl Claims {
         for (key, claim) in new {
             self.by_frontend.entry(key).or_default().insert(claim);
         }
-        let mut moved = BTreeSet::new();
+        let mut moved = Moved::default();
         for (key, before) in touched.iter().zip(before) {
-            self.note_contest(key);
+            moved.contests |= self.note_contest(key);
             let after = self.winner(key).cloned();
             if before != after {
-                moved.extend([before, after].into_iter().flatten().map(|port| port.service));
+                moved
+                    .services
+                    .extend([before, after].into_iter().flatten().map(|port| port.service));
             }
         }
         moved
@@ -99,11 +110,13 @@ impl Claims {
         }
     }
 
-    fn note_contest(&mut self, key: &FrontendKey) {
+    /// Says whether it is or was contested.
+    fn note_contest(&mut self, key: &FrontendKey) -> bool {
         if self.by_frontend.get(key).is_some_and(|claims| claims.len() > 1) {
             self.contested.insert(*key);
+            true
         } else {
-            self.contested.remove(key);
+            self.contested.remove(key)
         }
     }
 }

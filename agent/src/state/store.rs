@@ -38,6 +38,8 @@ pub struct Dirty {
     pub services: BTreeSet<Name>,
     /// Whether any Node changed.
     pub nodes: bool,
+    /// Whether there are other [`Store::problems`].
+    pub problems: bool,
 }
 
 impl Store {
@@ -134,7 +136,8 @@ impl Store {
             return;
         }
         let moved = self.claims.replace(self.services.get(name), spec.as_ref());
-        self.dirty.services.extend(moved);
+        self.dirty.services.extend(moved.services);
+        self.dirty.problems |= moved.contests;
         self.dirty.services.insert(name.clone());
         replace(&mut self.services, name, spec);
     }

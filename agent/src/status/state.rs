@@ -27,7 +27,7 @@ pub struct State {
     pub api: Option<Health>,
     /// When the agent started, as RFC 3339 has it.
     pub started: String,
-    /// When the tables were last known to be as objects want them; none before the first time.
+    /// When the tables last became what objects want; none before the first time.
     pub last_sync: Option<String>,
     /// Whether everything in the source could be read at least once, so that what is not in it is
     /// gone.
@@ -70,6 +70,12 @@ impl State {
                 .and_then(|read| Ok(serde_json::from_slice(&read)?))
                 .map_err(|error| unreadable(run_dir, &error)),
         }
+    }
+
+    /// Whether there is the file in `run_dir`.
+    #[must_use]
+    pub fn exists(run_dir: &Path) -> bool {
+        run_dir.join(NAME).exists()
     }
 
     /// Removes the file; says whether there was one.
