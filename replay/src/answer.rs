@@ -27,8 +27,10 @@ pub enum Answer {
 /// A part of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// Bytes, as one chunk.
+    /// Text, as one chunk.
     Text(String),
+    /// Bytes that are no text, as one chunk.
+    Bytes(&'static [u8]),
     /// Time passes.
     Pause(Duration),
     /// Nothing more comes, and the stream does not end.
@@ -50,9 +52,9 @@ impl Answer {
 
     /// A refusal for being busy, with the time after which to come again.
     #[must_use]
-    pub fn busy(retry_after: impl ToString) -> Self {
+    pub fn busy(retry_after: &str) -> Self {
         let body = "Too many requests, please try again later.".into();
-        Self::Body { code: 429, retry_after: Some(retry_after.to_string()), body }
+        Self::Body { code: 429, retry_after: Some(retry_after.to_owned()), body }
     }
 
     /// A whole body of status 200.

@@ -64,9 +64,9 @@ pub(crate) async fn begin_stream(output: &mut (impl AsyncWrite + Unpin)) -> io::
 /// Writes a chunk; an empty one ends the stream.
 pub(crate) async fn write_chunk(
     output: &mut (impl AsyncWrite + Unpin),
-    text: &str,
+    bytes: &[u8],
 ) -> io::Result<()> {
-    let chunk = format!("{:x}\r\n{text}\r\n", text.len());
-    output.write_all(chunk.as_bytes()).await?;
+    let head = format!("{:x}\r\n", bytes.len());
+    output.write_all(&[head.as_bytes(), bytes, b"\r\n"].concat()).await?;
     output.flush().await
 }

@@ -166,7 +166,7 @@ impl Server {
             changed.mark_unchanged();
             let (lines, next) = self.held().objects.events(query, version);
             for line in lines {
-                write_chunk(output, &format!("{line}\n")).await?;
+                write_chunk(output, format!("{line}\n").as_bytes()).await?;
             }
             if next == u64::MAX {
                 break;
@@ -177,7 +177,7 @@ impl Server {
                 () = sleep_until(end) => break,
             }
         }
-        write_chunk(output, "").await?;
+        write_chunk(output, b"").await?;
         Ok(After::Another)
     }
 
@@ -200,13 +200,14 @@ async fn play(answer: Answer, output: &mut (impl AsyncWrite + Unpin)) -> io::Res
             begin_stream(output).await?;
             for piece in pieces {
                 match piece {
-                    Piece::Text(text) => write_chunk(output, &text).await?,
+                    Piece::Text(text) => write_chunk(output, text.as_bytes()).await?,
+                    Piece::Bytes(bytes) => write_chunk(output, bytes).await?,
                     Piece::Pause(time) => sleep(time).await,
                     Piece::Silence => pending().await,
                     Piece::Cut => return Ok(After::End),
                 }
             }
-            write_chunk(output, "").await?;
+            write_chunk(output, b"").await?;
         }
         Answer::Silence => pending().await,
         Answer::Reset => return Ok(After::End),

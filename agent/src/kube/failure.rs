@@ -20,8 +20,8 @@ pub(super) enum Failure {
     Busy(Option<Duration>),
     /// The version asked for is forgotten: what there is must be listed again.
     Gone,
-    /// Another refusal.
-    Refused { code: u16, message: String },
+    /// Another refusal; perhaps with the time after which to come again.
+    Refused { code: u16, message: String, after: Option<Duration> },
     /// An answer that is none of this API.
     Unreadable(String),
     /// Something of the above, and why the way to the server could not be read again.
@@ -33,6 +33,14 @@ impl Failure {
     /// taken is told as a connection that ends.
     pub(super) fn is_of_access(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Unauthorized(_) | Self::Forbidden(_))
+    }
+
+    /// How long the server asked to be left alone.
+    pub(super) fn after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy(after) | Self::Refused { after, .. } => *after,
+            _ => None,
+        }
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, resource: &str) -> fmt::Result {
@@ -60,7 +68,7 @@ impl Failure {
             ),
             Self::Busy(_) => write!(f, "is too busy for {resource} (429)"),
             Self::Gone => write!(f, "has forgotten the version of {resource}"),
-            Self::Refused { code, message } => {
+            Self::Refused { code, message, .. } => {
                 write!(f, "refuses {resource} ({code}: {message}); look into its log")
             }
             Self::Unreadable(cause) => write!(

@@ -146,10 +146,7 @@ impl Follower {
 
     async fn fail(&mut self, failure: Failure) {
         let failure = if failure.is_of_access() { self.renew(failure).await } else { failure };
-        let after = match &failure {
-            Failure::Busy(after) => *after,
-            _ => None,
-        };
+        let after = failure.after();
         self.say(Word::Failed(failure)).await;
         self.rest(after).await;
     }

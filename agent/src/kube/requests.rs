@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use kube::api::{ListParams, WatchParams};
 use kube::client::Body;
 use kube::core::{Request as Target, Status};
@@ -24,6 +24,10 @@ const PAGE: u32 = 500;
 
 /// How much of a refusal that is not in the API's form is quoted.
 const QUOTED: usize = 200;
+
+/// However long a server asks to be left alone, it is asked again after this: what it asks for may
+/// be nonsense, and objects grow old.
+const LONGEST_LEAVE: Duration = Duration::from_secs(60);
 
 /// Asks for one collection.
 pub(super) struct Requests {
@@ -96,14 +100,19 @@ fn cause(error: &kube::Error) -> String {
 
 async fn refusal(response: Response<Body>) -> Failure {
     let status = response.status();
-    let after = response.headers().get(RETRY_AFTER);
-    let after = after.and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+    let after = after(response.headers());
     let body = whole(response.into_body(), PATIENCE).await.unwrap_or_default();
     let message = match serde_json::from_slice::<Status>(&body) {
         Ok(status) => status.message,
         Err(_) => String::from_utf8_lossy(&body).trim().chars().take(QUOTED).collect(),
     };
     meaning(status.as_u16(), message, after)
+}
+
+/// How long the server asks to be left alone. The API gives seconds, and never a date.
+fn after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(LONGEST_LEAVE.min(Duration::from_secs(seconds)))
 }
 
 /// What a refusal means, be it a response or an event.
@@ -113,6 +122,6 @@ pub(super) fn meaning(code: u16, message: String, after: Option<Duration>) -> Fa
         Ok(StatusCode::FORBIDDEN) => Failure::Forbidden(message),
         Ok(StatusCode::TOO_MANY_REQUESTS) => Failure::Busy(after),
         Ok(StatusCode::GONE) => Failure::Gone,
-        _ => Failure::Refused { code, message },
+        _ => Failure::Refused { code, message, after },
     }
 }
