@@ -61,10 +61,10 @@ struct Line<'a> {
 }
 
 /// What a refusal that comes as an event says.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Deserialize)]
 struct Refusal {
     code: u16,
+    #[serde(default)]
     message: String,
 }
 
@@ -119,7 +119,8 @@ pub(super) fn event(collection: Collection, line: &[u8]) -> Result<(Event, Strin
         },
         "BOOKMARK" => Event::Bookmark,
         "ERROR" => {
-            let Refusal { code, message } = serde_json::from_str(object.get()).unwrap_or_default();
+            let Refusal { code, message } = serde_json::from_str(object.get())
+                .map_err(|error| Failure::Unreadable(format!("an event ERROR: {error}")))?;
             Event::Error(meaning(code, message, None))
         }
         other => return Err(Failure::Unreadable(format!("an event of type \"{other}\""))),

@@ -11,6 +11,12 @@ use super::objects::{service, shop};
 
 const FORBIDDEN: &str = "services is forbidden: User \\\"system:node\\\" cannot list resource";
 
+/// How everything begins that is compressed.
+const GZIP: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+
+const FIRST_EVENTS_END: &str = "{\"type\": \"BOOKMARK\", \"object\": {\"metadata\": \
+    {\"resourceVersion\": \"1006\", \"annotations\": {\"k8s.io/initial-events-end\": \"true\"}}}}";
+
 fn text(text: &str) -> Piece {
     Piece::Text(text.to_owned())
 }
@@ -91,6 +97,7 @@ fn of_lists() -> Vec<Row> {
     let expired = Answer::refusal(410, "Expired", "too old");
     [
         ("no JSON", Answer::body("<html>welcome</html>"), "what cannot be read: expected value", 0),
+        ("compressed, unasked", Answer::body(GZIP), "what cannot be read: expected value", 0),
         ("no version", Answer::body("{\"items\": []}"), "without metadata.resourceVersion", 0),
         ("half a list", cut, "cannot be reached for services: ", 0),
         ("half a list, whole for HTTP", Answer::Stream(vec![half]), "EOF while parsing", 0),
@@ -113,11 +120,35 @@ fn of_watches() -> Vec<Row> {
         ("410 as an event", vec![error(410)], "", (0, 2)),
         ("410 again and again", vec![error(410); 4], "", (0, 2)),
         ("500 as an event", vec![error(500)], "(500: m)", (0, 2)),
+        ("unknown code as an event", vec![error(999)], "(999: m)", (0, 2)),
         ("half an event", vec![half], "", (0, 2)),
-        ("no JSON", vec![Answer::events(["welcome"])], "what cannot be read: expected", (0, 2)),
         ("ended at once", vec![Answer::Stream(vec![])], "", (0, 2)),
         ("ended at once, 4 times", vec![Answer::Stream(vec![]); 4], "", (3, 9)),
+        ("end of the first events", vec![Answer::events([FIRST_EVENTS_END])], "", (0, 2)),
     ]
+}
+
+/// What a watch says that is no event, and what is said of that.
+fn of_lines() -> Vec<Row> {
+    let compressed = vec![Piece::Bytes(GZIP), text("\n")];
+    let endless = vec![text(&"x".repeat(1 << 20)); 17];
+    [
+        ("no JSON", vec![text("welcome\n")], "what cannot be read: expected value"),
+        (
+            "unknown type",
+            vec![text("{\"type\": \"X\", \"object\": {}}\n")],
+            "an event of type \"X\"",
+        ),
+        (
+            "an error without a code",
+            vec![text("{\"type\": \"ERROR\", \"object\": {}}\n")],
+            "what cannot be read: an event ERROR: missing field `code`",
+        ),
+        ("without an end", endless, "an event of more than 16777216 bytes"),
+        ("compressed", compressed, "what cannot be read: expected value"),
+    ]
+    .map(|(name, pieces, message)| (name, vec![Answer::Stream(pieces)], message, (0, 2)))
+    .into()
 }
 
 #[test]
@@ -144,7 +175,7 @@ fn every_fault_of_a_list_is_named_and_waited_out() {
 #[test]
 fn every_fault_of_a_watch_is_named_and_loses_no_change() {
     for (name, answers, message, (least, most)) in
-        both().into_iter().chain(of_times()).chain(of_watches())
+        both().into_iter().chain(of_times()).chain(of_watches()).chain(of_lines())
     {
         block_on(async {
             let mut cluster = Cluster::of(&shop());
