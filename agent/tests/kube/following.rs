@@ -32,6 +32,28 @@ fn both_sources_come_to_the_same() {
 }
 
 #[test]
+fn both_sources_leave_to_others_what_is_labelled_so() {
+    for label in ["service.kubernetes.io/headless", "service.kubernetes.io/service-proxy-name"] {
+        let own = json!({"kubernetes.io/service-name": "cart", label: ""});
+        let left = [
+            with(service("left", "10.96.0.8"), "metadata.labels", json!({label: "other"})),
+            with(
+                with(slice("cart", &["10.1.1.99"]), "metadata.labels", own),
+                "metadata.name",
+                json!("cart-left"),
+            ),
+        ];
+        let objects: Vec<_> = shop().into_iter().chain(left).collect();
+        block_on(async {
+            let mut cluster = Cluster::of(&objects);
+            assert_eq!(cluster.until_well().await, [""; 0], "{label}");
+            assert_eq!(cluster.outcome(), outcome_of_files(&shop()), "{label}");
+            assert_eq!(cluster.outcome(), outcome_of_files(&objects), "{label}");
+        });
+    }
+}
+
+#[test]
 fn requests_select_limit_and_ask_for_bookmarks() {
     const SELECTOR: &str =
         "!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name";
@@ -153,110 +175,6 @@ fn a_watch_that_says_nothing_and_does_not_end_is_given_up() {
         cluster.server.put(service("late", "10.96.0.7"));
         cluster.until(|it| it.outcome().table.contains("shop/late")).await;
         assert!(since.elapsed() < Duration::from_secs(200), "{:?}", since.elapsed());
-    });
-}
-
-/// An event of a Service, of its own version.
-fn event(kind: &str, version: u64, (name, uid): (&str, &str), ip: &str) -> String {
-    let object = with(service(name, ip), "metadata.resourceVersion", json!(version.to_string()));
-    json!({"type": kind, "object": with(object, "metadata.uid", json!(uid))}).to_string()
-}
-
-#[test]
-fn events_that_are_repeated_or_out_of_order_do_not_undo_newer_ones_nor_lose_others() {
-    let (cart, till, new) = (("cart", "uid-cart"), ("till", "uid-till"), ("cart", "uid-2"));
-    for (name, lines, services) in [
-        (
-            "one object",
-            vec![
-                event("MODIFIED", 2000, cart, "10.96.0.20"),
-                event("MODIFIED", 1500, cart, "10.96.0.15"),
-                event("DELETED", 1999, cart, "10.96.0.15"),
-                event("MODIFIED", 2000, cart, "10.96.0.20"),
-                event("MODIFIED", 2001, cart, "10.96.0.21"),
-                event("ADDED", 1001, cart, "10.96.0.1"),
-            ],
-            [Some("10.96.0.21"), Some("10.96.0.2")],
-        ),
-        (
-            "another object",
-            vec![
-                event("MODIFIED", 2000, cart, "10.96.0.20"),
-                event("MODIFIED", 1500, till, "10.96.0.15"),
-            ],
-            [Some("10.96.0.20"), Some("10.96.0.15")],
-        ),
-        (
-            "the deletion of another object",
-            vec![
-                event("MODIFIED", 2000, cart, "10.96.0.20"),
-                event("DELETED", 1500, till, "10.96.0.2"),
-            ],
-            [Some("10.96.0.20"), None],
-        ),
-        (
-            "a change after the deletion",
-            vec![
-                event("DELETED", 2000, cart, "10.96.0.1"),
-                event("MODIFIED", 1999, cart, "10.96.0.19"),
-                event("MODIFIED", 2001, till, "10.96.0.15"),
-            ],
-            [None, Some("10.96.0.15")],
-        ),
-        (
-            "created again",
-            vec![
-                event("DELETED", 2000, cart, "10.96.0.1"),
-                event("ADDED", 2001, new, "10.96.0.21"),
-            ],
-            [Some("10.96.0.21"), Some("10.96.0.2")],
-        ),
-        (
-            "created again before it was deleted",
-            vec![
-                event("ADDED", 2001, new, "10.96.0.21"),
-                event("DELETED", 2000, cart, "10.96.0.1"),
-                event("MODIFIED", 1999, cart, "10.96.0.19"),
-            ],
-            [Some("10.96.0.21"), Some("10.96.0.2")],
-        ),
-    ] {
-        block_on(async {
-            let mut cluster = Cluster::of(&shop());
-            let pieces = lines.iter().map(|line| Piece::Text(format!("{line}\n")));
-            let answer = Answer::Stream(pieces.chain([Piece::Silence]).collect());
-            cluster.server.fault(Resource::Services, Verb::Watch, answer);
-            let mut expected = shop();
-            for (at, ip) in [(2, services[1]), (0, services[0])] {
-                match ip {
-                    Some(ip) => expected[at]["spec"]["clusterIP"] = json!(ip),
-                    None => drop(expected.remove(at)),
-                }
-            }
-            for object in &mut expected {
-                let ip = object["spec"]["clusterIP"].clone();
-                if object["kind"] == "Service" {
-                    object["spec"]["clusterIPs"] = json!([ip]);
-                }
-            }
-            assert_eq!(cluster.until_like(&expected).await, [""; 0], "{name}");
-            cluster.rest(Duration::from_secs(60)).await;
-            assert_eq!(cluster.outcome(), outcome_of_files(&expected), "{name}");
-        });
-    }
-}
-
-#[test]
-fn a_list_of_a_server_that_was_set_back_is_the_truth() {
-    block_on(async {
-        let mut cluster = Cluster::of(&shop());
-        cluster.until_well().await;
-        let old = with(service("cart", "10.96.0.20"), "metadata.resourceVersion", json!("7"));
-        let list = json!({"metadata": {"resourceVersion": "8"}, "items": [old]}).to_string();
-        cluster.server.fault(Resource::Services, Verb::List, Answer::body(list));
-        cluster.server.compact();
-        cluster.until(|it| it.outcome().table.contains("10.96.0.20")).await;
-        assert!(!cluster.outcome().table.contains("shop/till"));
     });
 }
 

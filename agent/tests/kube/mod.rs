@@ -9,3 +9,4 @@ mod restart;
 mod roles;
 mod rotation;
 mod scale;
+mod versions;
