@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! Access -> Entrance -- list, watch --> Follower -- words --> ApiServer -- changes --> engine
-//!   ^-- read again when refused --'   one for each collection    Ledger: names, and what cannot be read
+//!   ^-- read again when refused --'   one for each collection    Mirror: what is known of each
 //! ```
 //!
-//! An object that cannot be read is named and leaves the others alone. Nothing is held but names:
-//! an object is on its way for as long as the engine needs to take what matters out of it.
+//! An object that cannot be read is named and leaves the others alone. Nothing is held but names
+//! and versions: an object is on its way for as long as the engine needs to take what matters out
+//! of it.
 
 mod access;
 mod backoff;
@@ -18,6 +19,7 @@ mod follow;
 mod health;
 mod ledger;
 mod lines;
+mod mirror;
 mod requests;
 mod source;
 mod version;

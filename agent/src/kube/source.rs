@@ -13,10 +13,9 @@ use super::collection::Collection;
 use super::entrance::Entrance;
 use super::failure::{Failed, Failure};
 use super::follow::{Follower, Word};
-use super::health::{Contact, Health, Phase};
-use super::ledger::Ledger;
+use super::health::Health;
+use super::mirror::Mirror;
 use super::requests::Requests;
-use super::version::Version;
 use crate::k8s::Change;
 use crate::problem::Problem;
 
@@ -36,7 +35,7 @@ const WITHOUT_NODES: Duration = Duration::from_secs(10);
 pub struct ApiServer {
     address: String,
     words: Receiver<(Collection, Word)>,
-    parts: [Part; 3],
+    mirrors: [Mirror; 3],
     changes: Vec<Change>,
     told: Vec<Problem>,
     /// Whether a collection is in another phase than was told.
@@ -49,15 +48,6 @@ pub struct ApiServer {
     enough: Option<Instant>,
     /// Ends the followers when this is dropped.
     _followers: JoinSet<()>,
-}
-
-/// What is known of one collection.
-struct Part {
-    collection: Collection,
-    ledger: Ledger,
-    contact: Contact,
-    failure: Option<Failure>,
-    is_listed: bool,
 }
 
 impl ApiServer {
@@ -77,7 +67,7 @@ impl ApiServer {
         Self {
             address: entrance.address,
             words,
-            parts: Collection::ALL.map(Part::new),
+            mirrors: Collection::ALL.map(Mirror::new),
             changes: Vec::new(),
             told: Vec::new(),
             is_other_phase: false,
@@ -115,19 +105,20 @@ impl ApiServer {
     /// How it stands.
     #[must_use]
     pub fn health(&self) -> Health {
-        let collections = self.parts.iter().map(|part| part.contact.clone());
+        let collections = self.mirrors.iter().map(|mirror| mirror.contact.clone());
         Health { address: self.address.clone(), collections: collections.collect() }
     }
 
     fn hear(&mut self, collection: Collection, word: Word) {
-        let Some(part) = self.parts.iter_mut().find(|part| part.collection == collection) else {
+        let Some(mirror) = self.mirrors.iter_mut().find(|mirror| mirror.collection == collection)
+        else {
             return;
         };
-        let before = part.contact.phase;
-        part.hear(word, &mut self.changes);
-        self.is_other_phase |= part.contact.phase != before;
-        let has_all = self.parts.iter().all(|part| part.is_listed);
-        let has_services = self.parts.iter().all(|part| part.is_listed || part.is_spare());
+        let before = mirror.contact.phase;
+        mirror.hear(word, &mut self.changes);
+        self.is_other_phase |= mirror.contact.phase != before;
+        let has_all = self.mirrors.iter().all(|mirror| mirror.is_listed);
+        let has_services = self.mirrors.iter().all(|mirror| mirror.is_listed || mirror.is_spare());
         if has_services && !has_all && self.listed.is_none() && self.enough.is_none() {
             self.enough = Some(Instant::now() + WITHOUT_NODES);
         }
@@ -143,9 +134,9 @@ impl ApiServer {
             self.told.clone_from(&problems);
             self.changes.push(Change::SourceProblems(problems));
         }
-        if self.parts.iter().all(|part| part.is_listed) {
+        if self.mirrors.iter().all(|mirror| mirror.is_listed) {
             self.enough = None;
-            let complete = self.parts.iter().all(|part| part.ledger.is_readable());
+            let complete = self.mirrors.iter().all(|mirror| mirror.ledger.is_readable());
             if self.listed.is_none() || (complete && self.listed == Some(false)) {
                 self.listed = Some(complete);
                 self.changes.push(Change::Listed { complete });
@@ -168,73 +159,20 @@ impl ApiServer {
             let message = Failed(failure, &collections).to_string();
             Problem::error(format!("API server {}", self.address), message)
         });
-        failures.chain(self.parts.iter().flat_map(|part| part.ledger.problems()))
+        failures.chain(self.mirrors.iter().flat_map(|mirror| mirror.ledger.problems()))
     }
 
     /// What fails, each once, with all the collections that it keeps from coming.
     fn failures(&self) -> Vec<(&Failure, Vec<Collection>)> {
         let mut failures: Vec<(&Failure, Vec<Collection>)> = Vec::new();
-        for part in &self.parts {
-            let Some(failure) = &part.failure else { continue };
+        for mirror in &self.mirrors {
+            let Some(failure) = &mirror.failure else { continue };
             match failures.iter_mut().find(|(known, _)| *known == failure) {
-                Some((_, collections)) => collections.push(part.collection),
-                None => failures.push((failure, vec![part.collection])),
+                Some((_, collections)) => collections.push(mirror.collection),
+                None => failures.push((failure, vec![mirror.collection])),
             }
         }
         failures
-    }
-}
-
-impl Part {
-    fn new(collection: Collection) -> Self {
-        Self {
-            collection,
-            ledger: Ledger::new(collection),
-            contact: Contact::new(collection.resource()),
-            failure: None,
-            is_listed: false,
-        }
-    }
-
-    /// Whether Services can be served without it.
-    fn is_spare(&self) -> bool {
-        self.collection == Collection::Nodes
-    }
-
-    fn hear(&mut self, word: Word, changes: &mut Vec<Change>) {
-        match word {
-            Word::ListBegins => self.ledger.begin_list(),
-            Word::Items(items) => {
-                changes.extend(items.into_iter().filter_map(|item| self.ledger.take(item)));
-            }
-            Word::ListEnds(version) => {
-                changes.extend(self.ledger.end_list());
-                (self.is_listed, self.failure) = (true, None);
-                self.contact.reach(version);
-            }
-            Word::Watching => {
-                self.failure = None;
-                self.contact.enter(Phase::Watching);
-            }
-            Word::Is(item, version) => {
-                changes.extend(self.ledger.take(item));
-                self.change(version);
-            }
-            Word::IsGone(name, version) => {
-                changes.extend(self.ledger.remove(name, Version::of(&version)));
-                self.change(version);
-            }
-            Word::Version(version) => self.contact.reach(version),
-            Word::Failed(failure) => {
-                self.failure = Some(failure);
-                self.contact.enter(Phase::Failing);
-            }
-        }
-    }
-
-    fn change(&mut self, version: String) {
-        self.contact.reach(version);
-        self.contact.last_event = self.contact.version_at;
     }
 }
 
