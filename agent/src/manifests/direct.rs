@@ -3,7 +3,9 @@
 
 use serde::de::DeserializeOwned;
 
-use super::parse::{Header, Source, YamlText, known, resource};
+use super::header::{Header, known};
+use super::medium::{Medium, YamlText, resource};
+use super::unique::is_unique;
 use crate::k8s::Resource;
 
 /// The object of a document, if nothing is to be said about it.
@@ -13,7 +15,8 @@ pub(super) fn read(text: &str) -> Option<Resource> {
 
 fn from_json(text: &str) -> Option<Resource> {
     let header: Header = serde_json::from_str(text).ok()?;
-    resource(known(&header.api_version, &header.kind)?, JsonText(text)).ok()
+    let kind = known(&header.api_version, &header.kind)?;
+    is_unique(text).then(|| resource(kind, JsonText(text)).ok())?
 }
 
 /// A line that is not indented is a key of the document itself.
@@ -24,7 +27,7 @@ fn from_block(text: &str) -> Option<Resource> {
 
 struct JsonText<'a>(&'a str);
 
-impl Source for JsonText<'_> {
+impl Medium for JsonText<'_> {
     type Error = serde_json::Error;
 
     fn read<T: DeserializeOwned>(self) -> Result<T, Self::Error> {
@@ -46,6 +49,10 @@ mod tests {
             ("apiVersion: v1\nkind: Service\nkind: Node\nmetadata: {name: web}\n", false),
             ("apiVersion: v1\nkind: Service\nspec: [\n", false),
             ("metadata:\n  apiVersion: v1\n  kind: Service\n", false),
+            (
+                r#"{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a", "name": "b"}}"#,
+                false,
+            ),
             (r#"{apiVersion: v1, kind: Service, metadata: {name: web}}"#, false),
             (r#"{"apiVersion": "v1", "kind": "List", "items": []}"#, false),
         ] {

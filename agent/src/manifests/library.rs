@@ -1,9 +1,10 @@
 //! All files of a folder, and what their objects are as a whole. Knows no file system.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
-use std::sync::Arc;
+use std::hash::RandomState;
 
-use super::{Parsed, parse_file};
+use super::known::{Found, Known};
+use super::parse::{Parsed, parse_again};
 use crate::k8s::{Change, Object, ObjectRef};
 use crate::problem::Problem;
 
@@ -14,6 +15,7 @@ use crate::problem::Problem;
 #[derive(Debug, Default)]
 pub struct Library {
     files: BTreeMap<String, File>,
+    hasher: RandomState,
     /// The files that name an object; the first has it.
     named_by: BTreeMap<ObjectRef, BTreeSet<String>>,
     touched: BTreeSet<ObjectRef>,
@@ -25,7 +27,7 @@ pub struct Library {
 
 #[derive(Debug, Default)]
 struct File {
-    objects: BTreeMap<ObjectRef, Arc<Object>>,
+    objects: BTreeMap<ObjectRef, Found>,
     problems: Vec<Problem>,
     is_broken: bool,
 }
@@ -33,17 +35,18 @@ struct File {
 impl Library {
     /// Takes in a file's text.
     pub fn read(&mut self, path: &str, text: &str) {
-        let Parsed { objects, mut problems, is_broken } = parse_file(path, text);
-        let mut named: BTreeMap<ObjectRef, Arc<Object>> = BTreeMap::new();
-        for object in objects {
-            match named.entry(object.object_ref()) {
+        let mut known = self.take_out(path);
+        let Parsed { objects, mut problems, is_broken } = parse_again(path, text, &mut known);
+        let mut named: BTreeMap<ObjectRef, Found> = BTreeMap::new();
+        for found in objects {
+            match named.entry(found.object.object_ref()) {
                 Entry::Vacant(vacant) => {
-                    vacant.insert(object);
+                    vacant.insert(found);
                 }
-                Entry::Occupied(first) => problems.push(twice(first.key(), &object, path)),
+                Entry::Occupied(first) => problems.push(twice(first.key(), &found.object, path)),
             }
         }
-        self.replace(path, File { objects: named, problems, is_broken });
+        self.put(path, File { objects: named, problems, is_broken }, known);
     }
 
     /// Takes in that a file is there but cannot be read; `cause` says why.
@@ -52,14 +55,16 @@ impl Library {
             "cannot be read: {cause}. What it said before stays until it can be read again or is \
              removed"
         );
+        let known = self.take_out(path);
         let problems = vec![Problem::error(path, message)];
-        self.replace(path, File { objects: BTreeMap::new(), problems, is_broken: true });
+        self.put(path, File { objects: BTreeMap::new(), problems, is_broken: true }, known);
     }
 
     /// Takes in that a file is gone.
     pub fn remove(&mut self, path: &str) {
-        self.replace(path, File::default());
-        self.files.remove(path);
+        for found in self.take_out(path).rest() {
+            self.unname(found.object.object_ref(), path);
+        }
     }
 
     /// Takes in that all files but these are gone.
@@ -111,32 +116,33 @@ impl Library {
         }
         let winner = named_by.and_then(|paths| self.files.get(paths.first()?));
         match winner.and_then(|file| file.objects.get(&object_ref)) {
-            Some(object) => Change::Apply(object.clone()),
+            Some(found) => Change::Apply(found.object.clone()),
             None => Change::Delete(object_ref),
         }
     }
 
-    fn replace(&mut self, path: &str, mut new: File) {
-        let old = self.files.remove(path).unwrap_or_default();
-        for (object_ref, object) in old.objects {
-            match new.objects.get(&object_ref) {
-                Some(same) if *same == object => {}
-                Some(_) => {
-                    self.touched.insert(object_ref);
-                }
-                None if new.is_broken => {
-                    new.objects.insert(object_ref, object);
-                }
-                None => self.unname(object_ref, path),
-            }
-        }
-        for object_ref in new.objects.keys() {
+    /// What a file said so far.
+    fn take_out(&mut self, path: &str) -> Known {
+        let File { objects, .. } = self.files.remove(path).unwrap_or_default();
+        Known::new(self.hasher.clone(), objects.into_values())
+    }
+
+    /// Puts a file in, of which so much is `known` from before that was not found again.
+    fn put(&mut self, path: &str, mut file: File, known: Known) {
+        for (object_ref, found) in &file.objects {
             let named_by = self.named_by.entry(object_ref.clone()).or_default();
-            if named_by.insert(path.to_owned()) {
+            if named_by.insert(path.to_owned()) || !found.is_as_before {
                 self.touched.insert(object_ref.clone());
             }
         }
-        self.files.insert(path.to_owned(), new);
+        for found in known.rest() {
+            match file.objects.entry(found.object.object_ref()) {
+                Entry::Occupied(_) => {}
+                Entry::Vacant(lost) if file.is_broken => drop(lost.insert(found)),
+                Entry::Vacant(lost) => self.unname(lost.into_key(), path),
+            }
+        }
+        self.files.insert(path.to_owned(), file);
     }
 
     fn unname(&mut self, object_ref: ObjectRef, path: &str) {
@@ -162,7 +168,7 @@ impl Library {
             return Vec::new();
         };
         let losers = paths.filter_map(|path| self.files.get(path)?.objects.get(object_ref));
-        losers.map(|object| twice(object_ref, object, winner)).collect()
+        losers.map(|found| twice(object_ref, &found.object, winner)).collect()
     }
 }
 
@@ -170,4 +176,78 @@ fn twice(object_ref: &ObjectRef, object: &Object, winner: &str) -> Problem {
     let message =
         format!("is ignored here, since {winner} has an object of this name; remove one of them");
     Problem::error(object_ref.to_string(), message).at(object.location.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(library: &mut Library) -> Vec<String> {
+        let line = |object: &Object| object.location.as_ref().map_or(0, |location| location.line);
+        let words = library.changes().into_iter().map(|change| match change {
+            Change::Apply(object) => format!("{} at {}", object.object_ref().name, line(&object)),
+            Change::Delete(object_ref) => format!("{} gone", object_ref.name),
+            Change::SourceProblems(problems) => format!("{} problems", problems.len()),
+            Change::Listed { complete } => format!("complete: {complete}"),
+        });
+        words.collect()
+    }
+
+    fn service(name: &str) -> String {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\n\
+             spec: {{ports: [{{port: 80}}]}}\n"
+        )
+    }
+
+    /// The port of the first one is given.
+    fn list(port: u16) -> String {
+        let item = |name: &str, port: u16| {
+            format!(
+                r#"{{"apiVersion": "v1", "kind": "Service", "metadata": {{"name": "{name}"}},
+                "spec": {{"ports": [{{"port": {port}}}]}}}}"#
+            )
+        };
+        let items = [item("web", port), item("shop", 443)].join(",\n");
+        format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{items}]}}"#)
+    }
+
+    #[test]
+    fn a_file_that_is_read_again_tells_what_differs_from_before() {
+        let [web, shop] = ["web", "shop"].map(service);
+        let both = format!("{web}---\n{shop}");
+        for (name, before, after, expected) in [
+            ("same", &both, both.clone(), &[][..]),
+            ("moved", &both, format!("#\n{both}"), &["default/shop at 7", "default/web at 2"]),
+            (
+                "turned",
+                &both,
+                format!("{shop}---\n{web}"),
+                &["default/shop at 1", "default/web at 6"],
+            ),
+            ("changed", &both, both.replacen("80", "443", 1), &["default/web at 1"]),
+            ("shorter", &both, web.clone(), &["default/shop gone"]),
+            ("twice", &both, format!("{both}---\n{web}"), &["1 problems"]),
+            (
+                "broken",
+                &both,
+                format!("kind: [\n---\n{shop}"),
+                &["default/shop at 3", "1 problems"],
+            ),
+            ("empty", &both, String::new(), &["default/shop gone", "default/web gone"]),
+            ("same list", &list(80), list(80), &[]),
+            ("changed list", &list(80), list(81), &["default/web at 1"]),
+        ] {
+            let mut library = Library::default();
+            library.read("a.yaml", before);
+            assert_eq!(words(&mut library).len(), 3, "{name}");
+            library.read("a.yaml", &after);
+            assert_eq!(words(&mut library), expected, "{name}");
+            library.read("a.yaml", before);
+            words(&mut library);
+            library.remove("a.yaml");
+            assert_eq!(words(&mut library), ["default/shop gone", "default/web gone"], "{name}");
+            assert!(library.is_empty(), "{name}");
+        }
+    }
 }

@@ -10,10 +10,15 @@
 mod direct;
 mod document;
 mod folder;
+mod header;
+mod known;
 mod library;
+mod medium;
 mod parse;
+mod unique;
 mod watcher;
 
+pub use known::Found;
 pub use library::Library;
 pub use parse::{Parsed, parse_file};
 pub use watcher::{Manifests, WatchError};

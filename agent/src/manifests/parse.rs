@@ -1,18 +1,14 @@
 //! A file's text to objects. Pure: the same text gives the same objects and problems.
 
-use std::sync::Arc;
-
-use k8s_openapi::api::{
-    core::v1::{Endpoints, Node, Service},
-    discovery::v1::EndpointSlice,
-};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_saphyr::{Spanned, UserMessageFormatter};
 
 use super::direct;
-use super::document::{Document, documents};
+use super::document::{Document, documents, items};
+use super::header::{Header, known};
+use super::known::{Found, Known};
+use super::medium::{YamlText, from_yaml, resource};
 use crate::k8s::{Kind, Object, Resource};
 use crate::problem::{Location, Problem};
 
@@ -20,27 +16,11 @@ use crate::problem::{Location, Problem};
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Parsed {
     /// The objects that matter, in the order of the file.
-    pub objects: Vec<Arc<Object>>,
+    pub objects: Vec<Found>,
     /// What is wrong.
     pub problems: Vec<Problem>,
     /// Whether a part could not be read, so that objects may be missing.
     pub is_broken: bool,
-}
-
-/// The part of an object that tells what it is.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Header {
-    pub(super) api_version: String,
-    pub(super) kind: String,
-    pub(super) metadata: Identity,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Identity {
-    namespace: Option<String>,
-    name: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,9 +32,14 @@ struct List {
 /// Reads the objects of a file. `path` is only named in problems and places.
 #[must_use]
 pub fn parse_file(path: &str, text: &str) -> Parsed {
-    let mut file = File { path, parsed: Parsed::default() };
+    parse_again(path, text, &mut Known::default())
+}
+
+/// The same, where some of it is known from before.
+pub(super) fn parse_again(path: &str, text: &str, known: &mut Known) -> Parsed {
+    let mut file = File { path, known, parsed: Parsed::default() };
     for document in documents(text) {
-        file.read_document(document);
+        file.read_document(&document);
     }
     file.parsed
 }
@@ -62,47 +47,56 @@ pub fn parse_file(path: &str, text: &str) -> Parsed {
 /// A file that is being read.
 struct File<'a> {
     path: &'a str,
+    known: &'a mut Known,
     parsed: Parsed,
 }
 
 impl File<'_> {
-    fn read_document(&mut self, document: Document<'_>) {
-        let Document { text, lines_before } = document;
-        let begin = self.begin_of(document);
-        let direct = direct::read(text).map(|resource| object(resource, begin.clone()));
-        if let Some(object) = direct.filter(|object| !object.object_ref().name.name.is_empty()) {
-            return self.parsed.objects.push(object.into());
+    fn read_document(&mut self, document: &Document<'_>) {
+        let begin = self.location(document.begin());
+        let digest = self.known.digest(document.text);
+        if let Some(found) = self.known.recall(digest, &begin) {
+            return self.parsed.objects.push(found);
         }
-        let header: Header = match from_yaml(text) {
+        let direct = direct::read(document.text).map(|resource| object(resource, begin.clone()));
+        if let Some(object) = direct.filter(|object| !object.object_ref().name.name.is_empty()) {
+            return self.push(object, Some(digest));
+        }
+        match items(document) {
+            Some(items) => items.iter().for_each(|item| self.read_document(item)),
+            None => self.read_closely(document, begin, digest),
+        }
+    }
+
+    fn read_closely(&mut self, document: &Document<'_>, begin: Location, digest: u64) {
+        let header: Header = match from_yaml(document.text) {
             Ok(header) => header,
-            Err(error) => return self.broken_yaml("a document", &begin, lines_before, &error),
+            Err(error) => return self.broken_yaml("a document", document, begin, &error),
         };
         if header.is_list() {
-            return match from_yaml::<List>(text) {
-                Ok(list) => self.read_items(list, lines_before),
-                Err(error) => self.broken_yaml("a List", &begin, lines_before, &error),
+            return match from_yaml::<List>(document.text) {
+                Ok(list) => self.read_items(list, document),
+                Err(error) => self.broken_yaml("a List", document, begin, &error),
             };
         }
         let Some(kind) = self.kind_of(&header, &begin) else {
             return;
         };
-        match resource(kind, YamlText(text)) {
-            Ok(resource) => self.push(resource, begin),
-            Err(error) => {
-                self.broken_yaml(&header.object(), &begin, lines_before, &error);
-            }
+        match resource(kind, YamlText(document.text)) {
+            Ok(resource) => self.push(object(resource, begin), Some(digest)),
+            Err(error) => self.broken_yaml(&header.object(), document, begin, &error),
         }
     }
 
-    fn read_items(&mut self, list: List, lines_before: u64) {
+    fn read_items(&mut self, list: List, document: &Document<'_>) {
         for item in list.items {
-            let location = self.at(lines_before, &item.referenced);
+            let location = self.at(document, &item.referenced);
             let header = Header::deserialize(&item.value).unwrap_or_default();
             let Some(kind) = self.kind_of(&header, &location) else {
                 continue;
             };
             match resource(kind, item.value) {
-                Ok(resource) => self.push(resource, location),
+                Ok(resource) => self.push(object(resource, location), None),
                 Err(error) => self.broken(&header.object(), location, &error.to_string()),
             }
         }
@@ -110,7 +104,7 @@ impl File<'_> {
 
     /// The kind of an object that matters, or a problem.
     fn kind_of(&mut self, header: &Header, location: &Location) -> Option<Kind> {
-        let Header { api_version, kind, metadata } = header;
+        let Header { api_version, kind, .. } = header;
         if kind.is_empty() || api_version.is_empty() {
             let message = "it has no apiVersion and kind; add them";
             self.broken(&header.object(), location.clone(), message);
@@ -120,7 +114,7 @@ impl File<'_> {
             self.ignored(header, location);
             return None;
         };
-        if metadata.name.as_ref().is_none_or(String::is_empty) {
+        if !header.has_name() {
             self.broken(kind, location.clone(), "it has no metadata.name; add one");
             return None;
         }
@@ -139,21 +133,18 @@ impl File<'_> {
         self.parsed.problems.push(Problem::note(object, message).at(Some(location.clone())));
     }
 
-    fn push(&mut self, resource: Resource, location: Location) {
-        let object = object(resource, location);
-        self.parsed.objects.push(object.into());
+    fn push(&mut self, object: Object, digest: Option<u64>) {
+        self.parsed.objects.push(Found { object: object.into(), digest, is_as_before: false });
     }
 
     fn broken_yaml(
         &mut self,
         object: &str,
-        begin: &Location,
-        lines_before: u64,
+        document: &Document<'_>,
+        begin: Location,
         error: &serde_saphyr::Error,
     ) {
-        let location = error
-            .location()
-            .map_or_else(|| begin.clone(), |location| self.at(lines_before, &location));
+        let location = error.location().map_or(begin, |location| self.at(document, &location));
         let described = error.without_snippet().render_with_formatter(&UserMessageFormatter);
         // The position stands in front of the message already, and counts from the file's begin.
         let cause = described.split(" at line ").next().unwrap_or_default();
@@ -167,39 +158,12 @@ impl File<'_> {
         self.parsed.problems.push(Problem::error(object, message).at(Some(location)));
     }
 
-    fn at(&self, lines_before: u64, location: &serde_saphyr::Location) -> Location {
-        let line = lines_before + location.line();
-        Location { file: self.path.to_owned(), line, column: location.column() }
+    fn at(&self, document: &Document<'_>, location: &serde_saphyr::Location) -> Location {
+        self.location(document.in_file(location.line(), location.column()))
     }
 
-    /// The first line of a document that says something.
-    fn begin_of(&self, document: Document<'_>) -> Location {
-        let lines = (document.lines_before + 1..).zip(document.text.lines());
-        let mut said = lines.filter(|(_, line)| {
-            let line = line.trim();
-            !line.is_empty() && !line.starts_with('#')
-        });
-        let (line, column) = said
-            .next()
-            .map_or((1, 0), |(number, line)| (number, line.len() - line.trim_start().len()));
-        Location { file: self.path.to_owned(), line, column: column as u64 + 1 }
-    }
-}
-
-impl Header {
-    fn is_list(&self) -> bool {
-        self.api_version == "v1" && self.kind == "List"
-    }
-
-    fn object(&self) -> String {
-        let kind = if self.kind.is_empty() { "an object" } else { &self.kind };
-        match &self.metadata {
-            Identity { name: None, .. } => kind.to_owned(),
-            Identity { name: Some(name), namespace: None } => format!("{kind} {name}"),
-            Identity { name: Some(name), namespace: Some(namespace) } => {
-                format!("{kind} {namespace}/{name}")
-            }
-        }
+    fn location(&self, (line, column): (u64, u64)) -> Location {
+        Location { file: self.path.to_owned(), line, column }
     }
 }
 
@@ -215,61 +179,6 @@ fn object(mut resource: Resource, location: Location) -> Object {
     Object { location: Some(location), resource }
 }
 
-/// The kind, if objects of it matter.
-pub(super) fn known(api_version: &str, kind: &str) -> Option<Kind> {
-    Some(match (api_version, kind) {
-        ("v1", "Service") => Kind::Service,
-        ("v1", "Endpoints") => Kind::Endpoints,
-        ("v1", "Node") => Kind::Node,
-        ("discovery.k8s.io/v1", "EndpointSlice") => Kind::EndpointSlice,
-        _ => return None,
-    })
-}
-
-/// What an object of a known kind can be made of.
-pub(super) trait Source {
-    type Error;
-
-    fn read<T: DeserializeOwned>(self) -> Result<T, Self::Error>;
-}
-
-pub(super) struct YamlText<'a>(pub(super) &'a str);
-
-impl Source for YamlText<'_> {
-    type Error = serde_saphyr::Error;
-
-    fn read<T: DeserializeOwned>(self) -> Result<T, Self::Error> {
-        from_yaml(self.0)
-    }
-}
-
-impl Source for Value {
-    type Error = serde_json::Error;
-
-    fn read<T: DeserializeOwned>(self) -> Result<T, Self::Error> {
-        serde_json::from_value(self)
-    }
-}
-
-pub(super) fn resource<S: Source>(kind: Kind, source: S) -> Result<Resource, S::Error> {
-    Ok(match kind {
-        Kind::Service => Resource::Service(source.read::<Service>()?),
-        Kind::EndpointSlice => Resource::EndpointSlice(source.read::<EndpointSlice>()?),
-        Kind::Endpoints => Resource::Endpoints(source.read::<Endpoints>()?),
-        Kind::Node => Resource::Node(source.read::<Node>()?),
-    })
-}
-
-/// Limits against aliases that unfold without end stay; those on size make room for Lists of whole
-/// clusters.
-fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_nodes: 10_000_000, max_events: 40_000_000 },
-        with_snippet: false,
-    };
-    serde_saphyr::from_str_with_options(text, options)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,11 +189,8 @@ mod tests {
 
     fn objects(parsed: &Parsed) -> Vec<(String, u64)> {
         let line = |object: &Object| object.location.as_ref().map_or(0, |location| location.line);
-        parsed
-            .objects
-            .iter()
-            .map(|object| (object.object_ref().to_string(), line(object)))
-            .collect()
+        let objects = parsed.objects.iter().map(|found| &found.object);
+        objects.map(|object| (object.object_ref().to_string(), line(object))).collect()
     }
 
     const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n";
@@ -326,6 +232,17 @@ mod tests {
         assert!(!parsed.is_broken);
     }
 
+    /// What a document between two others is told to be, which are read.
+    fn is_left_out(name: &str, broken: &str, expected: &str) {
+        let text = format!("{SERVICE}---\n{broken}---\n{}", SERVICE.replace("web", "shop"));
+        let parsed = parse_file("a.yaml", &text);
+        let names: Vec<_> = objects(&parsed).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["Service default/web", "Service default/shop"], "{name}");
+        let [message] = &messages(&parsed)[..] else { panic!("{name}: {parsed:?}") };
+        assert!(message.starts_with(expected), "{name}: {message}");
+        assert!(parsed.is_broken, "{name}");
+    }
+
     #[test]
     fn a_broken_document_leaves_the_others() {
         for (name, broken, expected) in [
@@ -356,13 +273,32 @@ mod tests {
                 "a.yaml:8:3: ",
             ),
         ] {
-            let text = format!("{SERVICE}---\n{broken}---\n{}", SERVICE.replace("web", "shop"));
-            let parsed = parse_file("a.yaml", &text);
-            let names: Vec<_> = objects(&parsed).into_iter().map(|(name, _)| name).collect();
-            assert_eq!(names, ["Service default/web", "Service default/shop"], "{name}");
-            let [message] = &messages(&parsed)[..] else { panic!("{name}: {parsed:?}") };
-            assert!(message.starts_with(expected), "{name}: {message}");
-            assert!(parsed.is_broken, "{name}");
+            is_left_out(name, broken, expected);
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_no_matter_of_which_comes_last() {
+        for (name, broken, expected) in [
+            (
+                "YAML",
+                "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {}\nspec: {}\n",
+                "a.yaml:9:1: a document cannot be read: duplicate mapping key",
+            ),
+            (
+                "JSON",
+                "{\"apiVersion\": \"v1\", \"kind\": \"Node\", \"metadata\": {\"name\": \"x\"},\n \
+                 \"spec\": {\"podCIDR\": \"10.1.1.0/24\"}, \"spec\": {}}\n",
+                "a.yaml:6:38: a document cannot be read: duplicate mapping key",
+            ),
+            (
+                "item",
+                "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{\"apiVersion\": \"v1\", \
+                 \"kind\": \"Node\", \"metadata\": {\"name\": \"x\"}, \"spec\": {}, \"spec\": {}}]}\n",
+                "a.yaml:5:124: a document cannot be read: duplicate mapping key",
+            ),
+        ] {
+            is_left_out(name, broken, expected);
         }
     }
 

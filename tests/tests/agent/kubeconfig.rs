@@ -64,7 +64,7 @@ impl Drop for Answering {
 fn objects(manifest: &str) -> Result<Vec<Value>> {
     let parsed = parse_file("objects.yaml", manifest);
     ensure!(parsed.problems.is_empty(), "{:?}", parsed.problems);
-    let values = parsed.objects.iter().map(|object| match &object.resource {
+    let values = parsed.objects.iter().map(|found| match &found.object.resource {
         k8s::Resource::Service(service) => serde_json::to_value(service),
         k8s::Resource::EndpointSlice(slice) => serde_json::to_value(slice),
         k8s::Resource::Endpoints(endpoints) => serde_json::to_value(endpoints),
