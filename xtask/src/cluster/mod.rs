@@ -1,10 +1,14 @@
-//! What makes nodes a cluster: objects as YAML, agents, pods. For the demo and the suites,
-//! each of which brings its own Services.
+//! What makes nodes a cluster: objects as YAML, agents, pods, and upstream's own programs. For the
+//! demo and the suites, each of which brings its own Services.
 
 mod agent;
+mod control;
+mod kube_proxy;
 mod manifests;
 
 pub use agent::{Agent, PATIENCE};
+pub use control::{ADMINISTRATOR, ControlPlane, KUBE_PROXY, User};
+pub use kube_proxy::KubeProxy;
 pub use manifests::{Endpoint, Manifests, Ports};
 
 /// What a runtime finds in /etc/cni/net.d.

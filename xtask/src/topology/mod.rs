@@ -34,4 +34,4 @@ pub use network::{Network, sweep};
 pub use node::{Node, NodeAddresses};
 pub use pod::Pod;
 pub use process::{Lifetime, Process};
-pub use router::{OUTSIDE, VIRTUAL};
+pub use router::{INSIDE, OUTSIDE, VIRTUAL};

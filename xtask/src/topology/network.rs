@@ -1,19 +1,21 @@
 //! The network as a whole: made, found again by name, and removed.
 
 use std::{
+    ffi::OsStr,
     fs,
     net::{Ipv4Addr, Ipv6Addr},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result, anyhow};
 
 use super::{
-    Lifetime, Netns, Node, NodeAddresses,
+    Lifetime, Netns, Node, NodeAddresses, Process,
     cgroup::Cgroup,
     netns::{NAMES, run},
     node::Blueprint,
+    process::join,
     router::Router,
 };
 
@@ -24,6 +26,7 @@ pub struct Network {
     lifetime: Lifetime,
     router: Option<Router>,
     nodes: Vec<Node>,
+    logs: PathBuf,
 }
 
 impl Network {
@@ -38,8 +41,8 @@ impl Network {
     ) -> Result<Self> {
         fs::create_dir_all(logs).with_context(|| format!("making {}", logs.display()))?;
         // From here on whatever fails is undone by its drop.
-        let mut made =
-            Self { prefix: prefix.to_owned(), lifetime, router: None, nodes: Vec::new() };
+        let (prefix, logs_kept) = (prefix.to_owned(), logs.to_owned());
+        let mut made = Self { prefix, lifetime, router: None, nodes: Vec::new(), logs: logs_kept };
         made.build(nodes, tool, logs).inspect_err(|_| made.lifetime = Lifetime::Caller)?;
         Ok(made)
     }
@@ -76,6 +79,25 @@ impl Network {
     /// Where the bridge is, and the device `wan` towards the client outside.
     pub fn wire(&self) -> Result<&Netns> {
         Ok(self.router()?.wire())
+    }
+
+    /// Starts a long-lived program beside the bridge, where every node reaches it at
+    /// [`super::INSIDE`]; it logs to `<name>.log` and ends with the network.
+    pub fn start_beside(
+        &self,
+        program: &Path,
+        arguments: &[impl AsRef<OsStr>],
+        name: &str,
+    ) -> Result<Process> {
+        let log = self.logs.join(format!("{name}.log"));
+        let file = fs::File::options().create(true).append(true).open(&log);
+        let file = file.with_context(|| format!("opening the log {}", log.display()))?;
+        let cgroup = Cgroup::create(&format!("{}-{name}", self.prefix))?;
+        let mut command = self.wire()?.command("unshare");
+        command.args(["--pid", "--fork", "--kill-child", "--"]).arg(program).args(arguments);
+        command.stdout(file);
+        join(&mut command, &cgroup, self.lifetime)?;
+        Process::start(command, self.lifetime, &log).with_context(|| format!("starting {name}"))
     }
 
     fn router(&self) -> Result<&Router> {

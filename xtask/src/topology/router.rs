@@ -13,7 +13,7 @@ pub const OUTSIDE: Attachment = Attachment {
 };
 
 /// The router as nodes know it.
-const INSIDE: Attachment = Attachment {
+pub const INSIDE: Attachment = Attachment {
     v4: Ipv4Addr::new(192, 168, 77, 1),
     v6: Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 1),
 };

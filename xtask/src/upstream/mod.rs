@@ -9,6 +9,7 @@
 mod compiler;
 mod program;
 mod proxy;
+mod trial;
 
 use std::{
     env, fs,
@@ -23,17 +24,25 @@ use self::{
 };
 use crate::{pins, progress::say, setup};
 
-/// Upstream takes no options: go.mod says what is built.
+/// What to do beside building what go.mod says.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Starts them too, in network namespaces, until kube-proxy has followed the API server. Needs
+    /// root.
+    #[arg(long)]
+    trial: bool,
+}
 
-/// Runs the verb: says where the programs are.
-pub(crate) fn run(Args {}: &Args) -> Result<()> {
+/// Runs the verb: says where the programs are, and how they did.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.trial {
+        trial::check_privilege()?;
+    }
     let folder = ensure(&setup::cache()?)?;
     for program in PROGRAMS {
         say(&folder.join(program.name).display().to_string());
     }
-    Ok(())
+    if args.trial { trial::run(&folder) } else { Ok(()) }
 }
 
 /// The folder of the programs, which are built if they are not there.

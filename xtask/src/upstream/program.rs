@@ -76,7 +76,7 @@ fn flags(version: &str) -> String {
 
 fn remedy(name: &str) -> String {
     format!(
-        "{name} needs the Go modules of {MODULE}/go.sum, 4 GB of disk and 3 GB of memory; where \
+        "{name} needs the Go modules of {MODULE}/go.sum, 4 GB of disk and 2 GB of memory; where \
          they cannot be fetched, set GOPROXY to a proxy that has them"
     )
 }
