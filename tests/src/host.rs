@@ -86,10 +86,6 @@ impl Core {
     /// Decides about a packet and carries it out.
     #[must_use]
     pub fn run(&self, hook: Hook, arrived: Arrived<'_>) -> Outcome {
-        if matches!(hook, Hook::ToNetdev | Hook::ToL3dev) && arrived.mark & names::DONE_MARK != 0 {
-            let mark = arrived.mark & !names::DONE_MARK;
-            return Outcome { action: Action::Next, bytes: arrived.bytes.to_vec(), mark };
-        }
         match parse(arrived.bytes, hook.framing()) {
             Ok(Parsed::V4(packet)) => self.handle(hook, &packet, arrived),
             Ok(Parsed::V6(packet)) => self.handle(hook, &packet, arrived),
@@ -112,8 +108,7 @@ impl Core {
         let frame = Frame { packet, bytes: arrived.bytes, framing: hook.framing() };
         let (counter, outcome) = match frame.carry_out(verdict, exit) {
             Ok((path, action, bytes)) => {
-                let done = if path == PathTaken::Neighbour { names::DONE_MARK } else { 0 };
-                (Counter::Path(path), Outcome { action, bytes, mark: arrived.mark | done })
+                (Counter::Path(path), Outcome { action, bytes, mark: arrived.mark })
             }
             Err(reason) => {
                 let bytes = arrived.bytes.to_vec();

@@ -78,10 +78,9 @@ pub const SOCKET_PROGRAMS: [&str; 8] = [
     "getpeername6",
 ];
 
-/// Bit of a packet's mark that says, between a redirect and the egress of the device it leads to,
-/// that everything has been done to the packet. [`TO_NETDEV`] takes it out again; the other bits
-/// are others' and stay.
-pub const DONE_MARK: u32 = 1 << 21;
+/// Value of a packet's `tc_index` that says, between a redirect and the egress of the device it
+/// leads to, that everything has been done to the packet. [`TO_NETDEV`] makes it zero again.
+pub const DONE: u32 = 0x5747;
 
 /// Read-only global that holds [`super::NodeConfig`].
 pub const CONFIG: &str = "CONFIG";

@@ -1,8 +1,8 @@
 //! tc egress at a device that is no pod's link: what leaves the host by it.
 //!
 //! Last hook before the device: answers become the frontend's, the sources of masqueraded flows the
-//! node's, and what the node itself must not begin ends here. Packets that we redirected there are done with: the redirect marks
-//! them, and here the mark ends.
+//! node's, and what the node itself must not begin ends here. Packets that we redirected there are
+//! done with: the redirect says so in their `tc_index`, and here that ends.
 
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
@@ -22,7 +22,7 @@ fn to_netdev(ctx: TcContext) -> i32 {
 
 #[inline(always)]
 pub(super) fn leave(ctx: TcContext, framing: Framing) -> i32 {
-    if Skb::new(&ctx).take_done_mark() { leave_alone() } else { run::<ToNetdev>(ctx, framing) }
+    if Skb::new(&ctx).take_done() { leave_alone() } else { run::<ToNetdev>(ctx, framing) }
 }
 
 struct ToNetdev;

@@ -11,7 +11,7 @@ use aya_ebpf::helpers::generated::{
     bpf_skb_change_tail, bpf_skb_load_bytes, bpf_skb_store_bytes, bpf_skb_vlan_pop,
 };
 use aya_ebpf::programs::TcContext;
-use dataplane_common::abi::names::DONE_MARK;
+use dataplane_common::abi::names::DONE;
 use dataplane_common::packet::{Bytes, BytesMut, Sum, TooShort};
 
 /// The kernel refused; what it says why has no place to go.
@@ -71,22 +71,22 @@ impl Skb {
 
     /// Says that everything has been done to the packet.
     #[inline(always)]
-    pub(crate) fn set_done_mark(&self) {
-        // SAFETY: as above; programs at tc hooks may write the mark.
-        unsafe { (*self.raw).mark |= DONE_MARK };
+    pub(crate) fn set_done(&self) {
+        // SAFETY: as above; programs at tc hooks may write the field, of which the kernel keeps 16
+        // bits.
+        unsafe { (*self.raw).tc_index = DONE };
     }
 
     /// Whether everything has been done to the packet; who asks is the last to know.
     #[inline(always)]
-    pub(crate) fn take_done_mark(&self) -> bool {
+    pub(crate) fn take_done(&self) -> bool {
         // SAFETY: as above.
-        let mark = unsafe { (*self.raw).mark };
-        let done = mark & DONE_MARK != 0;
-        if done {
+        let is_done = unsafe { (*self.raw).tc_index } == DONE;
+        if is_done {
             // SAFETY: as above.
-            unsafe { (*self.raw).mark = mark & !DONE_MARK };
+            unsafe { (*self.raw).tc_index = 0 };
         }
-        done
+        is_done
     }
 
     /// Writes bytes that no checksum covers, or whose checksums are written likewise.

@@ -47,7 +47,7 @@ pub(crate) fn to_neighbour<A: Stored>(
     next_hop: A,
 ) -> Result<i32, HelperFailed> {
     make_plain_ethernet::<A>(skb, framing, l3)?;
-    skb.set_done_mark();
+    skb.set_done();
     let mut neighbour = neighbour(next_hop);
     let size = size(size_of_val(&neighbour)).cast_signed();
     // SAFETY: `neighbour` is `size` readable bytes.

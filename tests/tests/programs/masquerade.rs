@@ -1,14 +1,10 @@
-//! Source ports that stand for clients, and the mark of packets that are done with.
+//! Source ports that stand for clients.
 
 use std::net::SocketAddr;
 
-use dataplane_common::abi::{Delivery, NodeConfig, names};
+use dataplane_common::abi::Delivery;
 use waggle_tests::host::Hook;
-use waggle_tests::object::{Arrived, Object};
-use waggle_tests::outcome::{Action, Outcome};
-use waggle_tests::packet::Packet;
-use waggle_tests::sandbox;
-use waggle_tests::world::{NAT_PORTS, Net, World};
+use waggle_tests::world::{NAT_PORTS, World};
 
 use crate::row::{Expected, Proto, Row, Scene, agree, endpoint, into_pod};
 
@@ -94,26 +90,5 @@ fn a_clients_next_flow_goes_where_its_last_went() {
             hook: Hook::FromNetdev,
             ..scene.row("held", net.local, from(2), into_pod(there, scene, net.local))
         }]
-    });
-}
-
-#[test]
-fn what_was_redirected_leaves_untouched_and_without_our_mark() {
-    sandbox::inside(|devices| {
-        let [net, _] = Net::both();
-        let mut object = Object::load(NodeConfig::new(Delivery::Bypass)).unwrap();
-        object.fill(&World::new(net, devices, net.local)).unwrap();
-        let client = SocketAddr::new(net.outside, 1);
-        for (hook, packet) in [
-            (Hook::ToNetdev, Packet::udp(client, net.frontend())),
-            (Hook::ToL3dev, Packet::udp(client, net.frontend()).bare()),
-        ] {
-            let bytes = packet.build();
-            let mark = names::DONE_MARK | 0x11;
-            let arrived = Arrived { bytes: &bytes, ifindex: devices.uplink, gso_size: 0, mark };
-            let outcome = object.run(hook.program(), arrived).unwrap();
-            assert_eq!(outcome, Outcome { action: Action::Next, bytes, mark: 0x11 });
-        }
-        assert_eq!(object.counters().unwrap().len(), 0);
     });
 }
