@@ -1,6 +1,9 @@
 //! Clock and random numbers: the kernel's, unless a test has overridden them.
 
-use aya_ebpf::helpers::generated::{bpf_get_prandom_u32, bpf_ktime_get_ns};
+use aya_ebpf::helpers::generated::{
+    bpf_get_prandom_u32, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns,
+};
+use dataplane_common::abi::Clock;
 use dataplane_common::flow::Env;
 
 use crate::config::config;
@@ -13,10 +16,16 @@ impl Env for KernelEnv {
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "seconds of uptime fit for 136 years")]
     fn now(&self) -> u32 {
-        let nanoseconds = match config().clock_override {
+        let config = config();
+        // The verifier leaves out the branches that the configuration does not take.
+        let nanoseconds = if config.clock_override != 0 {
+            config.clock_override
+        } else if config.clock == Clock::Coarse.number() {
             // SAFETY: the helper takes no arguments.
-            0 => unsafe { bpf_ktime_get_ns() },
-            overridden => overridden,
+            unsafe { bpf_ktime_get_coarse_ns() }
+        } else {
+            // SAFETY: as above.
+            unsafe { bpf_ktime_get_ns() }
         };
         (nanoseconds / NANOSECONDS_PER_SECOND) as u32
     }

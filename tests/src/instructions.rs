@@ -35,6 +35,26 @@ pub fn programs(file: &[u8]) -> Result<BTreeMap<String, Program>> {
     Ok(programs)
 }
 
+/// The object as a kernel meets it that lacks some helpers: calls of them are of none that any
+/// kernel has.
+#[must_use]
+pub fn without(file: &[u8], helpers: &[i32]) -> Vec<u8> {
+    let mut file = file.to_vec();
+    let lacked = helpers.iter().map(|helper| call(*helper)).collect::<Vec<_>>();
+    for instruction in file.chunks_exact_mut(INSTRUCTION) {
+        if lacked.iter().any(|lacked| instruction == lacked) {
+            instruction.copy_from_slice(&call(i32::MAX));
+        }
+    }
+    file
+}
+
+/// The call of a helper, as it stands in the object.
+fn call(helper: i32) -> [u8; INSTRUCTION] {
+    let [a, b, c, d] = helper.to_le_bytes();
+    [CALL, 0, 0, 0, a, b, c, d]
+}
+
 /// Where a function begins and how deep its own frame is.
 #[derive(Debug, Default)]
 struct Function {
@@ -105,6 +125,7 @@ impl Program {
     }
 }
 
+const INSTRUCTION: usize = 8;
 const CALL: u8 = 0x85;
 const MOVE: u8 = 0xbf;
 const ADD: u8 = 0x07;

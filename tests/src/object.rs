@@ -87,12 +87,20 @@ impl Object {
     /// # Errors
     /// When the object is not built, or the kernel refuses it.
     pub fn with_room_for(config: NodeConfig, flows: u32) -> Result<Self> {
-        let mut ebpf = EbpfLoader::new()
-            .override_global(names::CONFIG, &config, true)
-            .map_max_entries(names::FLOWS4, flows)
-            .map_max_entries(names::FLOWS6, flows)
-            .load(&file()?)
-            .context("loading the object")?;
+        Self::of(&file()?, config, &[(names::FLOWS4, flows), (names::FLOWS6, flows)])
+    }
+
+    /// Loads the programs of a file, with room for this much in some maps.
+    ///
+    /// # Errors
+    /// When the kernel refuses them.
+    pub fn of(file: &[u8], config: NodeConfig, rooms: &[(&str, u32)]) -> Result<Self> {
+        let mut loader = EbpfLoader::new();
+        loader.override_global(names::CONFIG, &config, true);
+        for (map, room) in rooms {
+            loader.map_max_entries(map, *room);
+        }
+        let mut ebpf = loader.load(file).context("loading the object")?;
         for (name, program) in ebpf.programs_mut() {
             match program {
                 Program::SchedClassifier(program) => program.load(),

@@ -24,8 +24,8 @@ pub struct NodeConfig {
     pub delivery: u8,
     /// How calls of processes are refused: a [`Refusal`] as its number.
     pub refusal: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// What time is read from: a [`Clock`] as its number.
+    pub clock: u8,
 }
 
 const _: () = assert!(size_of::<NodeConfig>() == 16 && align_of::<NodeConfig>() == 8);
@@ -40,7 +40,7 @@ impl NodeConfig {
             random_overridden: 0,
             delivery: delivery.number(),
             refusal: Refusal::ClosedPort.number(),
-            reserved: 0,
+            clock: Clock::Exact.number(),
         }
     }
 }
@@ -94,6 +94,27 @@ impl Refusal {
         match self {
             Self::ClosedPort => 0,
             Self::Error => 1,
+        }
+    }
+}
+
+/// What the programs read the time from. Both are the monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clock {
+    /// The hardware, which takes its time to answer.
+    Exact,
+    /// The kernel's last tick: exact enough for seconds. Programs can read it since Linux 5.11.
+    Coarse,
+}
+
+impl Clock {
+    /// The number that stands in [`NodeConfig::clock`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Exact => 0,
+            Self::Coarse => 1,
         }
     }
 }

@@ -22,7 +22,7 @@ mod user;
 pub use addr::{Addr, Address, Family, Port, Proto};
 pub use affinity::{Affinity, AffinityKey};
 pub use backend::{Backend, BackendId, BackendState, Scopes, Slot, SlotFlags};
-pub use config::{Delivery, HAIRPIN_V4, HAIRPIN_V6, NodeConfig, Refusal};
+pub use config::{Clock, Delivery, HAIRPIN_V4, HAIRPIN_V6, NodeConfig, Refusal};
 pub use counter::{Counter, DropReason, PathTaken, Tries};
 pub use flow::{FlowEntry, FlowFlags, FlowKey};
 pub use node::{IPV4_PREFIX, Network, NetworkFlags, NetworkKind, Node, NodeFlags};
