@@ -12,6 +12,7 @@ use waggle_agent::maps::fake::{FakeFamily, FakeMaps};
 
 use crate::object::Arrived;
 use crate::outcome::{Action, Outcome};
+use crate::packet::OWN_MAC;
 
 /// A hook: one of our programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +87,10 @@ impl Core {
     /// Decides about a packet and carries it out.
     #[must_use]
     pub fn run(&self, hook: Hook, arrived: Arrived<'_>) -> Outcome {
+        if hook == Hook::FromNetdev && !arrived.bytes.starts_with(&OWN_MAC) {
+            let Arrived { bytes, mark, .. } = arrived;
+            return Outcome { action: Action::Next, bytes: bytes.to_vec(), mark };
+        }
         match parse(arrived.bytes, hook.framing()) {
             Ok(Parsed::V4(packet)) => self.handle(hook, &packet, arrived),
             Ok(Parsed::V6(packet)) => self.handle(hook, &packet, arrived),

@@ -10,7 +10,10 @@ use etherparse::{
 /// Hardware addresses of a frame: destination, source.
 pub type Macs = ([u8; 6], [u8; 6]);
 
-const MACS: Macs = ([0x0a, 0, 0, 0, 0, 0xd0], [0x0a, 0, 0, 0, 0, 0x50]);
+/// The hardware address of every device of a test's own.
+pub const OWN_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+const MACS: Macs = (OWN_MAC, [0x0a, 0, 0, 0, 0, 0x50]);
 
 /// A packet in the making.
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@ use hostnet::{Mac, NetNs, Netlink, sysctl};
 use ipnetwork::IpNetwork;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
+use crate::packet::OWN_MAC;
 use crate::world::{Devices, MTU, Net};
 
 /// Runs a test on a thread in a new network namespace, which ends with it.
@@ -56,7 +57,7 @@ async fn device(netlink: &Netlink, name: &str) -> Result<u32> {
     let peer = format!("{name}-peer");
     let pair = VethPair {
         host_name: name,
-        host_mac: Mac([2, 0, 0, 0, 0, 1]),
+        host_mac: Mac(OWN_MAC),
         alias: name,
         pod_name: &peer,
         pod_mac: Mac([2, 0, 0, 0, 0, 2]),

@@ -14,6 +14,9 @@ use aya_ebpf::programs::TcContext;
 use dataplane_common::abi::names::DONE;
 use dataplane_common::packet::{Bytes, BytesMut, Sum, TooShort};
 
+/// What the kernel calls a frame that is for another station.
+const PACKET_OTHERHOST: u32 = 3;
+
 /// The kernel refused; what it says why has no place to go.
 pub(crate) struct HelperFailed;
 
@@ -53,6 +56,13 @@ impl Skb {
     pub(crate) fn gso_size(&self) -> u32 {
         // SAFETY: as above.
         unsafe { (*self.raw).gso_size }
+    }
+
+    /// Whether the frame is addressed to another station, and only a promiscuous device took it in.
+    #[inline(always)]
+    pub(crate) fn is_for_others(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { (*self.raw).pkt_type == PACKET_OTHERHOST }
     }
 
     /// Whether a VLAN tag stands beside the packet, where the device took it to.

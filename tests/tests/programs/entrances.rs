@@ -188,6 +188,21 @@ fn packets_without_link_layer_header_begin_flows_too() {
 }
 
 #[test]
+fn frames_for_other_stations_pass() {
+    agree(Delivery::Bypass, |scene| {
+        at_entrances(scene, |frontend| {
+            let [others, sender] = [[2, 0, 0, 0, 0, 9], [2, 0, 0, 0, 0, 8]];
+            let overheard = opening(scene, frontend).macs(others, sender);
+            let expected = Expected::Next(overheard.clone());
+            vec![Row {
+                hook: Hook::FromNetdev,
+                ..scene.row("overheard", scene.net.local, overheard, expected)
+            }]
+        })
+    });
+}
+
+#[test]
 fn what_the_node_itself_must_not_begin_is_dropped_where_it_leaves() {
     agree(Delivery::Bypass, |scene| {
         let Scene { net, .. } = *scene;
