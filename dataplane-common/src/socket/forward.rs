@@ -20,25 +20,25 @@ pub enum Decision {
     Refuse,
 }
 
-/// Decides about a connect.
+/// Decides about a connect, or about a datagram of a socket that is not connected.
 #[inline(always)]
-pub fn connect<A: Address>(
+pub fn ask<A: Address>(
     call: &Call<A>,
     tables: &impl SocketTables,
     env: &impl Env,
     choice: &mut Choice,
 ) -> Decision {
-    let decision = send(call, tables, env, choice);
-    if decision == Decision::Leave {
-        // The same socket may have reached this address by a frontend before.
-        tables.forget_socket(&call.key(SocketDirection::Reverse));
+    let decision = decide(call, tables, env, choice);
+    match decision {
+        Decision::Translate => call_by_frontend(call, tables, choice),
+        Decision::Leave => call_by_itself(call, tables),
+        Decision::Refuse => {}
     }
     decision
 }
 
-/// Decides about a datagram of a socket that is not connected.
 #[inline(always)]
-pub fn send<A: Address>(
+fn decide<A: Address>(
     call: &Call<A>,
     tables: &impl SocketTables,
     env: &impl Env,
@@ -57,7 +57,9 @@ pub fn send<A: Address>(
         Standing::Rejected => return Decision::Refuse,
         Standing::NoLocalBackend => return Decision::Leave,
     }
-    hold(call, tables, choice);
+    if call.proto == Proto::UDP {
+        stay(call, tables, choice);
+    }
     Decision::Translate
 }
 
@@ -86,19 +88,36 @@ fn stays<A: Address>(call: &Call<A>, tables: &impl SocketTables, choice: &mut Ch
     true
 }
 
-/// Writes down what was chosen, for answers and for later datagrams.
+/// Writes down what was chosen, for later datagrams.
 #[inline(always)]
-fn hold<A: Address>(call: &Call<A>, tables: &impl SocketTables, choice: &Choice) {
+fn stay<A: Address>(call: &Call<A>, tables: &impl SocketTables, choice: &Choice) {
     let Slot { addr, port, generation, backend, .. } = choice.slot;
-    let mut entry = SocketEntry { addr, port, generation, backend, service: choice.service.id };
-    let mut key = call.key(SocketDirection::Forward);
-    if call.proto == Proto::UDP {
+    let entry = SocketEntry { addr, port, generation, backend, service: choice.service.id };
+    tables.hold_socket(&call.key(SocketDirection::Forward), &entry);
+}
+
+/// From now on the process knows the chosen backend by the frontend. It may have known it by another
+/// one: frontends share backends.
+#[inline(always)]
+fn call_by_frontend<A: Address>(call: &Call<A>, tables: &impl SocketTables, choice: &Choice) {
+    let Slot { addr, port, generation, backend, .. } = choice.slot;
+    let mut key = call.key(SocketDirection::Reverse);
+    let service = choice.service.id;
+    let entry = SocketEntry { addr: key.addr, port: key.port, generation, backend, service };
+    (key.addr, key.port) = (addr, port);
+    // Few sockets talk to many frontends, and reading is cheaper than writing.
+    if tables.socket(&key) != Some(entry) {
         tables.hold_socket(&key, &entry);
     }
-    (entry.addr, entry.port) = (key.addr, key.port);
-    (key.addr, key.port) = (addr, port);
-    key.direction = SocketDirection::Reverse.number();
-    tables.hold_socket(&key, &entry);
+}
+
+/// From now on the process knows the peer as itself.
+#[inline(always)]
+fn call_by_itself<A: Address>(call: &Call<A>, tables: &impl SocketTables) {
+    let key = call.key(SocketDirection::Reverse);
+    if tables.socket(&key).is_some() {
+        tables.forget_socket(&key);
+    }
 }
 
 /// A port of the node's own loopback address that nobody listens at (tcpmux, RFC 1078): where calls

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! connect, sendmsg      forward:  frontend -> the socket's backend (UDP) | select -> backend
-//! recvmsg, getpeername  reverse:  backend -> the frontend the process knows
+//! recvmsg, getpeername  reverse:  backend -> the frontend that the socket asked it by last
 //! ```
 //!
 //! A connected socket stays with its backend whatever becomes of that. A UDP socket that is not
@@ -16,7 +16,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use forward::{CLOSED_PORT, Decision, connect, send};
+pub use forward::{CLOSED_PORT, Decision, ask};
 pub use reverse::reverse;
 pub use scope::is_of_node;
 pub use tables::SocketTables;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::{Call, Decision, SocketTables, connect, is_of_node, reverse, send};
+use super::{Call, Decision, SocketTables, ask, is_of_node, reverse};
 use crate::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, FrontendKey,
     Network, NetworkFlags, NetworkKind, Node, Port, Proto, Service, ServiceFlags, ServiceId, Slot,
@@ -136,11 +136,7 @@ impl<A: Host> World<A> {
     ) -> (Decision, Option<Peer<A>>) {
         let call = self.call(cookie, peer, proto);
         let (mut choice, env) = (Choice::default(), FixedEnv { now: 100, random });
-        let decision = if proto == Proto::TCP {
-            connect(&call, self, &env, &mut choice)
-        } else {
-            send(&call, self, &env, &mut choice)
-        };
+        let decision = ask(&call, self, &env, &mut choice);
         let to = (A::narrow(choice.slot.addr), choice.slot.port.number());
         (decision, (decision == Decision::Translate).then_some(to))
     }
@@ -179,6 +175,16 @@ calls! {
             assert_eq!(world.asked(1, frontend, proto, LOWEST), expected);
             assert_eq!(world.told(1, backend, proto), frontend);
             assert_eq!(world.told(2, backend, proto), backend, "another socket");
+        }
+    }
+
+    fn a_backend_is_called_what_the_socket_called_it_last<A: Host>(proto: Proto) {
+        let world = World::<A>::new(ServiceFlags(0));
+        let [vip, node_port] = [(A::host(VIP), 80), (A::host(NODE), 30_080)];
+        let backend = (A::host(11), 8080);
+        for (time, name) in [vip, node_port, vip, vip, backend, node_port].into_iter().enumerate() {
+            world.asked(1, name, proto, LOWEST);
+            assert_eq!(world.told(1, backend, proto), name, "{time}");
         }
     }
 
@@ -243,15 +249,6 @@ fn datagrams_stay_with_their_backend_until_it_dies() {
         assert_eq!(to, Some((V6::host(expected), 8080)), "{name}");
         assert_eq!(world.told(socket, (V6::host(expected), 8080), Proto::UDP), frontend, "{name}");
     }
-}
-
-#[test]
-fn a_socket_that_connects_to_a_backend_itself_is_told_so() {
-    let world = World::<[u8; 4]>::new(ServiceFlags(0));
-    let backend = (Host::host(11), 8080);
-    world.asked(1, (Host::host(VIP), 80), Proto::TCP, LOWEST);
-    world.asked(1, backend, Proto::TCP, LOWEST);
-    assert_eq!(world.told(1, backend, Proto::TCP), backend);
 }
 
 #[test]

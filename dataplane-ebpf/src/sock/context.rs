@@ -27,12 +27,11 @@ impl SockAddr {
         Self(ctx.as_ptr().cast())
     }
 
-    /// Whether the socket is of the node's network namespace; no, while nobody has said what that is.
+    /// Whether the socket is of the node's network namespace; of the initial one, while nobody has
+    /// said which that is.
     #[inline(always)]
     pub(super) fn is_of_node(self) -> bool {
-        let Some(node) = maps::node() else {
-            return false;
-        };
+        let node = maps::node().unwrap_or_default();
         // SAFETY: the helper takes this context, or none for the initial namespace.
         let (netns, initial) =
             unsafe { (bpf_get_netns_cookie(self.0.cast()), bpf_get_netns_cookie(null_mut())) };

@@ -3,7 +3,7 @@
 use aya_ebpf::programs::SockAddrContext;
 use dataplane_common::abi::{Address, Port, Refusal};
 use dataplane_common::flow::Choice;
-use dataplane_common::socket::{CLOSED_PORT, Call, Decision, reverse};
+use dataplane_common::socket::{self, CLOSED_PORT, Call, Decision};
 
 use super::SockAddr;
 use super::peer::Peer;
@@ -16,28 +16,15 @@ const ALLOW: i32 = 1;
 /// The call fails.
 const REFUSE: i32 = 0;
 
-/// The tables as a socket meets them.
-pub(crate) type Tables = BpfTables<()>;
-
 /// What is done to a call whose peer is known.
 pub(crate) trait Step {
     fn take<P: Peer, A: Address>(sock: SockAddr, addr: A) -> i32;
 }
 
-/// The decision of a hook that a process asks by.
-pub(crate) trait Forward {
-    fn decide<A: Address>(
-        call: &Call<A>,
-        tables: &Tables,
-        env: &KernelEnv,
-        choice: &mut Choice,
-    ) -> Decision;
-}
-
 /// A call by which a process says whom to talk to.
 #[inline(always)]
-pub(crate) fn ask<F: Forward, P: Peer>(ctx: &SockAddrContext) -> i32 {
-    of_node::<Ask<F>, P>(SockAddr::new(ctx))
+pub(crate) fn ask<P: Peer>(ctx: &SockAddrContext) -> i32 {
+    of_node::<Ask, P>(SockAddr::new(ctx))
 }
 
 /// A call by which a process learns whom it talks to.
@@ -53,13 +40,13 @@ fn of_node<S: Step, P: Peer>(sock: SockAddr) -> i32 {
     if sock.is_of_node() { P::step::<S>(sock) } else { ALLOW }
 }
 
-struct Ask<F>(F);
+struct Ask;
 
-impl<F: Forward> Step for Ask<F> {
+impl Step for Ask {
     #[inline(always)]
     fn take<P: Peer, A: Address>(sock: SockAddr, addr: A) -> i32 {
         let mut choice = Choice::default();
-        match F::decide(&call(sock, addr), &BpfTables(()), &KernelEnv, &mut choice) {
+        match socket::ask(&call(sock, addr), &BpfTables(()), &KernelEnv, &mut choice) {
             Decision::Leave => ALLOW,
             Decision::Translate => {
                 P::replace(sock, choice.slot.addr, choice.slot.port);
@@ -76,7 +63,7 @@ impl Step for Tell {
     #[inline(always)]
     fn take<P: Peer, A: Address>(sock: SockAddr, addr: A) -> i32 {
         let (mut known, mut port) = (addr, Port::new(0));
-        if reverse(&call(sock, addr), &BpfTables(()), &mut known, &mut port) {
+        if socket::reverse(&call(sock, addr), &BpfTables(()), &mut known, &mut port) {
             P::replace(sock, known.widen(), port);
         }
         ALLOW
