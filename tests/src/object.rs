@@ -10,8 +10,8 @@ use aya::programs::{Program, ProgramInfo, SchedClassifier, TestRun as _, TestRun
 use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfLoader, Pod};
 use dataplane_common::abi::{
-    Addr, Address, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, Network, Node,
-    NodeConfig, Slot, names,
+    Addr, Address, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FrontendKey,
+    Network, Node, NodeConfig, Service, Slot, names,
 };
 
 use crate::outcome::{Action, Outcome};
@@ -137,7 +137,7 @@ impl Object {
     /// # Errors
     /// The kernel's.
     pub fn fill(&mut self, world: &World) -> Result<()> {
-        self.replace(names::SERVICES, &world.services())?;
+        self.serve(&world.services())?;
         self.replace(names::PODS, &world.pods())?;
         self.replace(names::LINKS, &world.links())?;
         self.replace::<AffinityKey, Affinity>(names::AFFINITIES, &[])?;
@@ -160,6 +160,14 @@ impl Object {
             counters.set(counter.index(), PerCpuValues::try_from(vec![0; cpus])?, 0)?;
         }
         Ok(())
+    }
+
+    /// Makes these the frontends, and leaves all else.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn serve(&mut self, services: &[(FrontendKey, Service)]) -> Result<()> {
+        self.replace(names::SERVICES, services)
     }
 
     /// Everything in conntrack.

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use dataplane_common::abi::{
-    Addr, Backend, BackendId, BackendState, FrontendKey, FrontendKind, IPV4_PREFIX, Link, Network,
-    NetworkFlags, NetworkKind, Node, NodeFlags, Pod, PodFlags, Port, Proto, Scopes, Service,
-    ServiceFlags, ServiceId, Slot, SlotFlags,
+    Addr, Backend, BackendId, BackendState, FrontendKey, FrontendKind, IPV4_PREFIX, Link,
+    LinkFlags, Network, NetworkFlags, NetworkKind, Node, NodeFlags, Pod, PodFlags, Port, Proto,
+    Scopes, Service, ServiceFlags, ServiceId, Slot, SlotFlags,
 };
 use dataplane_common::flow::Route;
 use waggle_agent::maps::{LbMaps as _, fake::FakeMaps};
@@ -135,6 +135,8 @@ pub struct World {
     pub mtu: u32,
     /// Switches of each pod.
     pub flags: PodFlags,
+    /// Switches of the uplink.
+    pub uplink: LinkFlags,
     /// Switches of the frontend that pods address.
     pub internal: ServiceFlags,
     /// Switches of the frontends that clients outside address, beside being such.
@@ -159,6 +161,7 @@ impl World {
             state: BackendState::Active,
             mtu: MTU,
             flags: PodFlags::default(),
+            uplink: LinkFlags::default(),
             internal: ServiceFlags::default(),
             external: ServiceFlags::default(),
             affinity_seconds: 0,
@@ -302,7 +305,7 @@ impl World {
     /// The map `links`.
     #[must_use]
     pub fn links(&self) -> Vec<(u32, Link)> {
-        vec![(self.devices.uplink, Link { mtu: self.mtu, ..Link::default() })]
+        vec![(self.devices.uplink, Link { mtu: self.mtu, flags: self.uplink })]
     }
 
     /// The same in memory, with the routes that a sandbox has.

@@ -3,6 +3,7 @@
 //! what the programs cost.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod affinity;
 mod bypass;
 mod costs;
 mod entrances;
@@ -12,4 +13,5 @@ mod masquerade;
 mod object;
 mod races;
 mod row;
+mod senders;
 mod stack;
