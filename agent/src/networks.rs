@@ -55,7 +55,8 @@ fn overlap(node: &NodeSpec, network: IpNetwork, owner: &NodeSpec, held: IpNetwor
     } else {
         format!("which overlaps {held} of Node {owner}, which is routed to")
     };
-    Problem::error(object, format!("has the podCIDR {network}, {how}"))
+    let remedy = "give one of them another podCIDR";
+    Problem::error(object, format!("has the podCIDR {network}, {how}: {remedy}"))
 }
 
 /// What each network is.
@@ -131,7 +132,12 @@ mod tests {
             ("c", vec!["10.1.2.0/23"], vec![], Some(around)),
             ("0", vec!["10.1.1.0/25"], vec![], Some(own)),
         ] {
-            let told = |told| format!("Node {other} has the podCIDR {told}, which is routed to");
+            let told = |told| {
+                format!(
+                    "Node {other} has the podCIDR {told}, which is routed to: give one of them \
+                     another podCIDR"
+                )
+            };
             let owned = owned.into_iter().map(str::to_owned).collect();
             let expected = (owned, problem.map(told).into_iter().collect());
             assert_eq!(decided(other, &cidrs), expected, "{cidrs:?}");

@@ -62,15 +62,23 @@ mod tests {
         let stream = TcpListener::bind("127.0.0.1:0").unwrap();
         let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
         let [tcp, udp] = [stream.local_addr(), datagrams.local_addr()].map(|it| it.unwrap().port());
+        let told = |kind: &str, port| {
+            format!(
+                "NodePort {port}/{kind} is also the port of a process of this node, which gets \
+                 nothing that is sent to 127.0.0.1:{port}: move one of them to another port"
+            )
+        };
         for (name, address, ports, expected) in [
-            ("TCP", "127.0.0.1", (tcp, Protocol::Tcp), true),
-            ("UDP", "127.0.0.1", (udp, Protocol::Udp), true),
-            ("at another address", "127.0.0.2", (tcp, Protocol::Tcp), false),
-            ("at no address of this host", "192.0.2.1", (tcp, Protocol::Tcp), false),
+            ("TCP", "127.0.0.1", (tcp, Protocol::Tcp), Some(told("TCP", tcp))),
+            ("UDP", "127.0.0.1", (udp, Protocol::Udp), Some(told("UDP", udp))),
+            ("at another address", "127.0.0.2", (tcp, Protocol::Tcp), None),
+            ("at no address of this host", "192.0.2.1", (tcp, Protocol::Tcp), None),
         ] {
             let node_ports = NodePorts { range: None, ports: [ports].into() };
             let addresses: BTreeSet<IpAddr> = [address.parse().unwrap()].into();
-            assert_eq!(!shadowed(&addresses, &node_ports).is_empty(), expected, "{name}");
+            let problems = shadowed(&addresses, &node_ports);
+            let found: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{name}");
         }
     }
 }

@@ -32,10 +32,17 @@ pub fn wanted(
         if foreign.contains(network) && !ours.contains(network) {
             let message = format!(
                 "has the podCIDR {network}, which another program has a route to: it is left to \
-                 that one"
+                 that one; delete that route to have one made here"
             );
             problems.insert(Problem::note(object, message));
             continue;
+        }
+        if let Some(part) = foreign.iter().find(|part| is_part(**part, *network)) {
+            let message = format!(
+                "has the podCIDR {network}, of which another program routes {part} elsewhere: pods \
+                 there are not reached if that is wrong; delete that route then"
+            );
+            problems.insert(Problem::note(object.clone(), message));
         }
         match route_to(node, *network, devices) {
             Ok(route) => {
@@ -120,6 +127,11 @@ fn diff(wanted: &BTreeSet<Route>, present: &BTreeSet<Route>) -> Vec<Step> {
     missing.chain(surplus.copied().map(Step::Delete)).collect()
 }
 
+/// Whether a network is a part, and not all, of another one.
+fn is_part(part: IpNetwork, whole: IpNetwork) -> bool {
+    part.prefix() > whole.prefix() && whole.contains(part.ip())
+}
+
 fn route_to(
     node: &NodeSpec,
     network: IpNetwork,
@@ -127,15 +139,22 @@ fn route_to(
 ) -> std::result::Result<Route, String> {
     let same_family = |ip: &&IpAddr| ip.is_ipv4() == network.is_ipv4();
     let Some(via) = node.internal_ips.iter().copied().find(|ip| same_family(&ip)) else {
-        return Err("cannot be reached: the Node has no InternalIP of that family".to_owned());
+        return Err(
+            "cannot be reached: the Node has no InternalIP of that family; name one in its \
+                    status.addresses"
+                .to_owned(),
+        );
     };
     if devices.holding(via).is_some() {
-        return Err(format!("cannot be reached: its InternalIP {via} is held by this host"));
+        return Err(format!(
+            "cannot be reached: its InternalIP {via} is held by this host; mend that Node, or \
+             --node-name if it is this one"
+        ));
     }
     let Some(link) = devices.towards(via) else {
         return Err(format!(
             "cannot be reached: its InternalIP {via} is in no network of this host's devices, and \
-             nodes must share a link"
+             nodes must share a link; mend the Node, or route to its podCIDR by other means"
         ));
     };
     Ok(Route::through(network, via, link.index))
@@ -167,7 +186,10 @@ mod tests {
     fn foreign() -> Routes {
         let ours = route("10.1.2.0/24", "192.0.2.2", 2);
         let way = |text: &str| Way { destination: text.parse().unwrap(), metric: 0, link: 2 };
-        Routes { ours: vec![ours], ways: ["10.1.2.0/24", "10.1.7.0/24"].map(way).to_vec() }
+        Routes {
+            ours: vec![ours],
+            ways: ["10.1.2.0/24", "10.1.7.0/24", "10.1.8.64/26", "10.1.0.0/16"].map(way).to_vec(),
+        }
     }
 
     #[test]
@@ -195,6 +217,16 @@ mod tests {
     }
 
     #[test]
+    fn a_network_of_which_another_program_routes_a_part_is_routed_and_that_is_told() {
+        let (routes, problems) = decided(&[node("b", &["192.0.2.2"], &["10.1.8.0/24"])]);
+        let told = "Node b has the podCIDR 10.1.8.0/24, of which another program routes \
+                    10.1.8.64/26 elsewhere: pods there are not reached if that is wrong; delete \
+                    that route then";
+        assert_eq!(routes, [route("10.1.8.0/24", "192.0.2.2", 2)]);
+        assert_eq!(problems, [told]);
+    }
+
+    #[test]
     fn a_network_is_the_first_nodes_that_has_it_however_often_it_is_named() {
         let twice = node("b", &["192.0.2.2"], &["10.1.2.0/24", "10.1.2.0/24"]);
         let [second, third] = ["c", "d"].map(|name| node(name, &["192.0.2.3"], &["10.1.2.0/24"]));
@@ -202,7 +234,7 @@ mod tests {
         let told = |name| {
             format!(
                 "Node {name} has the podCIDR 10.1.2.0/24, which is also that of Node b, which is \
-                 routed to"
+                 routed to: give one of them another podCIDR"
             )
         };
         assert_eq!(routes, [route("10.1.2.0/24", "192.0.2.2", 2)]);

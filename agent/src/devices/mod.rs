@@ -164,19 +164,34 @@ pub(crate) mod tests {
     #[test]
     fn uplinks_are_the_devices_that_hold_the_nodes_addresses() {
         const CIDRS: &[&str] = &["10.1.1.0/24"];
+        const UNHELD: &str = "Node a has the InternalIP 203.0.113.1, which no device of this host \
+                              holds: packets from other nodes to it are not handled; mend the Node \
+                              or the host's addresses";
+        const UNROUTED: &str = "Node a has no podCIDR: pods cannot be added; name one in the \
+                                Node's spec.podCIDRs";
+        const UNADDRESSED: &str = "Node a has no InternalIP: packets from other nodes are not \
+                                   handled and pods cannot be added; name one in the Node's \
+                                   status.addresses";
         for (ips, cidrs, names, mtu, wrong) in [
-            (vec!["192.0.2.1", "fd00::1"], CIDRS, vec!["eth0"], Some(1500), 0),
-            (vec!["192.0.2.1", "198.51.100.1"], CIDRS, vec!["eth0", "eth1"], Some(1500), 0),
-            (vec!["198.51.100.1", "203.0.113.1"], CIDRS, vec!["eth1"], Some(9000), 1),
-            (vec!["192.0.2.1"], &[], vec!["eth0"], Some(1500), 1),
-            (vec!["192.0.2.9"], CIDRS, vec![], None, 1),
-            (vec![], CIDRS, vec![], None, 1),
+            (vec!["192.0.2.1", "fd00::1"], CIDRS, vec!["eth0"], Some(1500), ""),
+            (vec!["192.0.2.1", "198.51.100.1"], CIDRS, vec!["eth0", "eth1"], Some(1500), ""),
+            (vec!["198.51.100.1", "203.0.113.1"], CIDRS, vec!["eth1"], Some(9000), UNHELD),
+            (vec!["192.0.2.1"], &[], vec!["eth0"], Some(1500), UNROUTED),
+            (vec![], CIDRS, vec![], None, UNADDRESSED),
         ] {
             let host = host();
             let (uplinks, problems) = host.uplinks(&node("a", &ips, cidrs));
             let found: Vec<_> = uplinks.values().map(|link| link.name.as_str()).collect();
-            assert_eq!((found, pod_mtu(&uplinks), problems.len()), (names, mtu, wrong), "{ips:?}");
+            let problems: String = problems.iter().map(ToString::to_string).collect();
+            assert_eq!((found, pod_mtu(&uplinks), &*problems), (names, mtu, wrong), "{ips:?}");
         }
+    }
+
+    #[test]
+    fn an_address_of_the_loopback_makes_no_uplink() {
+        let host = host();
+        let (uplinks, problems) = host.uplinks(&node("a", &["192.0.2.9"], &["10.1.1.0/24"]));
+        assert_eq!((uplinks.len(), problems.len()), (0, 1));
     }
 
     #[test]

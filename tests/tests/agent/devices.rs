@@ -227,7 +227,7 @@ fn nodes_with_overlapping_networks_are_told_and_the_rest_is_served() -> Result<(
     )?;
     let status = host.wait_until(|status| status["healthy"] == false)?;
     let expected = "has the podCIDR 10.1.2.128/25, which overlaps 10.1.2.0/24 of Node b, which is \
-                    routed to";
+                    routed to: give one of them another podCIDR";
     assert_eq!(status["problems"][0]["message"], expected, "{status:#}");
     let routes = host.run("ip", &["-4", "route", "show", "proto", "87"])?.stdout;
     let routes: Vec<_> = routes.lines().filter_map(|line| line.split(' ').next()).collect();
