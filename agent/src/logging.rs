@@ -74,7 +74,7 @@ mod tests {
         ] {
             let [first, second] = [before, after].map(|text| text.chars().collect::<Vec<_>>());
             let told = [missing(&second, &first), missing(&first, &second)];
-            let told = told.map(|found| found.collect::<String>());
+            let told = told.map(Iterator::collect::<String>);
             assert_eq!(told, [appeared, gone], "{before} -> {after}");
         }
     }
