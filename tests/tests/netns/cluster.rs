@@ -121,7 +121,7 @@ struct Member<'a> {
 }
 
 impl<'a> Cluster<'a> {
-    /// Starts agents in a mode, wires pods, writes YAML, and waits until the last Service answers.
+    /// Starts agents in a mode, wires pods, writes YAML, and waits until the Services answer.
     pub(super) fn start(ground: &'a Ground, mode: Mode) -> Result<Self> {
         let Ground { network, folder } = ground;
         let manifests = folder.join("manifests");
@@ -244,14 +244,16 @@ impl<'a> Cluster<'a> {
         found.with_context(|| format!("{name} is no member of the cluster"))
     }
 
-    /// Waits until what was written last has arrived at both nodes.
+    /// Waits until every Service that somebody answers for is answered for on both nodes. That one
+    /// is tells nothing of the others: an agent takes them one by one.
     fn settle(&self) -> Result<()> {
-        let last = services::BOTH;
+        let all = services::all();
+        let answered = || all.iter().filter(|service| service.is_answered());
         for asker in ["client", "far"] {
             let netns = self.netns(asker)?;
-            for way in last.ways() {
+            for (service, way) in answered().flat_map(|one| one.ways().map(|way| (one, way))) {
                 wait_until(|| Ok(netns.run(|| ask(way.protocol, way.address, ANSWER))?.is_ok()))
-                    .with_context(|| format!("{} asks {way:?} of {}", asker, last.name))?;
+                    .with_context(|| format!("{asker} asks {way:?} of {}", service.name))?;
             }
         }
         Ok(())

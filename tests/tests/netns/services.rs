@@ -92,7 +92,7 @@ pub(super) const OPEN_CLOSED: [Service; 4] = [
 pub(super) const STICKY: Service =
     Service { kind: Kind::Sticky, ..service("sticky", &["near", "far"], PORT, 51) };
 
-/// In the order in which they are written, the last of which tells that all have arrived.
+/// In the order in which they are written.
 pub(super) fn all() -> Vec<Service> {
     let inside = [NEAR, FAR, ITSELF, HOST, OTHER_HOST, EMPTY, NEAR_CLOSED, FAR_CLOSED, STICKY];
     [&inside[..], &OPEN, &OPEN_LOCAL, &OPEN_CLOSED, &[BOTH]].concat()
@@ -115,6 +115,11 @@ pub(super) struct Way {
 }
 
 impl Service {
+    /// Whether somebody listens where it says.
+    pub(super) fn is_answered(&self) -> bool {
+        !self.endpoints.is_empty() && self.port == PORT
+    }
+
     /// Both protocols over both families to the cluster address.
     pub(super) fn ways(&self) -> [Way; 4] {
         self.ways_at(Frontend::ClusterIp)
