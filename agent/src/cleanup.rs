@@ -19,6 +19,7 @@ use crate::lock::{AgentLock, LockError};
 use crate::node_file;
 use crate::peers;
 use crate::status::State;
+use crate::whole_file;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -105,10 +106,11 @@ impl Outcome {
 
     fn remove_files(&mut self, places: &Places, holds_lock: bool) {
         let run_dir = &places.run_dir;
-        if let Some(true) = self.note(run_dir.display(), State::remove(run_dir)) {
-            self.removed.push(format!("the agent's state in {}", run_dir.display()));
+        for file in [State::path(run_dir), node_file::path(run_dir)] {
+            if let Some(true) = self.note(file.display(), whole_file::remove(&file)) {
+                self.removed.push(file.display().to_string());
+            }
         }
-        self.remove(&node_file::path(run_dir), |file| std::fs::remove_file(file));
         if holds_lock {
             self.remove(&AgentLock::path(run_dir), |file| std::fs::remove_file(file));
         }

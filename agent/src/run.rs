@@ -24,6 +24,7 @@ use crate::maps::networks::NetworkMaps;
 use crate::network::{Network, Parts};
 use crate::node_file;
 use crate::status::State;
+use crate::whole_file;
 
 use agent::Agent;
 use record::Record;
@@ -57,6 +58,9 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
         Engine::restore(&node_name, config.keep_client_ip, &maps).context("reading the tables")?;
     let network = network(&node_name, netlink, pins, &config, &places)?;
     let run_dir = places.run_dir;
+    for file in [State::path(&run_dir), node_file::path(&run_dir)] {
+        whole_file::tidy(&file).with_context(|| file.display().to_string())?;
+    }
     let before = State::read(&run_dir).ok().flatten();
     let state = agent::first_state(&node_name, origin.place(), &config, host_clients, before);
     let source = origin.open()?;

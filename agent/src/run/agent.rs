@@ -142,7 +142,7 @@ impl Agent {
                 ),
                 Event::Network => match &report {
                     Some(report) if report.listed => {
-                        if !State::exists(&self.run_dir) {
+                        if !State::path(&self.run_dir).exists() {
                             self.record.forget();
                         }
                         let is_complete = report.complete;

@@ -1,7 +1,7 @@
 //! `state.json` in the run directory: what the agent last did, for those who ask without it.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ impl State {
     /// # Errors
     /// When the folder cannot be written.
     pub fn write(&self, run_dir: &Path) -> io::Result<()> {
-        whole_file::replace(&run_dir.join(NAME), &serde_json::to_vec(self)?)
+        whole_file::replace(&Self::path(run_dir), &serde_json::to_vec(self)?)
     }
 
     /// The file in `run_dir`, if there is one.
@@ -72,21 +72,10 @@ impl State {
         }
     }
 
-    /// Whether there is the file in `run_dir`.
+    /// The file's path.
     #[must_use]
-    pub fn exists(run_dir: &Path) -> bool {
-        run_dir.join(NAME).exists()
-    }
-
-    /// Removes the file; says whether there was one.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
-    pub fn remove(run_dir: &Path) -> io::Result<bool> {
-        match std::fs::remove_file(run_dir.join(NAME)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            removed => removed.map(|()| true),
-        }
+    pub fn path(run_dir: &Path) -> PathBuf {
+        run_dir.join(NAME)
     }
 }
 
@@ -150,8 +139,7 @@ pub(super) mod tests {
         assert_eq!(State::read(folder.path()).unwrap(), None);
         state().write(folder.path()).unwrap();
         assert_eq!(State::read(folder.path()).unwrap(), Some(state()));
-        assert!(State::remove(folder.path()).unwrap());
-        assert!(!State::remove(folder.path()).unwrap());
+        std::fs::remove_file(State::path(folder.path())).unwrap();
         assert_eq!(State::read(folder.path()).unwrap(), None);
     }
 

@@ -1,5 +1,7 @@
 //! `waggle cleanup`.
 
+use std::fs;
+
 use anyhow::Result;
 
 use super::host::Host;
@@ -9,6 +11,10 @@ fn cleanup_leaves_nothing_of_ours() -> Result<()> {
     for attach in ["auto", "clsact"] {
         let host = Host::start()?;
         host.agent(&format!("attach: {attach}"))?.kill()?;
+        // What an agent leaves that is killed while it writes.
+        for name in ["run/state.next", "run/node.next"] {
+            fs::write(host.path(name), "{")?;
+        }
         let answer = host.waggle("cleanup")?;
         assert!(answer.is_success && answer.stdout.contains("eth0"), "{answer:?}");
         for (program, arguments) in [
