@@ -26,7 +26,8 @@ pub struct AgentArgs {
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Settings: a YAML file with the keys delivery (bypass, stack), attach (auto, clsact),
-    /// devices (as --devices) and `logLevel` (error, warn, info, debug, trace).
+    /// devices (as --devices), `logLevel` (error, warn, info, debug, trace) and `keepClientIP`
+    /// (none, local).
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Devices to serve, by patterns with commas between, such as `eth*,!docker0`: those that one
