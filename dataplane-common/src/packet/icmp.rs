@@ -19,10 +19,17 @@ pub(super) mod v4 {
     const TIME_EXCEEDED: u8 = 11;
     const PARAMETER_PROBLEM: u8 = 12;
 
-    /// Whether a message of this type is an error, which quotes a packet and is never answered.
+    /// Whether a message of this type is an error about a packet. A redirect is not: it tells the
+    /// way to the quoted destination, which is none to what stood there before.
     #[inline(always)]
     pub(in super::super) const fn is_error(kind: u8) -> bool {
-        matches!(kind, UNREACHABLE | SOURCE_QUENCH | REDIRECT | TIME_EXCEEDED | PARAMETER_PROBLEM)
+        matches!(kind, UNREACHABLE | SOURCE_QUENCH | TIME_EXCEEDED | PARAMETER_PROBLEM)
+    }
+
+    /// Whether RFC 1122, 3.2.2 forbids to answer a message of this type.
+    #[inline(always)]
+    pub(in super::super) const fn forbids_answer(kind: u8) -> bool {
+        is_error(kind) || kind == REDIRECT
     }
 }
 

@@ -103,7 +103,7 @@ impl IpAddress for [u8; 4] {
 
     #[inline(always)]
     fn icmp_forbids_answer(kind: u8) -> bool {
-        icmp::v4::is_error(kind)
+        icmp::v4::forbids_answer(kind)
     }
 
     #[inline(always)]

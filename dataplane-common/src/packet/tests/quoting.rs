@@ -153,3 +153,17 @@ fn quotes_without_ports_are_refused_by_name() {
         assert_eq!(quoted(&bytes[..], &packet), Err(ParseError::QuoteWithoutPorts), "{name}");
     }
 }
+
+#[test]
+fn a_redirect_is_not_about_the_flow_that_it_quotes() {
+    let (src, dst) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+    let l4 = SampleL4::Udp { sport: 1, dport: 2, checksum: true };
+    let udp =
+        Sample { src, dst, ttl: 64, dont_fragment: false, extras: 0, l4, payload: vec![0; 8] };
+    for (kind, expected) in [(3, true), (4, true), (5, false), (11, true), (12, true)] {
+        let l4 = SampleL4::Icmp { kind, code: 1, rest: [0; 4] };
+        let bytes = Sample { l4, ..error(&udp, dst, 28) }.build();
+        let packet = parse_l3::<[u8; 4], [u8]>(&bytes, 0).unwrap();
+        assert_eq!(quoted(&bytes[..], &packet).is_ok(), expected, "type {kind}");
+    }
+}
