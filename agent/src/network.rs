@@ -1,6 +1,7 @@
 //! The node's network as its Node object and its peers' want it: forwarding, hooks at devices,
 //! tables of networks, routes to other nodes' pods, and what is left of pods that are gone.
 
+mod crowd;
 mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,7 +143,7 @@ impl Network {
 
     /// Takes out the entries of pods that are gone, and puts back those that were lost.
     async fn keep_pods(&mut self, seen: &Seen) -> anyhow::Result<BTreeSet<Problem>> {
-        let Seen { pods, devices, routes } = seen;
+        let Seen { pods, devices, routes, .. } = seen;
         let present = devices.links.iter().map(|link| link.index).collect();
         for addr in self.parts.maps.prune_pods(pods, &present)? {
             info!(pod = %addr.to_ip(), "removed a pod whose device is gone");
@@ -161,10 +162,11 @@ impl Network {
         state: &mut NetworkState,
     ) -> anyhow::Result<()> {
         let own = cluster.nodes.get(&self.own);
-        let links = plan.links();
-        for index in self.parts.maps.ensure_links(&links)? {
-            info!(link = index, now = ?links.get(&index), "changed the entry of a device");
+        let links = self.parts.maps.ensure_links(&seen.links, plan.links())?;
+        for (index, now) in links.changed {
+            info!(link = index, ?now, "changed the entry of a device");
         }
+        state.problems.extend(crowd::crowded(&plan.served, &links.left_out));
         let ephemeral = masquerade::ephemeral()?;
         let range = cluster.node_ports.range;
         let ports = masquerade::ports(ephemeral.clone(), range.map(|(first, last)| first..=last));
@@ -191,7 +193,7 @@ impl Network {
         seen: &Seen,
         networks: &PodNetworks<'_>,
     ) -> anyhow::Result<BTreeSet<Problem>> {
-        let Seen { pods, devices, routes: present } = seen;
+        let Seen { pods, devices, routes: present, .. } = seen;
         let (uplinks, mut problems) = devices.uplinks(own);
         problems.extend(forwarding::ensure(&own.pod_cidrs));
         let (routes, unreachable) = peers::wanted(&self.own, networks, devices, present);
@@ -209,10 +211,10 @@ impl Network {
 
     /// Pods first: one that is newer than the devices would look as if its device were gone.
     async fn look(&self) -> anyhow::Result<Seen> {
-        let pods = self.parts.maps.pods()?;
+        let (pods, entries) = (self.parts.maps.pods()?, self.parts.maps.links()?);
         let links = link::list(&self.netlink).await?;
         let devices = Devices { links, addresses: addr::list(&self.netlink).await? };
-        Ok(Seen { pods, devices, routes: Routes::read(&self.netlink).await? })
+        Ok(Seen { pods, links: entries, devices, routes: Routes::read(&self.netlink).await? })
     }
 
     async fn ensure_hooks(

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hostnet::addr::Scope;
 use hostnet::link::{Layer, Link};
 use hostnet::route::Way;
 use ipnetwork::IpNetwork;
@@ -53,6 +54,20 @@ pub fn served<'a>(
             && selection.has(&link.name)
     });
     served.map(|link| (link.index, link)).collect()
+}
+
+/// The indexes of the ports of those `bridges` at which the host has an address: what one port
+/// sends to another may be the answer to what the host has routed.
+#[must_use]
+pub fn ports(devices: &Devices, bridges: &BTreeSet<u32>) -> BTreeSet<u32> {
+    let is_bridge = |index: &u32| {
+        let link = devices.device(*index).filter(|_| bridges.contains(index));
+        link.is_some_and(|link| link.kind.as_deref() == Some("bridge"))
+    };
+    let global = devices.addresses.iter().filter(|address| address.scope == Scope::Global);
+    let routing: BTreeSet<u32> = global.map(|address| address.link).filter(is_bridge).collect();
+    let of_routing = |link: &&Link| link.controller.is_some_and(|index| routing.contains(&index));
+    devices.links.iter().filter(of_routing).map(|link| link.index).collect()
 }
 
 /// The indexes of the uplinks among all devices.
@@ -182,5 +197,21 @@ mod tests {
         host.links[4].kind = Some("ifb".to_owned());
         let served = served(&host, &"!fla*".parse().unwrap(), &[7].into());
         assert_eq!(served.into_keys().collect::<Vec<_>>(), [6]);
+    }
+    #[test]
+    fn ports_are_those_of_bridges_with_an_address_of_the_host() {
+        let mut host = host();
+        for (port, controller) in [(1, 5), (3, 6), (6, 5)] {
+            host.links[port].controller = Some(controller);
+        }
+        for bridge in [1, 4, 5] {
+            host.links[bridge].kind = Some("bridge".to_owned());
+        }
+        let found = |host: &Devices| ports(host, &[5, 6].into());
+        assert_eq!(found(&host), [2, 4, 7].into());
+        host.links[4].kind = Some("bond".to_owned());
+        assert_eq!(found(&host), [4].into());
+        host.addresses.retain(|address| address.link != 6);
+        assert_eq!(found(&host), [].into());
     }
 }

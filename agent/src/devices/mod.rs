@@ -13,7 +13,7 @@ use hostnet::link::Link;
 use crate::model::NodeSpec;
 use crate::problem::Problem;
 
-pub use class::{Class, served, uplinks};
+pub use class::{Class, ports, served, uplinks};
 pub use pattern::{PatternError, Selection};
 
 /// The devices of a host and their addresses, as the kernel lists them.

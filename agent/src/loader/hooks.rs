@@ -10,13 +10,14 @@ use hostnet::{Netlink, Pins};
 use super::{LoadError, programs};
 
 /// Which program runs where.
-const PLACES: [(Role, Direction, &str); 6] = [
+const PLACES: [(Role, Direction, &str); 7] = [
     (Role::Pod, Direction::Ingress, names::FROM_POD),
     (Role::Pod, Direction::Egress, names::TO_POD),
     (Role::Device(Layer::Ethernet), Direction::Ingress, names::FROM_NETDEV),
     (Role::Device(Layer::Ethernet), Direction::Egress, names::TO_NETDEV),
     (Role::Device(Layer::Ip), Direction::Ingress, names::FROM_L3DEV),
     (Role::Device(Layer::Ip), Direction::Egress, names::TO_L3DEV),
+    (Role::Port, Direction::Egress, names::TO_NETDEV),
 ];
 
 /// What a device of the host is to us.
@@ -26,6 +27,8 @@ pub enum Role {
     Pod,
     /// One that is served.
     Device(Layer),
+    /// A port of a bridge that is served: what other ports send to it passes no hook of the bridge.
+    Port,
     /// One that the plugin is at work on: its hooks are the plugin's.
     InTheMaking,
     /// None of ours.
@@ -196,11 +199,13 @@ impl Rules<'_> {
         };
         let known = self.known.get(&attachment.program).copied();
         let program = match self.wanted.get(&index).map(|wish| wish.role) {
-            Some(Role::Other) => return Some(Change::Detach { index, device, direction }),
-            Some(Role::InTheMaking) => known.or(program(Role::Pod, direction)),
-            Some(role) => program(role, direction),
-            None => known,
-        }?;
+            Some(Role::InTheMaking) => known.or(program(Role::Pod, direction))?,
+            Some(role) => match program(role, direction) {
+                Some(program) => program,
+                None => return Some(Change::Detach { index, device, direction }),
+            },
+            None => known?,
+        };
         let is_replaced = self.current.get(program).is_some_and(|id| *id != attachment.program);
         let is_wrong = is_replaced || self.is_attached_otherwise(attachment.mechanism);
         is_wrong.then_some(Change::Attach { index, device, direction, program })
@@ -361,6 +366,8 @@ mod tests {
             ("not known, replaced", of_eth0(13).to_vec(), None, vec!["from_netdev eth0-in 2"]),
             ("not known at all", strangers.to_vec(), None, vec![]),
             ("enslaved", of_eth0(3).to_vec(), Some(Role::Other), detached),
+            ("port", of_eth0(3).to_vec(), Some(Role::Port), vec!["detach eth0-in 2"]),
+            ("new port", vec![], Some(Role::Port), vec!["to_netdev eth0-out 2"]),
             ("pod", strangers.to_vec(), Some(Role::Pod), pod()),
             ("pod in the making", strangers.to_vec(), Some(Role::InTheMaking), pod()),
             ("gone", vec![gone(Ingress, 2, 1)], None, vec!["prune 2-in"]),

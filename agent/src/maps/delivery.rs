@@ -12,6 +12,7 @@ use rustix::net::netdevice::index_to_name;
 use rustix::net::{AddressFamily, SocketType, socket};
 
 use super::kernel::{hash, read, write};
+use super::links::EnsuredLinks;
 use super::{ApplyError, Result};
 
 /// The kernel's flag `BPF_NOEXIST`.
@@ -32,26 +33,33 @@ impl DeliveryMaps {
         Ok(Self { links: hash(pins, names::LINKS)?, pods: hash(pins, names::PODS)? })
     }
 
-    /// Makes `links` hold exactly the wanted links by index; says which entries it had to write or
-    /// remove.
+    /// Every device that has an entry, by its index.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn ensure_links(&mut self, wanted: &BTreeMap<u32, Link>) -> Result<BTreeSet<u32>> {
-        let present: BTreeMap<u32, Link> =
-            self.links.iter().collect::<Result<_, _>>().map_err(read(names::LINKS))?;
-        let mut changed = BTreeSet::new();
-        for (&index, link) in wanted {
-            if present.get(&index) != Some(link) {
-                self.links.insert(index, link, 0).map_err(write(names::LINKS))?;
-                changed.insert(index);
-            }
-        }
-        for index in present.keys().filter(|index| !wanted.contains_key(index)) {
+    pub fn links(&self) -> Result<BTreeMap<u32, Link>> {
+        self.links.iter().collect::<Result<_, _>>().map_err(read(names::LINKS))
+    }
+
+    /// Makes `links`, which holds what is `present`, hold exactly the wanted links by index, as far
+    /// as there is room.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn ensure_links(
+        &mut self,
+        present: &BTreeMap<u32, Link>,
+        wanted: BTreeMap<u32, Link>,
+    ) -> Result<EnsuredLinks> {
+        let changes = EnsuredLinks::of(present, wanted, names::MAX_LINKS as usize);
+        // What goes makes room for what comes.
+        for index in changes.gone() {
             absent_is_fine(self.links.remove(index).map_err(write(names::LINKS)))?;
-            changed.insert(*index);
         }
-        Ok(changed)
+        for (index, link) in changes.written() {
+            self.links.insert(index, link, 0).map_err(write(names::LINKS))?;
+        }
+        Ok(changes)
     }
 
     /// Every pod.

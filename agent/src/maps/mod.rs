@@ -8,6 +8,7 @@ pub mod fake;
 pub mod faulty;
 pub(crate) mod fill;
 pub mod kernel;
+pub mod links;
 pub mod networks;
 
 use std::ops::Range;

@@ -21,6 +21,8 @@ use crate::pods;
 /// What the host has.
 pub(super) struct Seen {
     pub(super) pods: BTreeMap<Addr, Pod>,
+    /// Content of the table `links`.
+    pub(super) links: BTreeMap<u32, abi::Link>,
     pub(super) devices: Devices,
     pub(super) routes: Routes,
 }
@@ -51,10 +53,18 @@ pub struct Addresses {
 /// The devices with their roles.
 pub(super) struct Plan<'a> {
     pub(super) served: BTreeMap<u32, &'a Link>,
+    /// Ports of the bridges among them that workloads are behind.
+    ports: BTreeSet<u32>,
     pub(super) uplinks: BTreeSet<u32>,
 }
 
 impl Seen {
+    /// The devices that were uplinks at the last look, which may have been another agent's.
+    fn uplinks_before(&self) -> impl Iterator<Item = u32> {
+        let uplinks = self.links.iter().filter(|(_, link)| !link.flags.has(LinkFlags::WORKLOADS));
+        uplinks.map(|(index, _)| *index)
+    }
+
     /// The links of this node's pods. One that the plugin is at work on has a name and may have a
     /// route, and no entry: its hooks are left to the plugin, but for a start, which may follow a
     /// clean-up.
@@ -85,9 +95,16 @@ impl<'a> Plan<'a> {
     ) -> Self {
         let is_own = |node: &&NodeSpec| own.is_some_and(|own| own.name == node.name);
         let others = cluster.nodes.values().filter(|node| !is_own(node));
-        let uplinks = devices::uplinks(&seen.devices, &seen.routes.ways, own, others);
+        let mut uplinks = devices::uplinks(&seen.devices, &seen.routes.ways, own, others);
+        if !cluster.is_complete {
+            // They may lead to nodes that are not known yet.
+            uplinks.extend(seen.uplinks_before());
+        }
         let pods = pods.keys().copied().collect();
-        Self { served: devices::served(&seen.devices, selection, &pods), uplinks }
+        let served = devices::served(&seen.devices, selection, &pods);
+        let bridges = served.keys().filter(|index| !uplinks.contains(index)).copied().collect();
+        let ports = devices::ports(&seen.devices, &bridges);
+        Self { served, ports, uplinks }
     }
 
     fn class(&self, index: u32) -> Class {
@@ -97,12 +114,20 @@ impl<'a> Plan<'a> {
     /// The role of every device.
     pub(super) fn roles(&self, seen: &Seen, mut pods: Wanted) -> Wanted {
         for link in &seen.devices.links {
-            let is_served = self.served.contains_key(&link.index);
-            let role = if is_served { Role::Device(link.layer) } else { Role::Other };
-            let wish = || Wish { device: link.name.clone(), role };
+            let wish = || Wish { device: link.name.clone(), role: self.role(link) };
             pods.entry(link.index).or_insert_with(wish);
         }
         pods
+    }
+
+    fn role(&self, link: &Link) -> Role {
+        if self.served.contains_key(&link.index) {
+            Role::Device(link.layer)
+        } else if self.ports.contains(&link.index) {
+            Role::Port
+        } else {
+            Role::Other
+        }
     }
 
     /// The devices for status.
@@ -201,15 +226,28 @@ mod tests {
             (5, "vethport", 1450, &[]),
             (6, "pod0", 1500, &[]),
             (7, "wag00c0ffee123", 1500, &[]),
+            (8, "bond0", 1500, &[]),
+            (9, "slave0", 1500, &[]),
         ]);
         devices.links[2].layer = Layer::Ip;
+        devices.links[3].kind = Some("bridge".to_owned());
         devices.links[4].controller = Some(4);
+        devices.links[8].controller = Some(8);
         devices.links[6].kind = Some("veth".to_owned());
         let pod: IpAddr = "10.1.1.9".parse().unwrap();
         let entry = Pod { ifindex: 6, flags: PodFlags::default(), ..Pod::default() };
         let ways = vec![Way { destination: "0.0.0.0/0".parse().unwrap(), metric: 0, link: 2 }];
         let ours = vec![Route::on_link(pod.into(), 6)];
-        Seen { pods: [(pod.into(), entry)].into(), devices, routes: Routes { ours, ways } }
+        let (pods, links) = ([(pod.into(), entry)].into(), BTreeMap::new());
+        Seen { pods, links, devices, routes: Routes { ours, ways } }
+    }
+
+    fn uplink(mtu: u32) -> abi::Link {
+        abi::Link { mtu, flags: LinkFlags::default() }
+    }
+
+    fn workloads(mtu: u32) -> abi::Link {
+        abi::Link { mtu, flags: LinkFlags::WORKLOADS }
     }
 
     fn planned(own: &NodeSpec, test: impl FnOnce(&Seen, &Plan<'_>, Wanted)) {
@@ -230,16 +268,63 @@ mod tests {
                 Role::Device(Layer::Ethernet),
                 Role::Device(Layer::Ip),
                 Role::Device(Layer::Ethernet),
-                Role::Other,
+                Role::Port,
                 Role::Pod,
                 Role::InTheMaking,
+                Role::Device(Layer::Ethernet),
+                Role::Other,
             ];
             assert_eq!(roles, expected);
             let links: Vec<_> = plan.links().into_iter().collect();
-            let workloads = |mtu| abi::Link { mtu, flags: LinkFlags::WORKLOADS };
-            let uplink = abi::Link { mtu: 1500, flags: LinkFlags::default() };
-            assert_eq!(links, [(2, uplink), (3, workloads(1400)), (4, workloads(1450))]);
+            let expected = [
+                (2, uplink(1500)),
+                (3, workloads(1400)),
+                (4, workloads(1450)),
+                (8, workloads(1500)),
+            ];
+            assert_eq!(links, expected);
         });
+    }
+
+    #[test]
+    fn ports_go_with_their_bridge() {
+        for (name, selection, other, expected) in [
+            ("served", "", &[][..], Role::Port),
+            ("whatever the port is called", "!veth*", &[], Role::Port),
+            ("left out", "!cni0", &[], Role::Other),
+            ("uplink", "", &["10.1.1.2"], Role::Other),
+        ] {
+            let mut seen = seen();
+            let towards = |destination: &str| Way {
+                destination: destination.parse().unwrap(),
+                metric: 0,
+                link: 4,
+            };
+            seen.routes.ways.push(towards("10.1.1.0/24"));
+            let cluster = Cluster {
+                nodes: [("b".to_owned(), node("b", other, &[]))].into(),
+                ..Cluster::default()
+            };
+            let (pods, selection) = (seen.pod_links(Scan::Pins), selection.parse().unwrap());
+            let plan = Plan::of(&seen, None, &cluster, &selection, &pods);
+            assert_eq!(plan.roles(&seen, pods)[&5].role, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_uplink_stays_one_until_all_nodes_are_known() {
+        for (is_complete, expected) in
+            [(false, [uplink(1500), uplink(1400)]), (true, [uplink(1500), workloads(1400)])]
+        {
+            let mut seen = seen();
+            // As an agent before has left it: the default route was another, the tunnel is older.
+            seen.links = [(2, workloads(1500)), (3, uplink(1280)), (4, workloads(1450))].into();
+            let (pods, cluster) =
+                (seen.pod_links(Scan::Pins), Cluster { is_complete, ..Cluster::default() });
+            let plan = Plan::of(&seen, None, &cluster, &Selection::default(), &pods);
+            let links: Vec<_> = plan.links().into_values().take(2).collect();
+            assert_eq!(links, expected, "{is_complete}");
+        }
     }
 
     #[test]

@@ -3,10 +3,11 @@
 
 use super::outcome::Outcome;
 use super::world::{
-    ACK, BRIDGE, Host, NODE_PORT, RST, SYN, UDP, World, neighbour, packet, peer, rewrite, walks,
+    ACK, BRIDGE, FIN, Host, NODE_PORT, RST, SYN, UDP, World, neighbour, packet, peer, rewrite,
+    walks,
 };
-use super::{Answer, Ingress};
-use crate::abi::{Delivery, DropReason, Proto, Service, ServiceFlags};
+use super::{Answer, FlowTable as _, Ingress};
+use crate::abi::{Delivery, DropReason, FlowFlags, Proto, Service, ServiceFlags};
 use crate::packet::Transport;
 
 /// The answer to a packet.
@@ -165,6 +166,39 @@ walks! {
         let answer = packet(itself, stand_in, transport);
         let back = Outcome::Stack(rewrite(&answer, itself, guest, false));
         assert_eq!(world.comes(&answer, Ingress::Netdev, BRIDGE, &[]), back);
+    }
+
+    fn what_one_port_of_a_bridge_sends_another_is_translated_and_noted_once<A: Host>(transport: Transport) {
+        let (guest, vip, other) = ((A::guest(), 4000), (A::vip(), 80), (A::host(A::NODE, 8), 8080));
+        let world = World::new(other.0, Delivery::Bypass);
+        let request = packet(guest, vip, transport);
+        let there = Outcome::Stack(rewrite(&request, guest, other, false));
+        assert_eq!(world.comes(&request, Ingress::Netdev, BRIDGE, &[]), there);
+        // At the bridge, and at its port.
+        let routed = packet(guest, other, transport);
+        assert_eq!([world.handed(&routed), world.handed(&routed)], [Outcome::Pass; 2]);
+        // At a port alone; then as it were if the bridge had seen it before.
+        let answer = packet(other, guest, if transport == SYN { FIN } else { UDP });
+        assert_eq!(world.handed(&answer), Outcome::Stack(rewrite(&answer, vip, guest, false)));
+        assert_eq!(world.handed(&packet(vip, guest, answer.transport)), Outcome::Pass);
+        let entry = world.tables.flow(&request.key).unwrap();
+        let ended = FlowFlags::when(transport == SYN, FlowFlags::PEER_FIN);
+        assert!(entry.flags.has(FlowFlags::REPLIED.union(ended)), "{entry:?}");
+    }
+
+    fn a_masqueraded_or_hairpin_packet_is_translated_once_at_a_bridge_and_its_port<A: Host>(transport: Transport) {
+        let (guest, node, backend) = ((A::guest(), 4000), (A::node(), NAT), (A::guest(), 8080));
+        let world = World::new(backend.0, Delivery::Bypass);
+        let masqueraded = (packet((guest.0, NAT), backend, transport), node);
+        let hairpin = (packet(guest, backend, transport), (A::HAIRPIN, 4000));
+        for (frontend, (routed, seen)) in
+            [((A::node(), NODE_PORT), masqueraded), ((A::vip(), 80), hairpin)]
+        {
+            world.comes(&packet(guest, frontend, transport), Ingress::Netdev, BRIDGE, &[]);
+            let there = Outcome::Stack(rewrite(&routed, seen, backend, false));
+            assert_eq!(world.handed(&routed), there);
+            assert_eq!(world.handed(&packet(seen, backend, transport)), Outcome::Pass);
+        }
     }
 
     fn a_cluster_address_from_outside_the_pods_of_this_node_hides_its_sender<A: Host>(transport: Transport) {

@@ -12,6 +12,9 @@ use super::host::{Host, hooks_of};
 const ETHERNET: [[&str; 2]; 2] = [["in", "from_netdev"], ["out", "to_netdev"]];
 const RAW: [[&str; 2]; 2] = [["in", "from_l3dev"], ["out", "to_l3dev"]];
 
+/// Hooks of a port of a bridge.
+const PORT: [[&str; 2]; 1] = [["out", "to_netdev"]];
+
 fn ip(host: &Host, line: &str) -> Result<()> {
     let answer = host.run("ip", &line.split(' ').collect::<Vec<_>>())?;
     if !answer.is_success {
@@ -61,7 +64,7 @@ fn first_devices() -> Value {
 }
 
 #[test]
-fn a_port_of_a_bridge_is_left_to_the_bridge_until_it_is_released() -> Result<()> {
+fn a_port_of_a_bridge_with_workloads_has_the_last_hook_alone() -> Result<()> {
     for attach in ["auto", "clsact"] {
         let host = Host::start()?;
         ip(&host, "tuntap add plug mode tap")?;
@@ -69,9 +72,17 @@ fn a_port_of_a_bridge_is_left_to_the_bridge_until_it_is_released() -> Result<()>
         wait_for_hooks(&host, "plug", &ETHERNET)?;
         ip(&host, "link add cni0 type bridge")?;
         ip(&host, "link set plug master cni0")?;
+        // A switch for others, until the host routes for it.
         wait_for_hooks(&host, "plug", &[])?;
-        wait_for_hooks(&host, "cni0", &ETHERNET)?;
-        host.wait_until(|status| class(status, "cni0") == json!("workloads"))?;
+        ip(&host, "address add 10.1.1.1/24 dev cni0")?;
+        wait_for_hooks(&host, "plug", &PORT)?;
+        let status = wait_for_hooks(&host, "cni0", &ETHERNET)?;
+        let classes = ["cni0", "plug"].map(|device| class(&status, device));
+        assert_eq!(classes, [json!("workloads"), Value::Null], "{attach}");
+        // It becomes the uplink, and what it forwards is none of ours.
+        ip(&host, "address delete 192.0.2.1/24 dev eth0")?;
+        ip(&host, "address add 192.0.2.1/24 dev cni0")?;
+        wait_for_hooks(&host, "plug", &[])?;
         let qdiscs = host.run("tc", &["qdisc", "show", "dev", "plug"])?.stdout;
         assert!(!qdiscs.contains("clsact"), "{attach}: {qdiscs}");
         ip(&host, "link set plug nomaster")?;

@@ -156,6 +156,11 @@ impl<'a> Cluster<'a> {
     pub(super) fn add_pod(&mut self, node: &'a Node, name: &str) -> Result<()> {
         let pod = node.make_pod(name)?;
         let addresses = self.runtime.add(&pod)?;
+        self.adopt(pod, addresses)
+    }
+
+    /// Starts the server of a pod that somebody else has wired.
+    pub(super) fn adopt(&mut self, pod: Pod<'a>, addresses: Attachment) -> Result<()> {
         let server = pod.serve(PORT)?;
         self.members.push(Member { pod, addresses, server });
         Ok(())

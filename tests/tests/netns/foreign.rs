@@ -1,5 +1,7 @@
 //! Pods that another plugin has wired: behind a bridge, and at the end of a link of their own.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use anyhow::{Context as _, Result};
 use xtask::{
     topology::{Attachment, Node, Pod},
@@ -7,22 +9,17 @@ use xtask::{
 };
 
 use super::{
+    bridged::Bridge,
     cluster::{ANSWER, Cluster, DELIVERIES, Ground, wait_until},
     services::{BOTH, FAR, Frontend, HOST, NEAR, OPEN, PORT, Service, ways},
     tunnel::is_fair,
 };
 
-/// A pod of node-a behind cni0.
-const BRIDGED: Attachment = attachment(194);
-
-/// A pod of node-a with a link between it and the node.
-const LINKED: Attachment = attachment(226);
-
 /// Addresses of node-a's range, far behind those that Waggle's own plugin has given.
-const fn attachment(number: u8) -> Attachment {
+pub(super) fn attachment(number: u8) -> Attachment {
     Attachment {
-        v4: std::net::Ipv4Addr::new(10, 244, 1, number),
-        v6: std::net::Ipv6Addr::new(0xfd00, 0x10, 0x244, 1, 0xc, 0, 0, number as u16),
+        v4: Ipv4Addr::new(10, 244, 1, number),
+        v6: Ipv6Addr::new(0xfd00, 0x10, 0x244, 1, 0xc, 0, 0, number.into()),
     }
 }
 
@@ -33,7 +30,7 @@ fn pods_of_another_plugin_reach_services_and_get_their_answers() -> Result<()> {
         let ground = Ground::new(&format!("foreign-{}-{}", mode.delivery, mode.attach))?;
         let cluster = Cluster::start(&ground, mode)?;
         let node = cluster.node_of("node-a")?;
-        for (pod, addresses) in [(bridged(node)?, BRIDGED), (linked(node)?, LINKED)] {
+        for (pod, addresses) in [Bridge::make(node)?.plug_in("bridged", 194)?, linked(node, 226)?] {
             for line in walks(&cluster, &pod, addresses)? {
                 wrong.push(format!("{mode:?} {} {line}", pod.name()));
             }
@@ -43,32 +40,11 @@ fn pods_of_another_plugin_reach_services_and_get_their_answers() -> Result<()> {
     Ok(())
 }
 
-/// As the plugin `bridge` does it.
-fn bridged(node: &Node) -> Result<Pod<'_>> {
-    let pod = node.make_pod("bridged")?;
-    node.netns().ip(&[
-        "link add cni0 type bridge",
-        "address add 10.244.1.193/28 dev cni0",
-        "address add fd00:10:244:1:c::c1/124 dev cni0 nodad",
-        "link add foreign0 type veth peer name foreign1",
-        "link set foreign0 master cni0 up",
-        "link set cni0 up",
-    ])?;
-    hand_over(node, &pod, "foreign1")?;
-    let Attachment { v4, v6 } = BRIDGED;
-    pod.netns().ip(&[
-        format!("address add {v4}/28 dev eth0"),
-        format!("address add {v6}/124 dev eth0 nodad"),
-        "route add default via 10.244.1.193".to_owned(),
-        "route add default via fd00:10:244:1:c::c1".to_owned(),
-    ])?;
-    Ok(pod)
-}
-
 /// As the plugin `ptp` does it.
-fn linked(node: &Node) -> Result<Pod<'_>> {
+fn linked(node: &Node, number: u8) -> Result<(Pod<'_>, Attachment)> {
     let pod = node.make_pod("linked")?;
-    let Attachment { v4, v6 } = LINKED;
+    let addresses = attachment(number);
+    let Attachment { v4, v6 } = addresses;
     node.netns().ip(&[
         "link add foreign2 type veth peer name foreign3".to_owned(),
         "address add 10.244.1.225/32 dev foreign2".to_owned(),
@@ -84,11 +60,11 @@ fn linked(node: &Node) -> Result<Pod<'_>> {
         "route add default via 10.244.1.225 dev eth0 onlink".to_owned(),
         "route add default via fd00:10:244:1:c::e1 dev eth0 onlink".to_owned(),
     ])?;
-    Ok(pod)
+    Ok((pod, addresses))
 }
 
 /// Makes a device of the node the pod's own.
-fn hand_over(node: &Node, pod: &Pod<'_>, device: &str) -> Result<()> {
+pub(super) fn hand_over(node: &Node, pod: &Pod<'_>, device: &str) -> Result<()> {
     let moved = node.command("ip")?.args(["link", "set", device, "netns", pod.name()]).output()?;
     anyhow::ensure!(moved.status.success(), "{moved:?}");
     pod.netns().ip(&[format!("link set {device} name eth0 up")])

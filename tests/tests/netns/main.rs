@@ -2,6 +2,7 @@
 
 mod affinity;
 mod alongside;
+mod bridged;
 mod cleanup;
 mod cluster;
 mod crowd;
