@@ -76,8 +76,8 @@ async fn bring_up(
     object: &[u8],
     config: &Config,
 ) -> Result<(), LoadError> {
-    let refusal = loader::refusal().number();
-    let node_config = NodeConfig { refusal, ..NodeConfig::new(config.delivery.into()) };
+    let (refusal, clock) = (loader::refusal().number(), loader::clock().number());
+    let node_config = NodeConfig { refusal, clock, ..NodeConfig::new(config.delivery.into()) };
     let build = loader::build(object, &node_config);
     match loader::load(pins, object, &node_config)? {
         Found::Same => {

@@ -23,7 +23,7 @@ use hostnet::Pins;
 pub use cgroup::{HostClients, attach_clients, refusal};
 pub use error::LoadError;
 pub use object::{build, object};
-pub use preflight::{PreflightError, capable, cgroup_root, has_bpf, on_bpffs, one_layout};
+pub use preflight::{PreflightError, capable, cgroup_root, clock, has_bpf, on_bpffs, one_layout};
 pub use programs::{current, forget_last};
 pub use shape::{SHAPES, Shape};
 

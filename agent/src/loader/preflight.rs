@@ -4,6 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, MapData, MapError};
+use aya::programs::ProgramType;
+use aya::sys::{BpfHelper, is_helper_supported};
+use dataplane_common::abi::Clock;
 use dataplane_common::abi::names::ABI;
 use rustix::fs::statfs;
 use rustix::thread::{CapabilitySet, capabilities};
@@ -148,6 +151,17 @@ pub fn has_bpf() -> Result<(), PreflightError> {
         _ => error.to_string(),
     };
     Err(PreflightError::NoBpf { cause })
+}
+
+/// The clock that this kernel's programs can read most cheaply.
+#[must_use]
+pub fn clock() -> Clock {
+    let coarse = BpfHelper::BPF_FUNC_ktime_get_coarse_ns;
+    // A kernel that cannot be asked is taken for an old one.
+    match is_helper_supported(ProgramType::SchedClassifier, coarse) {
+        Ok(true) => Clock::Coarse,
+        Ok(false) | Err(_) => Clock::Exact,
+    }
 }
 
 /// Checks that no pins of another layout are below `root`.
