@@ -56,25 +56,89 @@ impl Cgroup {
     }
 }
 
-/// Makes the cgroup run the program that is pinned under a name, at once in place of the one that
-/// it runs; says whether it did not run it before.
+/// Makes the cgroup run the pinned programs, each at once in place of the one that ran before there
+/// or at another cgroup; says how many it did not run.
 ///
 /// # Errors
-/// When the program is not pinned, or the kernel refuses it.
-pub fn attach_pinned(name: &'static str, cgroup: &Cgroup, pins: &Pins) -> Result<bool> {
-    let object = format_args!("{name} at cgroup {}", cgroup.path.display());
-    let call = call(name).ok_or_else(|| Error::new("attach", object, "no such call is known"))?;
-    let mut program =
-        CgroupSockAddr::from_pin(pins.program(name), call).during("open", pins_text(pins, name))?;
-    let id = program.info().during("examine", object)?.id();
-    match attached(pins, name)? {
-        Some(there) if there.cgroup == cgroup.id && there.program == id => Ok(false),
-        Some(there) if there.cgroup == cgroup.id => {
-            let new = program.fd().during("replace", object)?;
-            bpf::update_link(&pin(pins, name), new).during("replace", object)?;
-            Ok(true)
+/// When one is not pinned, or the kernel refuses it: what was attached stays as it was.
+pub fn attach_pinned(cgroup: &Cgroup, pins: &Pins) -> Result<usize> {
+    // Of a start that was cut short.
+    drop_prepared(pins);
+    let steps = names::SOCKET_PROGRAMS.into_iter().map(|name| Step::prepare(name, cgroup, pins));
+    let steps = steps.collect::<Result<Vec<_>>>().inspect_err(|_| drop_prepared(pins))?;
+    let mut changed = 0;
+    for (name, step) in names::SOCKET_PROGRAMS.into_iter().zip(steps) {
+        changed += usize::from(step.take(name, pins)?);
+    }
+    Ok(changed)
+}
+
+/// Detaches what was prepared and has not taken its place.
+fn drop_prepared(pins: &Pins) {
+    for name in names::SOCKET_PROGRAMS {
+        let _mostly_none: io::Result<()> = fs::remove_file(next_pin(pins, name));
+    }
+}
+
+/// A program that a cgroup runs as long as this is held, beside all that it runs anyway.
+#[derive(Debug)]
+pub struct Trial {
+    _link: FdLink,
+}
+
+impl Trial {
+    /// Makes a cgroup run the program that is pinned under a name.
+    ///
+    /// # Errors
+    /// When it is not pinned, or the kernel refuses it.
+    pub fn begin(name: &'static str, cgroup: &Cgroup, pins: &Pins) -> Result<Self> {
+        let link = link(&mut program(name, pins)?, name, cgroup)?;
+        Ok(Self { _link: link })
+    }
+}
+
+/// What is left to do for a program to be attached.
+enum Step {
+    /// It is.
+    Nothing,
+    /// Its link runs another program.
+    Replace(Box<CgroupSockAddr>),
+    /// Its new link has yet to take the pin of the old one.
+    Move,
+}
+
+impl Step {
+    /// Does what takes nothing away.
+    fn prepare(name: &'static str, cgroup: &Cgroup, pins: &Pins) -> Result<Self> {
+        let mut program = program(name, pins)?;
+        let id = program.info().during("examine", pins_text(pins, name))?.id();
+        match attached(pins, name)? {
+            Some(there) if there.cgroup == cgroup.id && there.program == id => Ok(Self::Nothing),
+            Some(there) if there.cgroup == cgroup.id => Ok(Self::Replace(Box::new(program))),
+            Some(_) | None => {
+                let link = link(&mut program, name, cgroup)?;
+                pin_next(link, name, cgroup, pins).map(|()| Self::Move)
+            }
         }
-        Some(_) | None => create(&mut program, name, cgroup, pins).map(|()| true),
+    }
+
+    /// Says whether there was anything to do.
+    fn take(self, name: &str, pins: &Pins) -> Result<bool> {
+        match self {
+            Self::Nothing => return Ok(false),
+            Self::Replace(program) => {
+                let object = pins_text(pins, name);
+                let new = program.fd().during("replace", &object)?;
+                bpf::update_link(&pin(pins, name), new).during("replace", &object)?;
+            }
+            // The old link ends thereby: at no time none is there.
+            Self::Move => {
+                let next = next_pin(pins, name);
+                let object = format_args!("pin {}", next.display());
+                fs::rename(&next, pin(pins, name)).during("move", object)?;
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -114,22 +178,34 @@ fn attached(pins: &Pins, name: &'static str) -> Result<Option<Attachment>> {
     }
 }
 
-/// The new link takes the pin of the old one, which ends thereby: at no time none is there.
-fn create(program: &mut CgroupSockAddr, name: &str, cgroup: &Cgroup, pins: &Pins) -> Result<()> {
+fn program(name: &'static str, pins: &Pins) -> Result<CgroupSockAddr> {
+    let object = pins_text(pins, name);
+    let call = call(name).ok_or_else(|| Error::new("attach", &object, "no such call is known"))?;
+    CgroupSockAddr::from_pin(pins.program(name), call).during("open", object)
+}
+
+/// Attaches a program until the link is dropped.
+fn link(program: &mut CgroupSockAddr, name: &str, cgroup: &Cgroup) -> Result<FdLink> {
     let object = format_args!("{name} at cgroup {}", cgroup.path.display());
     // Links run beside others' programs whatever the mode, and the kernel takes no other.
     let attached = program.attach(&cgroup.folder, CgroupAttachMode::Single);
     let id = attached.during("attach", object)?;
-    let link: FdLink =
-        program.take_link(id).during("attach", object)?.try_into().during("attach", object)?;
-    let (pin, next) = (pin(pins, name), pins.links().join(format!("cgroup-{name}-next")));
-    let _left_by_a_start_that_was_cut_short = fs::remove_file(&next);
+    program.take_link(id).during("attach", object)?.try_into().during("attach", object)
+}
+
+/// Keeps a link beside the one that it shall take the place of.
+fn pin_next(link: FdLink, name: &str, cgroup: &Cgroup, pins: &Pins) -> Result<()> {
+    let object = format_args!("{name} at cgroup {}", cgroup.path.display());
+    let next = next_pin(pins, name);
     match link.pin(&next) {
-        Ok(_) => {}
-        Err(PinError::SyscallError(call)) => return Err(call.io_error).during("pin", object),
-        Err(other) => return Err(Error::new("pin", object, other.to_string())),
+        Ok(_) => Ok(()),
+        Err(PinError::SyscallError(call)) => Err(call.io_error).during("pin", object),
+        Err(other) => Err(Error::new("pin", object, other.to_string())),
     }
-    fs::rename(&next, &pin).during("move", format_args!("pin {}", next.display()))
+}
+
+fn next_pin(pins: &Pins, name: &str) -> PathBuf {
+    pins.links().join(OsStr::new(&format!("cgroup-{name}-next")))
 }
 
 fn pin(pins: &Pins, name: &str) -> PathBuf {

@@ -11,7 +11,7 @@ use aya::sys::{BpfHelper, is_helper_supported};
 use dataplane_common::abi::{
     Addr, Node, Port, Proto, Refusal, SocketDirection, SocketEntry, SocketKey, names,
 };
-use hostnet::cgroup::{self, Cgroup};
+use hostnet::cgroup::{self, Cgroup, Trial};
 use hostnet::{Pins, netns};
 use rustix::net::sockopt::socket_cookie;
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,15 @@ use tracing::info;
 
 use super::LoadError;
 
-/// What stands for a frontend while the programs are tried: an address that nobody can have
-/// (RFC 7600).
-const TRIED: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 0, 8), 7);
+/// What stand for frontends while programs are tried: an address that nobody can have (RFC 7600).
+/// One program may be attached already, and one is tried; another one would be a third.
+const TRIED: [(Ipv4Addr, u16); 3] = {
+    const NOBODY: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
+    [(NOBODY, 7), (NOBODY, 8), (NOBODY, 9)]
+};
+
+/// The program that is tried.
+const TRIAL: &str = "getpeername4";
 
 /// A file of every cgroup but the hierarchy's root.
 const NOT_IN_ROOT: &str = "cgroup.events";
@@ -52,10 +58,11 @@ pub fn refusal() -> Refusal {
     }
 }
 
-/// Makes processes below a cgroup clients of Services, and sees whether this one is.
+/// Makes processes below a cgroup clients of Services, if this one is below it.
 ///
 /// # Errors
-/// When the kernel refuses, or this process is not below the cgroup; then nothing stays attached.
+/// When the kernel refuses, or this process is not below the cgroup: what was attached before stays
+/// as it was.
 pub fn attach_clients(pins: &Pins, root: Option<&Path>) -> Result<HostClients, LoadError> {
     let cookie = netns::cookie()?;
     let refuses_at_once = refusal() == Refusal::Error;
@@ -64,18 +71,16 @@ pub fn attach_clients(pins: &Pins, root: Option<&Path>) -> Result<HostClients, L
         let (cgroup, has_all) = (None, false);
         return Ok(HostClients { cgroup, has_all, knows_namespace, refuses_at_once });
     };
-    tell_namespace(pins, cookie.unwrap_or_default())?;
     let folder = Cgroup::open(root)?;
-    let mut attached = 0_usize;
-    for name in names::SOCKET_PROGRAMS {
-        attached += usize::from(cgroup::attach_pinned(name, &folder, pins)?);
+    let before = tell_namespace(pins, cookie.unwrap_or_default())?;
+    let is_seen = try_out(&folder, pins);
+    if !matches!(is_seen, Ok(true)) {
+        tell_namespace(pins, before)?;
     }
-    if !try_out(pins)? {
-        for name in names::SOCKET_PROGRAMS {
-            cgroup::detach(pins, name)?;
-        }
+    if !is_seen? {
         return Err(LoadError::CgroupUnseen { root: root.into(), own: own_cgroup() });
     }
+    let attached = cgroup::attach_pinned(&folder, pins)?;
     let cgroup = root.display().to_string();
     let has_all = !root.join(NOT_IN_ROOT).exists();
     info!(cgroup, has_all, attached, "processes of this node are clients of Services");
@@ -83,34 +88,47 @@ pub fn attach_clients(pins: &Pins, root: Option<&Path>) -> Result<HostClients, L
 }
 
 /// Which network namespace is the node's must be known before its processes are told apart; all
-/// else that `node` holds can wait.
-fn tell_namespace(pins: &Pins, netns_cookie: u64) -> Result<(), LoadError> {
+/// else that `node` holds can wait. Returns which one was known.
+fn tell_namespace(pins: &Pins, netns_cookie: u64) -> Result<u64, LoadError> {
     let path = pins.map(names::NODE);
     let failed = |cause| LoadError::Map { path: path.clone(), cause };
     let data = MapData::from_pin(&path).map_err(failed)?;
     let mut node: Array<_, Node> = Array::try_from(Map::Array(data)).map_err(failed)?;
     let known = node.get(&0, 0).map_err(failed)?;
-    if known.netns_cookie == netns_cookie {
-        return Ok(());
+    if known.netns_cookie != netns_cookie {
+        node.set(0, Node { netns_cookie, ..known }, 0).map_err(failed)?;
     }
-    node.set(0, Node { netns_cookie, ..known }, 0).map_err(failed)
+    Ok(known.netns_cookie)
 }
 
-/// Whether the programs see this process: a socket's peer is written down to be another, and asked
-/// for.
-fn try_out(pins: &Pins) -> Result<bool, LoadError> {
+/// Whether programs at a cgroup see this process: one more does than before.
+fn try_out(folder: &Cgroup, pins: &Pins) -> Result<bool, LoadError> {
+    let before = seeing(pins)?;
+    let _trial = Trial::begin(TRIAL, folder, pins)?;
+    Ok(seeing(pins)? > before)
+}
+
+/// How many programs see this process: a socket's peer is written down to be another one, that one
+/// to be a third, and so on; each program goes one step further.
+fn seeing(pins: &Pins) -> Result<Option<usize>, LoadError> {
     let path = pins.map(names::SOCKETS);
     let failed = |cause| LoadError::Map { path: path.clone(), cause };
     let data = MapData::from_pin(&path).map_err(failed)?;
     let map = Map::LruHashMap(data);
     let mut sockets: HashMap<_, SocketKey, SocketEntry> = map.try_into().map_err(failed)?;
     let (socket, key) = connected().map_err(|cause| LoadError::Trial { cause })?;
-    let (addr, port) = (Addr::from(TRIED.0), Port::new(TRIED.1));
-    let entry = SocketEntry { addr, port, ..SocketEntry::default() };
-    sockets.insert(key, entry, 0).map_err(failed)?;
+    let steps = TRIED.map(|(ip, port)| (Addr::from(ip), Port::new(port)));
+    let keys = steps.map(|(addr, port)| SocketKey { addr, port, ..key });
+    for (key, (addr, port)) in std::iter::once(&key).chain(&keys).zip(steps) {
+        let entry = SocketEntry { addr, port, ..SocketEntry::default() };
+        sockets.insert(key, entry, 0).map_err(failed)?;
+    }
     let peer = socket.peer_addr().map_err(|cause| LoadError::Trial { cause });
-    let _evicted_already = sockets.remove(&key);
-    Ok(peer? == SocketAddr::from(TRIED))
+    for key in std::iter::once(&key).chain(&keys) {
+        let _evicted_already = sockets.remove(key);
+    }
+    let peer = peer?;
+    Ok(TRIED.iter().position(|tried| peer == SocketAddr::from(*tried)))
 }
 
 /// A socket that is its own peer, and by what the programs know the two.

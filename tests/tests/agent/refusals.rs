@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::Result;
 use aya::maps::{Array, MapData};
+use hostnet::{Pins, cgroup};
 
 use super::host::{Answer, Host};
 
@@ -101,18 +102,29 @@ fn pins_of_another_version_are_refused_by_name() -> Result<()> {
 }
 
 #[test]
-fn a_cgroup_that_the_hosts_processes_are_not_in_is_refused_and_gets_no_program() -> Result<()> {
+fn a_cgroup_that_the_hosts_processes_are_not_in_is_refused_and_takes_no_program() -> Result<()> {
     let host = Host::start()?;
     let (elsewhere, manifests) = (host.make_cgroup("elsewhere")?, host.path("manifests"));
     let (elsewhere, manifests) = (elsewhere.display(), manifests.display());
-    let arguments = format!("--manifests {manifests} --cgroup-root {elsewhere}");
-    let answer = host.waggle(&format!("agent --node-name a {arguments}"))?;
-    let cause = "do not see the calls of this process";
-    refused(&answer, &[&format!("--cgroup-root {elsewhere}: "), cause, "give the root of"]);
-    let links = host.path("bpf/waggle/abi-2/links").display().to_string();
-    assert_eq!(host.run("find", &[&links, "-name", "cgroup-*"])?.stdout, "");
-    let _agent = host.agent("{}")?;
-    let clients = &host.status()?["hostClients"];
-    assert_eq!((&clients["attached"], &clients["knowsNamespace"]), (&8.into(), &true.into()));
+    let arguments = format!("agent --node-name a --manifests {manifests} --cgroup-root");
+    let pins = Pins::new(&host.path("bpf/waggle"));
+    let attached = || host.inside(|| Ok(cgroup::list(&pins)?));
+    // At first nothing is attached, then what an agent left that was at the right cgroup.
+    for count in [0, 8] {
+        let before = attached()?;
+        assert_eq!(before.len(), count);
+        let answer = host.waggle(&format!("{arguments} {elsewhere}"))?;
+        let cause = "do not see the calls of this process";
+        refused(&answer, &[&format!("--cgroup-root {elsewhere}: "), cause, "give the root of"]);
+        assert_eq!(attached()?, before);
+        let links = host.path("bpf/waggle/abi-2/links").display().to_string();
+        let pinned = host.run("find", &[&links, "-name", "cgroup-*"])?.stdout;
+        assert_eq!(pinned.lines().count(), count, "{pinned}");
+        let agent = host.agent("{}")?;
+        let clients = &host.status()?["hostClients"];
+        assert_eq!((&clients["attached"], &clients["knowsNamespace"]), (&8.into(), &true.into()));
+        assert!(count == 0 || attached()? == before);
+        agent.kill()?;
+    }
     Ok(())
 }
