@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
+use dataplane_common::abi::Node;
 use hostnet::addr::Scope;
 use hostnet::link::Link;
 use hostnet::route::Way;
@@ -46,29 +47,76 @@ pub struct Ports {
 }
 
 /// The source of each family: the Node's first address that a device holds, else the first of the
-/// device of the default route, else the first of any uplink.
+/// device of the default route, else the first of any uplink. One that was the source before stays
+/// it among its like, because flows have it.
 #[must_use]
 pub fn sources(
     own: Option<&NodeSpec>,
     devices: &Devices,
     ways: &[Way],
     uplinks: &BTreeMap<u32, &Link>,
+    before: Sources,
 ) -> Sources {
     let held = own.map(|own| devices.held(own)).unwrap_or_default();
     let mut defaults: Vec<_> = ways.iter().filter(|way| way.destination.prefix() == 0).collect();
     defaults.sort_by_key(|way| way.metric);
     let links = defaults.iter().map(|way| way.link).chain(uplinks.keys().copied());
-    let fallback = links.flat_map(|link| global(devices, link));
-    let candidates: Vec<IpAddr> = held.into_iter().chain(fallback).collect();
-    Sources {
-        v4: candidates.iter().find_map(|ip| match ip {
-            IpAddr::V4(ip) => Some(*ip),
-            IpAddr::V6(_) => None,
-        }),
-        v6: candidates.iter().find_map(|ip| match ip {
-            IpAddr::V6(ip) => Some(*ip),
-            IpAddr::V4(_) => None,
-        }),
+    let fallback = links.flat_map(|link| global(devices, link)).collect();
+    let of_uplinks = uplinks.keys().flat_map(|link| global(devices, *link)).collect();
+    let ranks = [(&held, &held), (&fallback, &of_uplinks)];
+    Sources { v4: first(&ranks, before.v4, v4), v6: first(&ranks, before.v6, v6) }
+}
+
+/// The address of a family from the first rank that has any: the one `before`, where it is among
+/// the rank's second list, else the first of the rank's first.
+fn first<T: Copy + PartialEq>(
+    ranks: &[(&Vec<IpAddr>, &Vec<IpAddr>)],
+    before: Option<T>,
+    family: fn(&IpAddr) -> Option<T>,
+) -> Option<T> {
+    ranks.iter().find_map(|(all, staying)| {
+        let stays =
+            before.filter(|before| staying.iter().filter_map(family).any(|ip| ip == *before));
+        stays.or_else(|| all.iter().find_map(family))
+    })
+}
+
+const fn v4(ip: &IpAddr) -> Option<Ipv4Addr> {
+    match ip {
+        IpAddr::V4(ip) => Some(*ip),
+        IpAddr::V6(_) => None,
+    }
+}
+
+const fn v6(ip: &IpAddr) -> Option<Ipv6Addr> {
+    match ip {
+        IpAddr::V6(ip) => Some(*ip),
+        IpAddr::V4(_) => None,
+    }
+}
+
+impl From<&Node> for Sources {
+    fn from(node: &Node) -> Self {
+        let v4 = Ipv4Addr::from(node.masquerade4);
+        let v6 = Ipv6Addr::from(node.masquerade6);
+        Self {
+            v4: Some(v4).filter(|ip| !ip.is_unspecified()),
+            v6: Some(v6).filter(|ip| !ip.is_unspecified()),
+        }
+    }
+}
+
+/// The first and the last port that masqueraded flows may have: from the given ones to all that the
+/// table held `before`, which live flows have.
+#[must_use]
+pub fn known(ports: Option<Ports>, before: &Node) -> (u16, u16) {
+    // A table that nobody has written yet is all zero.
+    let earlier = (before.first_known_port, before.last_known_port);
+    let earlier = Some(earlier).filter(|(first, last)| *last > 0 && first <= last);
+    match (ports.map(|Ports { first, last, .. }| (first, last)), earlier) {
+        (Some(now), Some(earlier)) => (now.0.min(earlier.0), now.1.max(earlier.1)),
+        (Some(only), None) | (None, Some(only)) => only,
+        (None, None) => (1, 0),
     }
 }
 
@@ -166,6 +214,23 @@ mod tests {
     }
 
     #[test]
+    fn ports_that_flows_may_have_are_all_that_were_ever_given() {
+        let ports = |first, last| Some(Ports { first, last, shared: false });
+        for (now, before, expected) in [
+            (ports(1024, 29_999), (0, 0), (1024, 29_999)),
+            (ports(1024, 9999), (1024, 29_999), (1024, 29_999)),
+            (ports(32_768, 65_535), (1024, 29_999), (1024, 65_535)),
+            (ports(2000, 2001), (1, 0), (2000, 2001)),
+            (None, (1024, 29_999), (1024, 29_999)),
+            (None, (0, 0), (1, 0)),
+        ] {
+            let (first_known_port, last_known_port) = before;
+            let before = Node { first_known_port, last_known_port, ..Node::default() };
+            assert_eq!(known(now, &before), expected, "{now:?} {before:?}");
+        }
+    }
+
+    #[test]
     fn a_range_is_read_as_the_kernel_writes_it() {
         for (text, expected) in [
             ("32768\t60999", Some(32_768..=60_999)),
@@ -186,36 +251,39 @@ mod tests {
             (3, "eth1", 1500, &["198.51.100.1/24", "fd00::1/64"]),
         ]);
         let way = |link, metric| Way { destination: "0.0.0.0/0".parse().unwrap(), metric, link };
-        for (name, ips, ways, v4, v6) in [
-            ("own", vec!["192.0.2.7"], vec![way(3, 0)], Some("192.0.2.7"), Some("fd00::1")),
+        let (none, one, two) = (vec![], vec!["192.0.2.7"], vec!["192.0.2.1", "192.0.2.7"]);
+        let other = vec!["203.0.113.1"];
+        let six = Some("fd00::1");
+        for (name, before, ips, ways, v4, v6) in [
+            ("own", None, &one, vec![way(3, 0)], "192.0.2.7", six),
+            ("not held", None, &other, vec![way(3, 0)], "198.51.100.1", six),
+            ("lower metric", None, &none, vec![way(3, 9), way(2, 1)], "192.0.2.1", six),
+            ("any uplink", None, &none, vec![], "192.0.2.1", None),
+            ("own, another before", Some("192.0.2.1"), &one, vec![], "192.0.2.7", None),
+            ("own, both", Some("192.0.2.7"), &two, vec![], "192.0.2.7", None),
+            ("kept", Some("192.0.2.7"), &none, vec![way(2, 0)], "192.0.2.7", None),
             (
-                "not held",
-                vec!["203.0.113.1"],
+                "kept beside a new route",
+                Some("192.0.2.7"),
+                &none,
                 vec![way(3, 0)],
-                Some("198.51.100.1"),
-                Some("fd00::1"),
+                "192.0.2.7",
+                six,
             ),
-            (
-                "lower metric",
-                vec![],
-                vec![way(3, 9), way(2, 1)],
-                Some("192.0.2.1"),
-                Some("fd00::1"),
-            ),
-            ("any uplink", vec![], vec![], Some("192.0.2.1"), None),
+            ("no uplink's", Some("198.51.100.1"), &none, vec![], "192.0.2.1", None),
+            ("gone", Some("192.0.2.9"), &none, vec![], "192.0.2.1", None),
         ] {
-            let own = node("a", &ips, &[]);
+            let own = node("a", ips, &[]);
+            let before = Sources { v4: before.map(|ip| ip.parse().unwrap()), v6: None };
             let uplinks = host
                 .links
                 .iter()
                 .filter(|link| link.index == 2)
                 .map(|link| (link.index, link))
                 .collect();
-            let found = sources(Some(&own), &host, &ways, &uplinks);
-            let expected = Sources {
-                v4: v4.map(|ip| ip.parse().unwrap()),
-                v6: v6.map(|ip| ip.parse().unwrap()),
-            };
+            let found = sources(Some(&own), &host, &ways, &uplinks, before);
+            let expected =
+                Sources { v4: Some(v4.parse().unwrap()), v6: v6.map(|ip| ip.parse().unwrap()) };
             assert_eq!(found, expected, "{name}");
         }
     }

@@ -172,13 +172,14 @@ impl Network {
         let ports = masquerade::ports(ephemeral.clone(), range.map(|(first, last)| first..=last));
         self.ports = Some((ephemeral, cluster.node_ports.clone()));
         state.problems.extend(masquerade::shared_ports(ports));
-        state.addresses = plan.addresses(seen, own, ports);
+        let before = self.parts.networks.node()?;
+        state.addresses = plan.addresses(seen, own, ports, &before);
         let networks = state.addresses.networks(seen, own, cluster, pods);
         let written = self.parts.networks.ensure_networks(&networks, cluster.is_complete)?;
         if written > 0 {
             info!(written, "wrote the table of networks");
         }
-        let node = state.addresses.node(self.netns_cookie.unwrap_or_default(), range);
+        let node = state.addresses.node(self.netns_cookie.unwrap_or_default(), range, &before);
         if self.parts.networks.ensure_node(node)? {
             info!(masquerade = ?state.addresses.masquerade, ?ports, node_ports = ?range, "wrote the table of this node");
         }

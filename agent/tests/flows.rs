@@ -96,6 +96,8 @@ fn serving(shape: &Shape, endpoints: &[Endpoint<'_>]) -> Node {
         masquerade4: NODE,
         first_port: 40_000,
         last_port: 50_000,
+        first_known_port: 40_000,
+        last_known_port: 50_000,
         first_node_port,
         last_node_port,
         ..NodeEntry::default()

@@ -223,6 +223,8 @@ impl World {
         let mut node = Node {
             first_port: self.first_port,
             last_port: NAT_PORTS[1],
+            first_known_port: NAT_PORTS[0],
+            last_known_port: NAT_PORTS[1],
             first_node_port: 30_000,
             last_node_port: 32_767,
             ..Node::default()

@@ -42,12 +42,20 @@ impl NetworkMaps {
         Ok(Self { node: array(pins, names::NODE)?, networks, written })
     }
 
+    /// What `node` holds.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn node(&self) -> Result<Node> {
+        self.node.get(&0, 0).map_err(read(names::NODE))
+    }
+
     /// Makes `node` hold this; says whether it had to be written.
     ///
     /// # Errors
     /// When the kernel refuses.
     pub fn ensure_node(&mut self, node: Node) -> Result<bool> {
-        let is_other = self.node.get(&0, 0).map_err(read(names::NODE))? != node;
+        let is_other = self.node()? != node;
         if is_other {
             self.node.set(0, node, 0).map_err(write(names::NODE))?;
         }

@@ -152,13 +152,19 @@ impl<'a> Plan<'a> {
         self.served.iter().map(link).collect()
     }
 
-    /// What masqueraded flows leave with, and where NodePorts are served: at the Node's addresses
-    /// that a device holds, without any at all that uplinks have.
-    pub(super) fn addresses(&self, seen: &Seen, own: Option<&NodeSpec>, ports: Ports) -> Addresses {
+    /// What masqueraded flows leave with after those `before`, and where NodePorts are served: at the
+    /// Node's addresses that a device holds, without any at all that uplinks have.
+    pub(super) fn addresses(
+        &self,
+        seen: &Seen,
+        own: Option<&NodeSpec>,
+        ports: Ports,
+        before: &Node,
+    ) -> Addresses {
         let (devices, ways) = (&seen.devices, &seen.routes.ways);
         let served = self.served.iter().filter(|(index, _)| self.uplinks.contains(index));
         let uplinks = served.map(|(index, link)| (*index, *link)).collect();
-        let Sources { v4, v6 } = masquerade::sources(own, devices, ways, &uplinks);
+        let Sources { v4, v6 } = masquerade::sources(own, devices, ways, &uplinks, before.into());
         let held = own.map(|own| devices.held(own)).unwrap_or_default();
         let mut node_ports: BTreeSet<IpAddr> = held.into_iter().collect();
         if node_ports.is_empty() {
@@ -171,8 +177,13 @@ impl<'a> Plan<'a> {
 }
 
 impl Addresses {
-    /// Content of the table `node`.
-    pub(super) fn node(&self, netns_cookie: u64, node_ports: Option<(u16, u16)>) -> Node {
+    /// Content of the table `node`, which held `before`.
+    pub(super) fn node(
+        &self,
+        netns_cookie: u64,
+        node_ports: Option<(u16, u16)>,
+        before: &Node,
+    ) -> Node {
         let v4 = self.masquerade.iter().find_map(|ip| match ip {
             IpAddr::V4(ip) => Some(*ip),
             IpAddr::V6(_) => None,
@@ -184,15 +195,19 @@ impl Addresses {
         // A range that nothing is in.
         let (first_node_port, last_node_port) = node_ports.unwrap_or((1, 0));
         let is_shared = self.ports.is_some_and(|ports| ports.shared);
+        let (first_known_port, last_known_port) = masquerade::known(self.ports, before);
         Node {
             netns_cookie,
             masquerade4: v4.unwrap_or(Ipv4Addr::UNSPECIFIED).octets(),
             masquerade6: v6.unwrap_or(Ipv6Addr::UNSPECIFIED).octets(),
             first_port: self.ports.map_or(1, |ports| ports.first),
             last_port: self.ports.map_or(0, |ports| ports.last),
+            first_known_port,
+            last_known_port,
             first_node_port,
             last_node_port,
             flags: if is_shared { NodeFlags::SHARED_PORTS } else { NodeFlags::default() },
+            reserved: [0; 4],
         }
     }
 
@@ -337,11 +352,13 @@ mod tests {
             planned(&node("a", &ips, &[]), |seen, plan, _| {
                 let ports = Ports { first: 1024, last: 29_999, shared: true };
                 let own = node("a", &ips, &[]);
-                let addresses = plan.addresses(seen, Some(&own), ports);
+                let before =
+                    Node { first_known_port: 40_000, last_known_port: 50_000, ..Node::default() };
+                let addresses = plan.addresses(seen, Some(&own), ports, &before);
                 let expected: BTreeSet<IpAddr> =
                     expected.iter().map(|ip| ip.parse().unwrap()).collect();
                 assert_eq!(addresses.node_ports, expected, "{ips:?}");
-                let node = addresses.node(7, Some((30_000, 30_010)));
+                let node = addresses.node(7, Some((30_000, 30_010)), &before);
                 let four = if ips == ["192.0.2.7"] { [192, 0, 2, 7] } else { [192, 0, 2, 1] };
                 let expected = Node {
                     netns_cookie: 7,
@@ -349,9 +366,12 @@ mod tests {
                     masquerade6: "fd00::1".parse::<Ipv6Addr>().unwrap().octets(),
                     first_port: 1024,
                     last_port: 29_999,
+                    first_known_port: 1024,
+                    last_known_port: 50_000,
                     first_node_port: 30_000,
                     last_node_port: 30_010,
                     flags: NodeFlags::SHARED_PORTS,
+                    reserved: [0; 4],
                 };
                 assert_eq!(node, expected, "{ips:?}");
             });

@@ -1,5 +1,7 @@
 //! What this node is and which networks there are: the array `node` and the trie `networks`.
 
+use super::Port;
+
 /// The one element of the array `node`: what changes while the programs run.
 ///
 /// An element of an array is not replaced atomically: each field is used by itself.
@@ -13,19 +15,41 @@ pub struct Node {
     pub masquerade6: [u8; 16],
     /// IPv4 source of masqueraded flows; all zero is none.
     pub masquerade4: [u8; 4],
-    /// First source port of masqueraded flows, in the host's order.
+    /// First source port that new masqueraded flows get, in the host's order.
     pub first_port: u16,
-    /// Last source port of masqueraded flows.
+    /// Last source port that new masqueraded flows get.
     pub last_port: u16,
+    /// First port that any masqueraded flow may have: those given out earlier are among them.
+    pub first_known_port: u16,
+    /// Last port that any masqueraded flow may have.
+    pub last_known_port: u16,
     /// Lowest NodePort, in the host's order; above `last_node_port` where there is none.
     pub first_node_port: u16,
     /// Highest NodePort.
     pub last_node_port: u16,
     /// See [`NodeFlags`].
     pub flags: NodeFlags,
+    /// Zero.
+    pub reserved: [u8; 4],
 }
 
-const _: () = assert!(size_of::<Node>() == 40 && align_of::<Node>() == 8);
+const _: () = assert!(size_of::<Node>() == 48 && align_of::<Node>() == 8);
+
+impl Node {
+    /// Whether a new masqueraded flow may get a port.
+    #[must_use]
+    #[inline(always)]
+    pub const fn gives(&self, port: Port) -> bool {
+        self.first_port <= port.number() && port.number() <= self.last_port
+    }
+
+    /// Whether a masqueraded flow may have a port.
+    #[must_use]
+    #[inline(always)]
+    pub const fn knows(&self, port: Port) -> bool {
+        self.first_known_port <= port.number() && port.number() <= self.last_known_port
+    }
+}
 
 /// Switches of a [`Node`].
 #[repr(transparent)]

@@ -98,12 +98,20 @@ fn is_to_be_chosen_again<A: Address>(
     if opens && is_closed(entry.flags) {
         return true;
     }
+    let may_move = opens || packet.key.proto == Proto::UDP;
     match state(entry, tables) {
-        BackendState::Active => false,
-        BackendState::Terminating => opens,
+        BackendState::Terminating if opens => true,
         // A dead backend's TCP flow keeps its entry, so that the peer's RST can pass.
-        BackendState::Dead => opens || packet.key.proto == Proto::UDP,
+        BackendState::Dead => may_move,
+        BackendState::Active | BackendState::Terminating => may_move && is_astray(entry, tables),
     }
+}
+
+/// Whether a flow has an address of the node that masquerades no longer.
+#[inline(always)]
+fn is_astray<A: Address>(entry: &FlowEntry<A>, tables: &impl Tables<A>) -> bool {
+    entry.flags.has(FlowFlags::MASQUERADED)
+        && tables.node().is_none_or(|node| A::masquerade(&node) != entry.src)
 }
 
 /// Whether both directions have ended, or one by force.

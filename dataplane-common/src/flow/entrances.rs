@@ -8,7 +8,7 @@ use super::world::{
 };
 use super::{Answer, FlowTable as _, Ingress};
 use crate::abi::{Delivery, DropReason, FlowFlags, Proto, Service, ServiceFlags};
-use crate::packet::Transport;
+use crate::packet::{Packet, Transport};
 
 /// The answer to a packet.
 fn answered(transport: Transport) -> Transport {
@@ -291,7 +291,7 @@ fn an_established_flow_from_outside_costs_two_look_ups_each_way() {
     }
     let read = || std::mem::take(&mut *world.tables.reads.lock().unwrap());
     read();
-    world.arrived(&request);
+    world.arrived(&Packet { transport: ACK, ..request });
     assert_eq!(read(), ["flows", "backends", "pods"]);
     world.sent(&answer);
     assert_eq!(read(), ["flows", "links"]);

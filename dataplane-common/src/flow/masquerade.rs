@@ -1,7 +1,8 @@
 //! Source ports of masqueraded flows, and how they are shared.
 
+use super::fake::orphans;
 use super::outcome::Outcome;
-use super::world::{Host, NAT_PORTS, RST, SYN, UDP, World, packet, peer, rewrite};
+use super::world::{ACK, Host, NAT_PORTS, RST, SYN, UDP, World, packet, peer, rewrite};
 use crate::abi::{Counter, Delivery, DropReason, FlowFlags, Node, NodeFlags, Port, Tries};
 use crate::packet::{Packet, Transport};
 
@@ -105,14 +106,12 @@ fn ports_that_sockets_may_have_too_are_asked_for() {
 #[test]
 fn a_process_does_not_begin_what_a_masqueraded_flow_has_begun() {
     let node = (Host::node(), NAT_PORTS[0]);
-    for (name, flags, last, transport, expected) in [
-        ("ports apart", NodeFlags::default(), SYN, SYN, Outcome::Pass),
-        ("shared", NodeFlags::SHARED_PORTS, SYN, SYN, Outcome::Drop(DropReason::SourcePortTaken)),
-        ("shared, not new", NodeFlags::SHARED_PORTS, SYN, super::world::ACK, Outcome::Pass),
-        ("shared, closed", NodeFlags::SHARED_PORTS, RST, SYN, Outcome::Pass),
+    for (name, last, transport, expected) in [
+        ("open", SYN, SYN, Outcome::Drop(DropReason::SourcePortTaken)),
+        ("open, not new", SYN, ACK, Outcome::Pass),
+        ("closed", RST, SYN, Outcome::Pass),
     ] {
         let world = world();
-        change_node(&world, |node| node.flags = flags);
         world.arrived(&request(1, 40_000, SYN));
         world.arrived(&request(1, 40_000, last));
         assert_eq!(world.said(&packet(node, BACKEND, transport)), expected, "{name}");
@@ -149,4 +148,41 @@ fn a_packet_that_the_stack_has_to_take_is_completed_at_its_last_hook() {
     assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, node, BACKEND, false)));
     let flags = world.tables.flows.lock().unwrap()[&first.key].flags;
     assert!(flags.has(FlowFlags::BYPASS.union(FlowFlags::MASQUERADED)), "{flags:?}");
+}
+
+/// The last hook has to know ports that were given out before.
+#[test]
+fn live_flows_keep_their_port_when_others_are_given_out() {
+    let (client, inside) = ((Host::host(203, 1), 40_000), (Host::host(203, 1), NAT_PORTS[0]));
+    let world = World::<V4>::new(BACKEND.0, Delivery::Stack);
+    world.arrived(&request(1, client.1, SYN));
+    change_node(&world, |node| {
+        (node.first_port, node.last_port, node.last_known_port) = (62_000, 62_999, 62_999);
+    });
+    let there = packet(inside, BACKEND, ACK);
+    let node = (Host::node(), NAT_PORTS[0]);
+    assert_eq!(world.handed(&there), Outcome::Stack(rewrite(&there, node, BACKEND, false)));
+    let back = packet(BACKEND, inside, ACK);
+    assert_eq!(world.handed(&back), Outcome::Stack(rewrite(&back, FRONTEND, client, false)));
+    let other = request(2, client.1, SYN);
+    let inside = (Host::host(203, 2), 62_000);
+    assert_eq!(world.arrived(&other), Outcome::Stack(rewrite(&other, inside, BACKEND, false)));
+}
+
+#[test]
+fn flows_that_may_begin_anew_do_so_when_the_nodes_address_changes() {
+    let (before, now) = (Host::node(), Host::host(77, 2));
+    for (name, begun, next, expected) in [
+        ("UDP", UDP, UDP, now),
+        ("TCP, SYN again", SYN, SYN, now),
+        ("TCP, established", SYN, ACK, before),
+    ] {
+        let world = world();
+        world.arrived(&request(1, 40_000, begun));
+        change_node(&world, |node| node.masquerade4 = now);
+        let next = request(1, 40_000, next);
+        let to = rewrite(&next, (expected, NAT_PORTS[0]), BACKEND, true);
+        assert_eq!(world.arrived(&next), peer(13, to), "{name}");
+        assert_eq!((world.tables.size(), orphans(&world.tables)), (2, vec![]), "{name}");
+    }
 }

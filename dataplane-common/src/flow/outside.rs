@@ -15,7 +15,7 @@
 
 use super::conntrack::{end, is_closed};
 use super::{Tables, Work};
-use crate::abi::{Address, FlowEntry, FlowFlags, FlowKey, Node, NodeFlags, Port};
+use crate::abi::{Address, FlowEntry, FlowFlags, FlowKey};
 
 /// The tuple that the stack sees, of a packet at its first hook.
 #[inline(always)]
@@ -58,13 +58,13 @@ pub(super) fn known<A: Address>(
     let Some(node) = tables.node() else {
         return Known::No;
     };
-    if has(&node, key.sport) {
+    if node.knows(key.sport) {
         work.key = FlowKey { dst: A::masquerade(&node), ..key.turned() };
         if is_masqueraded(&key.src, tables, work) {
             return Known::Masqueraded;
         }
     }
-    if has(&node, key.dport) {
+    if node.knows(key.dport) {
         work.key = FlowKey { dst: A::masquerade(&node), ..*key };
         if is_masqueraded(&key.dst, tables, work) {
             return Known::Answer;
@@ -92,13 +92,6 @@ fn is_masqueraded<A: Address>(client: &A, tables: &impl Tables<A>, work: &mut Wo
     }
 }
 
-/// Whether a port may stand for a client.
-#[inline(always)]
-pub(super) const fn has(node: &Node, port: Port) -> bool {
-    let port = port.number();
-    node.first_port <= port && port <= node.last_port
-}
-
 /// Whether a process of this node begins a flow by the tuple of a masqueraded one: answers could not
 /// be told apart. A closed flow makes way.
 #[inline(always)]
@@ -110,7 +103,7 @@ pub(super) fn is_taken<A: Address>(
     let Some(node) = tables.node() else {
         return false;
     };
-    if !node.flags.has(NodeFlags::SHARED_PORTS) || !has(&node, key.sport) {
+    if !node.knows(key.sport) {
         return false;
     }
     work.judged_key = key.turned();

@@ -23,11 +23,14 @@ const NODE: Node = Node {
     masquerade4: [192, 0, 2, 1],
     first_port: 61_000,
     last_port: 61_999,
+    first_known_port: 61_000,
+    last_known_port: 61_999,
     netns_cookie: 0,
     masquerade6: [0; 16],
     first_node_port: 1,
     last_node_port: 0,
     flags: NodeFlags(0),
+    reserved: [0; 4],
 };
 /// Every order there is.
 const ALL: u32 = STEPS;

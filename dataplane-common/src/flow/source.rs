@@ -1,6 +1,5 @@
 //! Source ports that stand for a client's own, where that one is taken or must not be seen.
 
-use super::outside;
 use super::select::scale;
 use crate::abi::{Node, Port};
 
@@ -47,7 +46,7 @@ impl Ports {
     #[inline(always)]
     pub(super) fn of_node(node: &Node, own: Port, random: u32) -> Self {
         let ports = Self::from_range(node.first_port, node.last_port, Self::MOST, random);
-        if outside::has(node, own) { Self { port: own, ..ports } } else { ports.following() }
+        if node.gives(own) { Self { port: own, ..ports } } else { ports.following() }
     }
 
     /// Before the first port; an odd stride meets every port of a range of even size in the end.

@@ -168,6 +168,8 @@ impl<A: Host> World<A> {
             masquerade4: Address::narrow(masquerade4),
             first_port,
             last_port,
+            first_known_port: first_port,
+            last_known_port: last_port,
             first_node_port: 30_000,
             last_node_port: 32_767,
             ..Node::default()

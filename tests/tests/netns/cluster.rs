@@ -187,6 +187,11 @@ impl<'a> Cluster<'a> {
         self.manifests.set_endpoints(service.name, ports, &endpoints)
     }
 
+    /// Adds a file of objects.
+    pub(super) fn add_objects(&self, file: &str, yaml: &str) -> Result<()> {
+        Ok(fs::write(self.manifests.folder().join(file), yaml)?)
+    }
+
     /// The network namespace of a pod or node.
     pub(super) fn netns(&self, name: &str) -> Result<&Netns> {
         Ok(self.member(name)?.pod.netns())

@@ -2,16 +2,18 @@
 
 use std::{io, net::IpAddr, thread, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 use xtask::{
     topology::{Attachment, Netns, OUTSIDE},
     workload::ask,
 };
 
 use super::{
-    cluster::{ANSWER, Cluster, Ground, MODES, Mode},
+    cluster::{ANSWER, Cluster, DELIVERIES, Ground, MODES, Mode, wait_until},
     services::{Frontend, HAIRPIN, Kind, OPEN, OPEN_LOCAL, Service, Way},
     strictness::strictness,
+    traffic::Traffic,
 };
 
 /// Asked often enough that a new flow and a known one both occur.
@@ -143,4 +145,55 @@ fn walk(
 
 fn is_silence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+}
+
+/// A NodePort lower than all others.
+const LOW_NODE_PORT: &str = r"
+apiVersion: v1
+kind: Service
+metadata: {name: low, namespace: default}
+spec:
+  type: NodePort
+  clusterIP: 10.96.0.99
+  clusterIPs: [10.96.0.99]
+  ports: [{name: http, port: 80, nodePort: 2000, protocol: TCP}]
+";
+
+#[test]
+fn flows_go_on_while_the_ports_that_stand_for_clients_change() -> Result<()> {
+    for mode in DELIVERIES {
+        let ground = Ground::new(&format!("ports-{}-{}", mode.delivery, mode.attach))?;
+        let mut cluster = Cluster::start(&ground, mode)?;
+        change_ports(&mut cluster).with_context(|| format!("{mode:?}\n{}", cluster.logs()))?;
+    }
+    Ok(())
+}
+
+fn change_ports(cluster: &mut Cluster<'_>) -> Result<()> {
+    let traffic = Traffic::begin(cluster)?;
+    sockets_get(cluster, "10000 60999")?;
+    wait_for_ports(cluster, 1024, 9999)?;
+    traffic.check(cluster).context("fewer ports than before")?;
+    cluster.add_objects("low.yaml", LOW_NODE_PORT)?;
+    wait_for_ports(cluster, 61_000, 65_535)?;
+    traffic.check(cluster).context("none of the ports of before")?;
+    cluster.agents[0].kill()?;
+    sockets_get(cluster, "40000 65535")?;
+    cluster.agents[0].restart()?;
+    wait_for_ports(cluster, 32_768, 39_999)?;
+    traffic.finish(cluster).context("other ports after a restart")
+}
+
+/// Says which ports node-a's sockets get that ask for none.
+fn sockets_get(cluster: &Cluster<'_>, range: &str) -> Result<()> {
+    let line = format!("echo {range} > /proc/sys/net/ipv4/ip_local_port_range");
+    let status = cluster.netns_of_node("node-a")?.command("sh").args(["-c", &line]).status()?;
+    ensure!(status.success(), "{line}: {status}");
+    Ok(())
+}
+
+fn wait_for_ports(cluster: &Cluster<'_>, first: u16, last: u16) -> Result<()> {
+    let expected = json!({"first": first, "last": last, "shared": false});
+    wait_until(|| Ok(cluster.status("node-a")?["addresses"]["ports"] == expected))
+        .with_context(|| format!("ports {first} to {last}"))
 }
