@@ -149,7 +149,9 @@ fn claim<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Claim {
         Inserted::Full => Claim::Full,
         Inserted::Exists => match tables.flow(&work.sibling_key) {
             Some(there) if there.sibling(work.key.proto) == work.key => decide(tables, work),
-            Some(there) if is_over(&there, work.key.proto, now) => {
+            Some(there)
+                if is_over(&there, work.key.proto, now) && !is_spared(&there, work, now) =>
+            {
                 (work.judged_key, work.judged) = (work.sibling_key, there);
                 Claim::Over
             }
@@ -163,6 +165,16 @@ fn claim<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Claim {
 #[inline(always)]
 fn is_over<A: Address>(entry: &FlowEntry<A>, proto: Proto, now: u32) -> bool {
     is_closed(entry.flags) || is_expired(entry, proto, now)
+}
+
+/// Whether a flow that is over keeps its port: masqueraded clients know nothing of each other, and
+/// the backend may still remember what another has closed. Half of the tries look for a better one.
+#[inline(always)]
+fn is_spared<A: Address>(entry: &FlowEntry<A>, work: &Work<A>, now: u32) -> bool {
+    work.choice.masquerade
+        && work.ports.tried() <= Ports::MOST / 2
+        && !entry.flags.has(FlowFlags::RST)
+        && !is_expired(entry, work.key.proto, now)
 }
 
 /// The second step; the reverse entry is in and of this flow.

@@ -2,8 +2,8 @@
 
 use super::fake::orphans;
 use super::outcome::Outcome;
-use super::world::{ACK, Host, NAT_PORTS, RST, SYN, UDP, World, packet, peer, rewrite};
-use crate::abi::{Counter, Delivery, DropReason, FlowFlags, Node, NodeFlags, Port, Tries};
+use super::world::{ACK, FIN, Host, NAT_PORTS, RST, SYN, UDP, World, packet, peer, rewrite};
+use crate::abi::{Address, Counter, Delivery, DropReason, FlowFlags, Node, NodeFlags, Port, Tries};
 use crate::packet::{Packet, Transport};
 
 type V4 = [u8; 4];
@@ -65,11 +65,21 @@ fn a_port_is_free_again_when_its_flow_is_over() {
     let closed = |world: &mut World<V4>| {
         world.arrived(&request(1, 40_000, RST));
     };
+    let lingering = |world: &mut World<V4>| {
+        world.arrived(&request(1, 40_000, FIN));
+        world.sent(&packet(BACKEND, (Host::node(), NAT_PORTS[0]), FIN));
+    };
+    let past = |world: &mut World<V4>| {
+        lingering(world);
+        world.now += 121;
+    };
     let expired = |world: &mut World<V4>| world.now += 61;
     let alive = |_: &mut World<V4>| ();
     for (name, what, expected) in [
         ("alive", &alive as &dyn Fn(&mut World<V4>), NAT_PORTS[0] + 1),
-        ("closed", &closed, NAT_PORTS[0]),
+        ("reset", &closed, NAT_PORTS[0]),
+        ("closed by both", &lingering, NAT_PORTS[0] + 1),
+        ("closed by both, long ago", &past, NAT_PORTS[0]),
         ("expired", &expired, NAT_PORTS[0]),
     ] {
         let mut world = world();
@@ -79,6 +89,40 @@ fn a_port_is_free_again_when_its_flow_is_over() {
         let flows = if expected == NAT_PORTS[0] { 2 } else { 4 };
         assert_eq!(world.tables.size(), flows, "{name}");
     }
+}
+
+/// A backend may remember what both have closed, and refuse the same tuple.
+#[test]
+fn ports_of_flows_just_closed_are_taken_after_half_of_all_tries() {
+    let world = world();
+    for client in 0..17 {
+        world.arrived(&request(client, 40_000, SYN));
+        world.arrived(&request(client, 40_000, FIN));
+        let node = (Host::node(), NAT_PORTS[0] + u16::from(client));
+        world.sent(&packet(BACKEND, node, FIN));
+    }
+    assert_eq!(port(world.arrived(&request(99, 40_000, SYN))), NAT_PORTS[0] + 16);
+    assert_eq!((world.tables.size(), orphans(&world.tables)), (34, vec![]));
+}
+
+/// A client that keeps its address knows what it has closed itself.
+#[test]
+fn a_client_that_keeps_its_address_has_its_own_port_again_at_once() {
+    let world = world();
+    let (client, backend) = (([10, 1, 0, 2], 4000), BACKEND);
+    let frontends = [([10, 96, 0, 10], 80), ([10, 96, 0, 11], 80)];
+    let services = world.tables.services.lock().unwrap().clone();
+    for (mut key, service) in
+        services.into_iter().filter(|(key, _)| key.addr == Address::widen(frontends[0].0))
+    {
+        key.addr = Address::widen(frontends[1].0);
+        world.tables.services.lock().unwrap().insert(key, service);
+    }
+    world.sent(&packet(client, frontends[0], SYN));
+    world.sent(&packet(client, frontends[0], FIN));
+    world.sent(&packet(backend, client, FIN));
+    let again = packet(client, frontends[1], SYN);
+    assert_eq!(world.sent(&again), peer(13, rewrite(&again, client, backend, true)));
 }
 
 #[test]
