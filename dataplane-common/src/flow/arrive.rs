@@ -38,7 +38,7 @@ pub fn arrive<A: IpAddress>(
                 }
             }
             Begun::NotOurs => {
-                conntrack::make_way(packet, tables, work);
+                conntrack::make_way(packet, tables, env, work);
                 return Verdict::Pass;
             }
             Begun::Rejected => {

@@ -116,8 +116,14 @@ fn is_astray<A: Address>(entry: &FlowEntry<A>, tables: &impl Tables<A>) -> bool 
 
 /// Whether both directions have ended, or one by force.
 #[inline(always)]
-pub(super) fn is_closed(flags: FlowFlags) -> bool {
+fn is_closed(flags: FlowFlags) -> bool {
     flags.has(FlowFlags::RST) || flags.has(FlowFlags::FIN.union(FlowFlags::PEER_FIN))
+}
+
+/// Whether a flow needs its tuple no longer.
+#[inline(always)]
+pub(super) fn is_over<A>(entry: &FlowEntry<A>, proto: Proto, now: u32) -> bool {
+    is_closed(entry.flags) || is_expired(entry, proto, now)
 }
 
 /// What the flow's backend is, by its identity and generation.
@@ -185,24 +191,42 @@ fn mend<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) {
     tables.remove_flow(guard);
 }
 
-/// Ends a closed flow whose backend answers by the tuple of a connection that is now opened to
-/// that backend itself: its answers would be taken for the flow's.
+/// Ends a flow that is over and whose backend answers by the tuple of a connection that is now opened
+/// to that backend itself: its answers would be taken for the flow's. In the stack the same is true
+/// of a masqueraded flow of that client, by the port that stands for it.
 // Not inlined: rare, and its stack is needed elsewhere.
 #[inline(never)]
 pub(super) fn make_way<A: Address>(
     packet: &Packet<A>,
     tables: &impl Tables<A>,
+    env: &impl Env,
     work: &mut Work<A>,
 ) {
     if !matches!(packet.transport, Transport::Tcp(flags) if flags.opens()) {
         return;
     }
+    let now = env.now();
     work.judged_key = work.key.turned();
-    if let Some(entry) = tables.flow(&work.judged_key) {
+    retire(now, tables, work);
+    if let Some(node) = tables.node()
+        && node.knows(work.key.sport)
+    {
+        work.judged_key.dst = A::masquerade(&node);
+        retire(now, tables, work);
+    }
+}
+
+/// Ends the flow whose answers to the sender at hand have the judged key, if it is over.
+// Not inlined: asked for twice.
+#[inline(never)]
+fn retire<A: Address>(now: u32, tables: &impl Tables<A>, work: &mut Work<A>) {
+    let Some(entry) = tables.flow(&work.judged_key) else {
+        return;
+    };
+    let answers = entry.flags.has(FlowFlags::REVERSE) && entry.dst == work.key.src;
+    if answers && is_over(&entry, work.key.proto, now) {
         work.judged = entry;
-        if entry.flags.has(FlowFlags::REVERSE) && is_closed(entry.flags) {
-            end(tables, work);
-        }
+        end(tables, work);
     }
 }
 

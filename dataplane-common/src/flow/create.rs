@@ -8,12 +8,12 @@
 //! another flow tries another source port, unless that flow is over.
 
 use super::arrive::takes_peers;
-use super::conntrack::{end, is_closed, is_expired};
+use super::conntrack::{end, is_expired, is_over};
 use super::source::Ports;
 use super::{Choice, Env, FlowTable, Inserted, Tables, Work};
 use crate::abi::{
-    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NodeFlags, Proto,
-    SlotFlags, Tries,
+    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NodeFlags, SlotFlags,
+    Tries,
 };
 
 /// How the client of a flow is reached.
@@ -159,12 +159,6 @@ fn claim<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Claim {
             None => Claim::Again,
         },
     }
-}
-
-/// Whether a flow needs its tuple no longer.
-#[inline(always)]
-fn is_over<A: Address>(entry: &FlowEntry<A>, proto: Proto, now: u32) -> bool {
-    is_closed(entry.flags) || is_expired(entry, proto, now)
 }
 
 /// Whether a flow that is over keeps its port: masqueraded clients know nothing of each other, and

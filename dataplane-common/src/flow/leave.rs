@@ -24,17 +24,17 @@ pub fn leave<A: IpAddress>(
 ) -> Verdict {
     match packet.transport {
         Transport::Tcp(_) | Transport::Udp { .. } => {}
-        Transport::Icmp { .. } => return related::leave(packet, bytes, tables, work),
+        Transport::Icmp { .. } => return related::leave(packet, bytes, tables, env, work),
         Transport::LaterFragment | Transport::Other => return Verdict::Pass,
     }
-    let to = match known(&packet.key, tables, work) {
+    let to = match known(&packet.key, tables, env, work) {
         Known::Answer if conntrack::hold(packet, tables, env, work) => {
             work.entry.translated(packet.key.proto)
         }
         Known::Masqueraded => outside::source(&packet.key, work),
         Known::Answer | Known::No => {
             if departure.own_socket
-                && let Some(reason) = refuse(packet, tables, work)
+                && let Some(reason) = refuse(packet, tables, env, work)
             {
                 return Verdict::Drop(reason);
             }
@@ -51,6 +51,7 @@ pub fn leave<A: IpAddress>(
 fn refuse<A: Address>(
     packet: &Packet<A>,
     tables: &impl Tables<A>,
+    env: &impl Env,
     work: &mut Work<A>,
 ) -> Option<DropReason> {
     let begins = match packet.transport {
@@ -61,7 +62,7 @@ fn refuse<A: Address>(
     if !begins {
         return None;
     }
-    if outside::is_taken(&packet.key, tables, work) {
+    if outside::is_taken(&packet.key, tables, env, work) {
         return Some(DropReason::SourcePortTaken);
     }
     let FlowKey { dst, dport, proto, .. } = packet.key;

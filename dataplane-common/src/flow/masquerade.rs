@@ -150,16 +150,50 @@ fn ports_that_sockets_may_have_too_are_asked_for() {
 #[test]
 fn a_process_does_not_begin_what_a_masqueraded_flow_has_begun() {
     let node = (Host::node(), NAT_PORTS[0]);
-    for (name, last, transport, expected) in [
-        ("open", SYN, SYN, Outcome::Drop(DropReason::SourcePortTaken)),
-        ("open, not new", SYN, ACK, Outcome::Pass),
-        ("closed", RST, SYN, Outcome::Pass),
+    for (name, last, silence, transport, expected, flows) in [
+        ("open", SYN, 60, SYN, Outcome::Drop(DropReason::SourcePortTaken), 2),
+        ("open, not new", SYN, 0, ACK, Outcome::Pass, 2),
+        ("closed", RST, 0, SYN, Outcome::Pass, 0),
+        ("expired", SYN, 61, SYN, Outcome::Pass, 0),
     ] {
-        let world = world();
+        let mut world = world();
         world.arrived(&request(1, 40_000, SYN));
         world.arrived(&request(1, 40_000, last));
+        world.now += silence;
         assert_eq!(world.said(&packet(node, BACKEND, transport)), expected, "{name}");
-        assert_eq!(world.tables.size(), if last == RST { 0 } else { 2 }, "{name}");
+        assert_eq!(world.tables.size(), flows, "{name}");
+    }
+}
+
+/// A client opens a connection to its backend itself, by the port that stands for it.
+#[test]
+fn a_masqueraded_flow_that_is_over_makes_way_for_a_direct_connection() {
+    let client = (Host::host(203, 1), NAT_PORTS[0]);
+    for (name, last, silence, is_direct) in
+        [("open", SYN, 60, false), ("closed", RST, 0, true), ("expired", SYN, 61, true)]
+    {
+        let mut world = World::<V4>::new(BACKEND.0, Delivery::Stack);
+        world.arrived(&request(1, 40_000, SYN));
+        world.arrived(&request(1, 40_000, last));
+        world.now += silence;
+        let opening = packet(client, BACKEND, SYN);
+        assert_eq!(world.arrived(&opening), Outcome::Pass, "{name}");
+        let there = world.handed(&opening) == Outcome::Pass;
+        let back = world.handed(&packet(BACKEND, client, ACK)) == Outcome::Pass;
+        assert_eq!((there, back), (is_direct, is_direct), "{name}");
+        assert_eq!(world.tables.size(), if is_direct { 0 } else { 2 }, "{name}");
+    }
+}
+
+#[test]
+fn a_masqueraded_flow_that_has_expired_is_not_followed_at_the_last_hook() {
+    let inside = (Host::host(203, 1), NAT_PORTS[0]);
+    for (silence, expected) in [(60, false), (61, true)] {
+        let mut world = World::<V4>::new(BACKEND.0, Delivery::Stack);
+        world.arrived(&request(1, 40_000, SYN));
+        world.now += silence;
+        let there = world.handed(&packet(inside, BACKEND, SYN)) == Outcome::Pass;
+        assert_eq!(there, expected, "after {silence} seconds");
     }
 }
 

@@ -13,8 +13,8 @@
 //!
 //! The reverse entry, keyed by the right-hand column, tells the last hook both ways.
 
-use super::conntrack::{end, is_closed};
-use super::{Tables, Work};
+use super::conntrack::{end, is_expired, is_over};
+use super::{Env, Tables, Work};
 use crate::abi::{Address, FlowEntry, FlowFlags, FlowKey};
 
 /// The tuple that the stack sees, of a packet at its first hook.
@@ -45,6 +45,7 @@ pub(super) enum Known {
 pub(super) fn known<A: Address>(
     key: &FlowKey<A>,
     tables: &impl Tables<A>,
+    env: &impl Env,
     work: &mut Work<A>,
 ) -> Known {
     work.key = *key;
@@ -60,7 +61,8 @@ pub(super) fn known<A: Address>(
     };
     if node.knows(key.sport) {
         work.key = FlowKey { dst: A::masquerade(&node), ..key.turned() };
-        if is_masqueraded(&key.src, tables, work) {
+        if is_masqueraded(&key.src, tables, work) && !is_expired(&work.entry, key.proto, env.now())
+        {
             return Known::Masqueraded;
         }
     }
@@ -93,11 +95,12 @@ fn is_masqueraded<A: Address>(client: &A, tables: &impl Tables<A>, work: &mut Wo
 }
 
 /// Whether a process of this node begins a flow by the tuple of a masqueraded one: answers could not
-/// be told apart. A closed flow makes way.
+/// be told apart. A flow that is over makes way.
 #[inline(always)]
 pub(super) fn is_taken<A: Address>(
     key: &FlowKey<A>,
     tables: &impl Tables<A>,
+    env: &impl Env,
     work: &mut Work<A>,
 ) -> bool {
     let Some(node) = tables.node() else {
@@ -112,7 +115,7 @@ pub(super) fn is_taken<A: Address>(
     };
     work.judged = entry;
     let is_masqueraded = entry.flags.has(FlowFlags::REVERSE.union(FlowFlags::MASQUERADED));
-    if is_masqueraded && is_closed(entry.flags) {
+    if is_masqueraded && is_over(&entry, key.proto, env.now()) {
         end(tables, work);
         return false;
     }

@@ -4,7 +4,7 @@
 //! direction the error belongs to. Errors always go by the stack: rare, and not worth a redirect.
 
 use super::outside::{Known, inside, known, source};
-use super::{Related, Tables, Verdict, Work, hairpin};
+use super::{Env, Related, Tables, Verdict, Work, hairpin};
 use crate::packet::{Bytes, IpAddress, Packet, quoted};
 
 /// An error that comes in: inside the host it is what the stack knows the flow by.
@@ -34,13 +34,14 @@ pub(super) fn leave<A: IpAddress>(
     packet: &Packet<A>,
     bytes: &impl Bytes,
     tables: &impl Tables<A>,
+    env: &impl Env,
     work: &mut Work<A>,
 ) -> Verdict {
     if !read(packet, bytes, work) {
         return Verdict::Pass;
     }
     let direction = work.exit.related.to;
-    work.exit.related.to = match known(&direction, tables, work) {
+    work.exit.related.to = match known(&direction, tables, env, work) {
         Known::Answer => work.entry.translated(direction.proto),
         Known::Masqueraded => source(&direction, work),
         Known::No => hairpin::apply(direction),
