@@ -12,8 +12,7 @@ use super::conntrack::{end, is_expired, is_over};
 use super::source::Ports;
 use super::{Choice, Env, FlowTable, Inserted, Tables, Work};
 use crate::abi::{
-    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NodeFlags, SlotFlags,
-    Tries,
+    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, SlotFlags, Tries,
 };
 
 /// How the client of a flow is reached.
@@ -50,7 +49,6 @@ pub(super) fn draft<A: Address>(
 ) -> Result<(), DropReason> {
     work.entry = forward_entry(&work.key, &work.choice, client, delivery, tables, env.now());
     work.reverse = FlowFlags::when(!client.is_pod, FlowFlags::REMOTE);
-    work.shared_ports = false;
     if work.choice.masquerade {
         return masquerade(tables, env.random(), work);
     }
@@ -71,7 +69,6 @@ fn masquerade<A: Address>(
         return Err(DropReason::NoMasqueradeAddress);
     }
     work.entry.flags = work.entry.flags.union(FlowFlags::MASQUERADED);
-    work.shared_ports = node.flags.has(NodeFlags::SHARED_PORTS);
     work.ports = Ports::of_node(&node, work.key.sport, random);
     Ok(())
 }
@@ -87,7 +84,7 @@ pub(super) fn create<A: Address>(
     for _ in 0..Ports::MOST {
         work.entry.sport = work.ports.port();
         work.derive_sibling();
-        let claim = if work.shared_ports && tables.has_socket(&work.sibling_key) {
+        let claim = if work.ports.is_doubtful() && tables.has_socket(&work.sibling_key) {
             Claim::Taken
         } else {
             claim(tables, work)

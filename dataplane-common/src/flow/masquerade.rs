@@ -147,6 +147,16 @@ fn ports_that_sockets_may_have_too_are_asked_for() {
     }
 }
 
+/// A process may have bound the very port that a client comes from.
+#[test]
+fn a_client_keeps_its_port_only_where_no_socket_has_it() {
+    for (own, expected) in [(61_500, NAT_PORTS[0]), (61_501, 61_501)] {
+        let world = world();
+        world.tables.sockets.lock().unwrap().extend([61_500, NAT_PORTS[0]].map(Port::new));
+        assert_eq!(port(world.arrived(&request(1, own, UDP))), expected, "{own}");
+    }
+}
+
 #[test]
 fn a_process_does_not_begin_what_a_masqueraded_flow_has_begun() {
     let node = (Host::node(), NAT_PORTS[0]);

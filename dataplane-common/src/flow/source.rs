@@ -1,7 +1,7 @@
 //! Source ports that stand for a client's own, where that one is taken or must not be seen.
 
 use super::select::scale;
-use crate::abi::{Node, Port};
+use crate::abi::{Node, NodeFlags, Port};
 
 /// Of flows that keep their client's address: above Linux's default `ip_local_port_range`, so that
 /// no socket of the client gets them.
@@ -15,6 +15,9 @@ const MOST_OF_CLIENT: u32 = 5;
 pub(super) struct Ports {
     /// The one at hand.
     port: Port,
+    /// Whether a socket of this node may have the one at hand, and whether any other.
+    doubtful: bool,
+    shared: bool,
     /// Whether the one at hand has been tried again.
     again: bool,
     /// How many have been tried, with the one at hand.
@@ -45,8 +48,13 @@ impl Ports {
     /// Of a flow that gets the node's address: the client's own where the node has it to give.
     #[inline(always)]
     pub(super) fn of_node(node: &Node, own: Port, random: u32) -> Self {
-        let ports = Self::from_range(node.first_port, node.last_port, Self::MOST, random);
-        if node.gives(own) { Self { port: own, ..ports } } else { ports.following() }
+        let ports = Self {
+            shared: node.flags.has(NodeFlags::SHARED_PORTS),
+            ..Self::from_range(node.first_port, node.last_port, Self::MOST, random)
+        };
+        // Clients like to come from the port of their protocol, which a process here may have too.
+        let kept = Self { port: own, doubtful: true, ..ports };
+        if node.gives(own) { kept } else { ports.following() }
     }
 
     /// Before the first port; an odd stride meets every port of a range of even size in the end.
@@ -54,13 +62,30 @@ impl Ports {
     fn from_range(first: u16, last: u16, most: u32, random: u32) -> Self {
         let count = u32::from(last.saturating_sub(first)).wrapping_add(1);
         let (place, stride) = (scale(random, count), random & 0x3f | 1);
-        Self { port: Port::new(first), again: false, tried: 1, most, first, count, place, stride }
+        Self {
+            port: Port::new(first),
+            doubtful: false,
+            shared: false,
+            again: false,
+            tried: 1,
+            most,
+            first,
+            count,
+            place,
+            stride,
+        }
     }
 
     /// The port at hand.
     #[inline(always)]
     pub(super) const fn port(&self) -> Port {
         self.port
+    }
+
+    /// Whether a socket of this node may have the port at hand.
+    #[inline(always)]
+    pub(super) const fn is_doubtful(&self) -> bool {
+        self.doubtful
     }
 
     /// How many have been tried, with the one at hand.
@@ -89,7 +114,7 @@ impl Ports {
     fn following(self) -> Self {
         let port = Port::new(self.first.wrapping_add(self.place as u16));
         let place = self.place.wrapping_add(self.stride).checked_rem(self.count).unwrap_or(0);
-        Self { port, place, ..self }
+        Self { port, doubtful: self.shared, place, ..self }
     }
 }
 

@@ -18,8 +18,6 @@ pub struct Work<A> {
     pub(super) reverse: FlowFlags,
     /// The source ports it may have.
     pub(super) ports: Ports,
-    /// Whether sockets of this node may have the port that stands for the client.
-    pub(super) shared_ports: bool,
     /// The key of the flow's other direction.
     pub(super) sibling_key: FlowKey<A>,
     /// The entry of that key.
