@@ -5,7 +5,8 @@
 //!
 //! Who loses at 2 takes its own reverse entry out again, unless the winner's flow answers by it,
 //! and follows the winner. Who loses at 1 to the same flow completes that flow; who loses to
-//! another flow tries another source port, unless that flow is over.
+//! another flow tries another source port. What is over is ended first in both cases: a half that
+//! the LRU left may be of another backend, by the same address.
 
 use super::arrive::takes_peers;
 use super::conntrack::{end, is_expired, is_over};
@@ -145,24 +146,25 @@ fn claim<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Claim {
         Inserted::Yes => decide(tables, work),
         Inserted::Full => Claim::Full,
         Inserted::Exists => match tables.flow(&work.sibling_key) {
-            Some(there) if there.sibling(work.key.proto) == work.key => decide(tables, work),
             Some(there)
                 if is_over(&there, work.key.proto, now) && !is_spared(&there, work, now) =>
             {
                 (work.judged_key, work.judged) = (work.sibling_key, there);
                 Claim::Over
             }
+            Some(there) if there.sibling(work.key.proto) == work.key => decide(tables, work),
             Some(_) => Claim::Taken,
             None => Claim::Again,
         },
     }
 }
 
-/// Whether a flow that is over keeps its port: masqueraded clients know nothing of each other, and
+/// Whether another flow that is over keeps its port: masqueraded clients know nothing of each other, and
 /// the backend may still remember what another has closed. Half of the tries look for a better one.
 #[inline(always)]
 fn is_spared<A: Address>(entry: &FlowEntry<A>, work: &Work<A>, now: u32) -> bool {
     work.choice.masquerade
+        && entry.sibling(work.key.proto) != work.key
         && work.ports.tried() <= Ports::MOST / 2
         && !entry.flags.has(FlowFlags::RST)
         && !is_expired(entry, work.key.proto, now)

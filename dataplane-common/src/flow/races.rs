@@ -17,7 +17,7 @@ type Flow = FlowEntry<V4>;
 const CLIENT: V4 = [10, 1, 1, 2];
 const VIP: V4 = [10, 96, 0, 10];
 const OTHER_VIP: V4 = [10, 96, 0, 11];
-const NOW: u32 = 100;
+const NOW: u32 = 1000;
 /// Who stands for masqueraded clients.
 const NODE: Node = Node {
     masquerade4: [192, 0, 2, 1],
@@ -222,6 +222,35 @@ fn a_reverse_entry_that_lost_its_forward_is_completed() {
         },
         one_flow,
     );
+}
+
+/// After this the flow of a request is over, long since and by a backend that is another now, and the
+/// LRU has taken its forward half.
+fn with_a_stale_half(request: Request, tables: &Fake<V4>) {
+    request.send(tables).unwrap();
+    tables.remove_flow(&key(VIP));
+    for entry in tables.flows.lock().unwrap().values_mut() {
+        (entry.generation, entry.last_seen) = (0, 0);
+        entry.flags = entry.flags.union(FlowFlags::REPLIED);
+    }
+}
+
+/// One flow of which nothing is older than this test.
+fn one_new_flow(schedule: u32, tables: &Fake<V4>, flows: [Flow; 2]) {
+    one_flow(schedule, tables, flows);
+    for entry in tables.flows.lock().unwrap().values() {
+        let is_new = (entry.generation, entry.last_seen) == (1, NOW);
+        assert!(is_new && !entry.flags.has(FlowFlags::REPLIED), "{schedule:#033b} {entry:?}");
+    }
+}
+
+#[test]
+fn a_stale_reverse_entry_of_the_same_flow_is_not_taken_over() {
+    const HIDDEN: Request = Request { masquerade: true, ..A };
+    let other = Request { random: 1 << 31, ..A };
+    requests(TURNS, [A, A], |tables| with_a_stale_half(A, tables), one_new_flow);
+    requests(TURNS, [A, other], |tables| with_a_stale_half(A, tables), one_new_flow);
+    requests(TURNS, [HIDDEN, HIDDEN], |tables| with_a_stale_half(HIDDEN, tables), one_new_flow);
 }
 
 #[test]
