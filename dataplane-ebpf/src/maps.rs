@@ -95,7 +95,25 @@ pub(crate) fn pod(addr: &Addr) -> Option<Pod> {
 #[inline(always)]
 pub(crate) fn link(ifindex: u32) -> Option<Link> {
     // SAFETY: copied at once; the value is a single word.
-    unsafe { LINKS.get(ifindex) }.copied()
+    defined(unsafe { LINKS.get(ifindex) })
+}
+
+/// A copy whose bytes have a value even where there is none. Otherwise the compiler may compute with
+/// what is in nothing before it asks whether there is something: whatever a register happens to
+/// hold, which the verifier refuses.
+#[inline(always)]
+fn defined<T: Copy + Default>(found: Option<&T>) -> Option<T> {
+    let value = match found {
+        Some(value) => *value,
+        None => T::default(),
+    };
+    let mut is_some = usize::from(found.is_some());
+    // SAFETY: changes the one register, and that to the value it has.
+    #[cfg(target_arch = "bpf")]
+    unsafe {
+        core::arch::asm!("{0} &= 1", inout(reg) is_some, options(pure, nomem, nostack));
+    }
+    (is_some != 0).then_some(value)
 }
 
 #[inline(always)]
@@ -106,7 +124,7 @@ pub(crate) fn node() -> Option<Node> {
 #[inline(always)]
 pub(crate) fn network(addr: &Addr) -> Option<Network> {
     let key = Key::new(128, addr.0);
-    NETWORKS.get(&key).copied()
+    defined(NETWORKS.get(&key))
 }
 
 #[inline(always)]

@@ -148,6 +148,16 @@ impl<A: Address> FlowEntry<A> {
         Self { src, dst, sport, dport, flags: self.flags.seen_from_sibling(), ..*self }
     }
 
+    /// Whether this entry and the one of a key of the same protocol are of one flow, as it sees it.
+    #[must_use]
+    #[inline(always)]
+    pub fn is_sibling_of(&self, key: &FlowKey<A>) -> bool {
+        self.src == key.dst
+            && self.dst == key.src
+            && self.sport == key.dport
+            && self.dport == key.sport
+    }
+
     /// The key of the flow's other entry.
     #[must_use]
     #[inline(always)]

@@ -43,24 +43,20 @@ fn is_in(slot: &Slot, set: Scopes, tables: &impl ServiceTables) -> bool {
         && scopes.has(set)
 }
 
-/// Holds the client to the choice from now on. Where the table refuses, its next flow may go
-/// elsewhere, and this one goes on.
+/// Holds the client to the choice from now on. Only a choice by which a
+/// flow goes counts: of two packets that begin one, the other's may be another. Where the table
+/// refuses, the client's next flow may go elsewhere, and this one goes on.
 #[inline(always)]
-pub(super) fn hold(
-    client: Addr,
-    is_new: bool,
-    tables: &impl ServiceTables,
-    now: u32,
-    choice: &Choice,
-) {
+pub(crate) fn hold(client: Addr, tables: &impl ServiceTables, now: u32, choice: &Choice) {
     let held = Affinity { slot: choice.slot, last_used: now };
-    if tables.hold_affinity(&key(client, &choice.service), &held) && is_new {
+    if tables.hold_affinity(&key(client, &choice.service), &held) && !choice.is_held {
         tables.count(Counter::AffinityNew);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::hold;
     use crate::abi::{
         Address as _, Affinity, AffinityKey, BackendId, BackendState, Counter, Scopes, Service,
         ServiceFlags, ServiceId,
@@ -106,6 +102,9 @@ mod tests {
         let env = FixedEnv { now, random };
         let standing = choose(CLIENT, Sender::LocalPod, tables, &env, &mut choice);
         assert_eq!(standing, Standing::Served);
+        if service.affinity_seconds > 0 {
+            hold(CLIENT.widen(), tables, now, &choice);
+        }
         choice.slot.backend.0
     }
 

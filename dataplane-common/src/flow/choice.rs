@@ -11,4 +11,6 @@ pub struct Choice {
     pub slot: Slot,
     /// Whether the backend sees the node's address instead of the client's.
     pub masquerade: bool,
+    /// With session affinity: whether that is the backend the client was held to before.
+    pub is_held: bool,
 }

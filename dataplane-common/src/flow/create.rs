@@ -8,6 +8,7 @@
 //! another flow tries another source port. What is over is ended first in both cases: a half that
 //! the LRU left may be of another backend, by the same address.
 
+use super::affinity::hold;
 use super::arrive::takes_peers;
 use super::conntrack::{end, is_expired, is_over};
 use super::source::Ports;
@@ -27,8 +28,10 @@ pub(super) struct Client {
 
 /// What came of trying one source port.
 enum Claim {
-    /// The flow exists, by this packet or another.
-    Settled,
+    /// The flow exists, by this packet's choice.
+    Won,
+    /// The flow exists, by another's.
+    Lost,
     /// Another flow's answers would look the same.
     Taken,
     /// What it was tried against is gone.
@@ -74,14 +77,30 @@ fn masquerade<A: Address>(
     Ok(())
 }
 
-/// Makes the drafted flow by the first source port that is free, or finds it made by another CPU
-/// meanwhile.
-// Not inlined: its stack is needed by what comes before and after it.
-#[inline(never)]
+/// Makes the drafted flow, or finds it made by another CPU meanwhile. Only the choice that stands
+/// holds the client.
+#[inline(always)]
 pub(super) fn create<A: Address>(
     tables: &impl Tables<A>,
     work: &mut Work<A>,
 ) -> Result<(), DropReason> {
+    if compete(tables, work)? && work.choice.service.affinity_seconds != 0 {
+        hold_client(tables, work);
+    }
+    Ok(())
+}
+
+// Not inlined: most Services have no affinity, and its stack is needed elsewhere.
+#[inline(never)]
+fn hold_client<A: Address>(tables: &impl Tables<A>, work: &Work<A>) {
+    hold(work.key.src.widen(), tables, work.entry.last_seen, &work.choice);
+}
+
+/// Makes the drafted flow by the first source port that is free; tells whether it did, and not
+/// another CPU.
+// Not inlined: its stack is needed by what comes before and after it.
+#[inline(never)]
+fn compete<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Result<bool, DropReason> {
     for _ in 0..Ports::MOST {
         work.entry.sport = work.ports.port();
         work.derive_sibling();
@@ -91,11 +110,11 @@ pub(super) fn create<A: Address>(
             claim(tables, work)
         };
         match claim {
-            Claim::Settled => {
+            Claim::Won | Claim::Lost => {
                 if work.choice.masquerade {
                     tables.count(Counter::Tries(Tries::of(work.ports.tried())));
                 }
-                return Ok(());
+                return Ok(matches!(claim, Claim::Won));
             }
             Claim::Full => return Err(DropReason::FlowTableFull),
             Claim::Over if work.ports.give_another_chance() => end(tables, work),
@@ -136,38 +155,52 @@ fn forward_entry<A: Address>(
     }
 }
 
-/// Tries the source port that stands in the entry at hand. Settled, that entry is the flow's.
+/// Tries the source port that stands in the entry at hand. Won or lost, that entry is the flow's.
 // Not inlined: the loop around it would be unrolled.
 #[inline(never)]
 fn claim<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Claim {
-    let now = work.entry.last_seen;
     work.sibling.flags = work.sibling.flags.union(work.reverse);
     match tables.insert_flow(&work.sibling_key, &work.sibling) {
-        Inserted::Yes => decide(tables, work),
-        Inserted::Full => Claim::Full,
-        Inserted::Exists => match tables.flow(&work.sibling_key) {
-            Some(there)
-                if is_over(&there, work.key.proto, now) && !is_spared(&there, work, now) =>
-            {
-                (work.judged_key, work.judged) = (work.sibling_key, there);
-                Claim::Over
+        Inserted::Yes => {}
+        Inserted::Full => return Claim::Full,
+        Inserted::Exists => {
+            work.judged_key = work.sibling_key;
+            work.judged = match tables.flow(&work.judged_key) {
+                Some(there) => there,
+                None => return Claim::Again,
+            };
+            if let Some(claim) = contest(work) {
+                return claim;
             }
-            Some(there) if there.sibling(work.key.proto) == work.key => decide(tables, work),
-            Some(_) => Claim::Taken,
-            None => Claim::Again,
-        },
+        }
+    }
+    decide(tables, work)
+}
+
+/// What the flow that has the tuple, and is judged, makes of the claim; nothing where it is this one.
+#[inline(always)]
+fn contest<A: Address>(work: &Work<A>) -> Option<Claim> {
+    let Work { judged, key, entry, .. } = work;
+    let is_own = judged.is_sibling_of(key);
+    let now = entry.last_seen;
+    if is_over(judged, key.proto, now) && (is_own || !is_spared(work, now)) {
+        Some(Claim::Over)
+    } else if is_own {
+        None
+    } else {
+        Some(Claim::Taken)
     }
 }
 
-/// Whether another flow that is over keeps its port: masqueraded clients know nothing of each other, and
-/// the backend may still remember what another has closed. Half of the tries look for a better one.
+/// Whether another flow that is over keeps its port: masqueraded clients know nothing of each other,
+/// and the backend may still remember what another has closed. Half of the tries look for a better
+/// one.
 #[inline(always)]
-fn is_spared<A: Address>(entry: &FlowEntry<A>, work: &Work<A>, now: u32) -> bool {
-    work.choice.masquerade
-        && entry.sibling(work.key.proto) != work.key
-        && work.ports.tried() <= Ports::MOST / 2
-        && !entry.flags.has(FlowFlags::RST)
-        && !is_expired(entry, work.key.proto, now)
+fn is_spared<A: Address>(Work { judged, key, choice, ports, .. }: &Work<A>, now: u32) -> bool {
+    choice.masquerade
+        && ports.tried() <= Ports::MOST / 2
+        && !judged.flags.has(FlowFlags::RST)
+        && !is_expired(judged, key.proto, now)
 }
 
 /// The second step; the reverse entry is in and of this flow.
@@ -176,7 +209,7 @@ fn decide<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Claim {
     match tables.insert_flow(&work.key, &work.entry) {
         Inserted::Yes => {
             tables.count(Counter::NewFlow);
-            Claim::Settled
+            Claim::Won
         }
         Inserted::Exists => {
             tables.count(Counter::FlowRaceLost);
@@ -197,7 +230,7 @@ fn follow<A: Address>(tables: &impl FlowTable<A>, work: &mut Work<A>) -> Claim {
                 tables.remove_flow(&work.sibling_key);
             }
             work.entry = winner;
-            Claim::Settled
+            Claim::Lost
         }
         None => {
             tables.remove_flow(&work.sibling_key);

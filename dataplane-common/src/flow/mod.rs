@@ -17,7 +17,7 @@
 //! the packets that are redirected, may take the others for invalid. What must see netfilter is a
 //! flow of the second kind from its first packet on.
 
-mod affinity;
+pub(crate) mod affinity;
 mod arrival;
 mod arrive;
 mod choice;

@@ -67,8 +67,8 @@ impl Request {
     fn send(self, tables: &impl Tables<V4>) -> Result<Flow, DropReason> {
         let env = FixedEnv { now: NOW, random: self.random };
         let slot = backend_slot([10, 1, 2, self.backend], 5353, u32::from(self.backend));
-        let service = Service { id: ServiceId(1), ..Service::default() };
-        let choice = Choice { service, slot, masquerade: self.masquerade };
+        let service = Service { id: ServiceId(1), affinity_seconds: 60, ..Service::default() };
+        let choice = Choice { service, slot, masquerade: self.masquerade, is_held: false };
         let mut work = Work { key: key(self.vip), choice, ..Work::default() };
         if !find(&packet(work.key), tables, &env, &mut work) {
             let client = Client { takes_bypass: true, is_pod: true };
@@ -127,10 +127,19 @@ fn for_every_order<R: Send>(
         let results = race(&turns, &tables, both);
         assert_eq!(orphans(&tables), [], "schedule {bits:#033b}");
         check(bits, &tables, results);
+        assert_held(&tables);
         schedule = turns.following();
         while let Some(long) = schedule.and_then(|bits| excess(bits, most_turns)) {
             schedule = following(schedule.expect("it was too long"), long);
         }
+    }
+}
+
+/// A client is held to a backend that a flow of its goes to.
+fn assert_held(tables: &Fake<V4>) {
+    let flows = tables.flows.lock().unwrap();
+    for held in tables.affinities.lock().unwrap().values() {
+        assert!(flows.values().any(|flow| flow.backend == held.slot.backend), "{held:?} {flows:?}");
     }
 }
 

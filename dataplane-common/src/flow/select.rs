@@ -52,7 +52,7 @@ fn serves_node_ports(addr: &Addr, tables: &impl ServiceTables) -> bool {
 }
 
 /// Chooses a backend of the ServicePort in `choice` for a flow that begins. But for
-/// [`Standing::Served`], there is none.
+/// [`Standing::Served`], there is none. Once the choice stands, [`affinity::hold`] is due.
 #[inline(always)]
 pub(crate) fn choose<A: Address>(
     client: A,
@@ -92,7 +92,7 @@ fn pick(scope: Scope, tables: &impl ServiceTables, env: &impl Env, choice: &mut 
     }
 }
 
-/// The backend that the client is held to, or any, to which it is held from then on.
+/// The backend that the client is held to, or any.
 // Not inlined: most Services have no affinity, and its stack is needed by what comes after it.
 #[inline(never)]
 fn pick_for(
@@ -102,13 +102,8 @@ fn pick_for(
     env: &impl Env,
     choice: &mut Choice,
 ) -> bool {
-    let now = env.now();
-    let is_held = affinity::honour(client, scope, tables, now, choice);
-    if !is_held && !pick(scope, tables, env, choice) {
-        return false;
-    }
-    affinity::hold(client, !is_held, tables, now, choice);
-    true
+    choice.is_held = affinity::honour(client, scope, tables, env.now(), choice);
+    choice.is_held || pick(scope, tables, env, choice)
 }
 
 /// Whether an address is none but ours to answer: that of a frontend, or the hairpin's stand-in.
@@ -167,7 +162,7 @@ mod tests {
         let served = |service, number: u8, masquerade| {
             let slot = backend_slot([10, 1, 1, number], 8080, u32::from(number));
             let slot = Slot { flags: SlotFlags::LOCAL, ..slot };
-            (Standing::Served, Choice { service, slot, masquerade })
+            (Standing::Served, Choice { service, slot, masquerade, is_held: false })
         };
         for (name, service, random, expected) in [
             ("cluster, lowest", cluster, 0, served(cluster, 2, false)),

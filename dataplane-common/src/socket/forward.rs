@@ -6,7 +6,7 @@ use crate::abi::{
 };
 use crate::flow::policy::Standing;
 use crate::flow::select::{choose, frontend};
-use crate::flow::{Choice, Env, Sender};
+use crate::flow::{Choice, Env, Sender, affinity};
 
 /// What a call comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +52,14 @@ fn decide<A: Address>(
     if call.proto == Proto::UDP && stays(call, tables, choice) {
         return Decision::Translate;
     }
-    match choose(client::<A>(tables), Sender::OwnNode, tables, env, choice) {
+    let client = client::<A>(tables);
+    match choose(client, Sender::OwnNode, tables, env, choice) {
         Standing::Served => {}
         Standing::Rejected => return Decision::Refuse,
         Standing::NoLocalBackend => return Decision::Leave,
+    }
+    if choice.service.affinity_seconds != 0 {
+        affinity::hold(client.widen(), tables, env.now(), choice);
     }
     if call.proto == Proto::UDP {
         stay(call, tables, choice);
