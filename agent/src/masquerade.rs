@@ -243,6 +243,10 @@ mod tests {
         }
     }
 
+    fn way(link: u32, metric: u32) -> Way {
+        Way { destination: "0.0.0.0/0".parse().unwrap(), metric, link }
+    }
+
     #[test]
     fn sources_are_the_nodes_own_else_those_of_the_default_route() {
         let host = devices(&[
@@ -250,7 +254,6 @@ mod tests {
             (2, "eth0", 1500, &["192.0.2.1/24", "192.0.2.7/24"]),
             (3, "eth1", 1500, &["198.51.100.1/24", "fd00::1/64"]),
         ]);
-        let way = |link, metric| Way { destination: "0.0.0.0/0".parse().unwrap(), metric, link };
         let (none, one, two) = (vec![], vec!["192.0.2.7"], vec!["192.0.2.1", "192.0.2.7"]);
         let other = vec!["203.0.113.1"];
         let six = Some("fd00::1");
