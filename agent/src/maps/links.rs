@@ -60,52 +60,41 @@ mod tests {
     const UPLINK: Link = Link { mtu: 1500, flags: LinkFlags(0) };
     const BRIDGE: Link = Link { mtu: 1450, flags: LinkFlags::WORKLOADS };
 
+    /// What becomes of a table with room for three: changes, and who is left out.
+    fn ensured(present: &[(u32, Link)], wanted: &[(u32, Link)]) -> EnsuredLinks {
+        let map = |rows: &[(u32, Link)]| rows.iter().copied().collect();
+        EnsuredLinks::of(&map(present), map(wanted), 3)
+    }
+
     #[test]
     fn uplinks_have_entries_first_and_then_those_that_had_one() {
+        let bridges =
+            |indexes: &[u32]| -> Vec<_> { indexes.iter().map(|index| (*index, BRIDGE)).collect() };
+        let (uplink, none) = (vec![(1, UPLINK)], vec![]);
         for (name, present, wanted, changed, left_out) in [
-            (
-                "new",
-                vec![],
-                vec![(1, UPLINK), (2, BRIDGE)],
-                vec![(1, Some(UPLINK)), (2, Some(BRIDGE))],
-                vec![],
-            ),
-            ("as it was", vec![(1, UPLINK)], vec![(1, UPLINK)], vec![], vec![]),
-            (
-                "another class",
-                vec![(1, BRIDGE)],
-                vec![(1, UPLINK)],
-                vec![(1, Some(UPLINK))],
-                vec![],
-            ),
+            ("new", none.clone(), uplink.clone(), vec![(1, Some(UPLINK))], vec![]),
+            ("as it was", uplink.clone(), uplink.clone(), vec![], vec![]),
+            ("another class", bridges(&[1]), uplink, vec![(1, Some(UPLINK))], vec![]),
+            ("gone", bridges(&[1]), none, vec![(1, None)], vec![]),
             (
                 "one for one",
-                vec![(1, BRIDGE), (2, BRIDGE), (3, BRIDGE)],
-                vec![(1, BRIDGE), (3, BRIDGE), (4, BRIDGE)],
+                bridges(&[1, 2, 3]),
+                bridges(&[1, 3, 4]),
                 vec![(2, None), (4, Some(BRIDGE))],
                 vec![],
             ),
-            (
-                "too many",
-                vec![(2, BRIDGE), (3, BRIDGE), (5, BRIDGE)],
-                vec![(1, BRIDGE), (2, BRIDGE), (3, BRIDGE), (4, BRIDGE), (5, BRIDGE)],
-                vec![],
-                vec![1, 4],
-            ),
+            ("too many", bridges(&[2, 3, 5]), bridges(&[1, 2, 3, 4, 5]), vec![], vec![1, 4]),
             (
                 "too many, with an uplink",
-                vec![(2, BRIDGE), (3, BRIDGE), (5, BRIDGE)],
-                vec![(2, BRIDGE), (3, BRIDGE), (5, BRIDGE), (6, UPLINK)],
+                bridges(&[2, 3, 5]),
+                [bridges(&[2, 3, 5]), vec![(6, UPLINK)]].concat(),
                 vec![(5, None), (6, Some(UPLINK))],
                 vec![5],
             ),
         ] {
-            let expected = EnsuredLinks {
-                changed: changed.into_iter().collect(),
-                left_out: left_out.into_iter().collect(),
-            };
-            let (present, wanted) = (present.into_iter().collect(), wanted.into_iter().collect());
-            assert_eq!(EnsuredLinks::of(&present, wanted, 3), expected, "{name}");
+            let (changed, left_out) =
+                (changed.into_iter().collect(), left_out.into_iter().collect());
+            assert_eq!(ensured(&present, &wanted), EnsuredLinks { changed, left_out }, "{name}");
         }
     }
 }

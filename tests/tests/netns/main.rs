@@ -23,6 +23,7 @@ mod services;
 mod socket;
 mod stream;
 mod strictness;
+mod tables;
 mod traffic;
 mod tun;
 mod tunnel;

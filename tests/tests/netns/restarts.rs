@@ -3,14 +3,13 @@
 use std::{env, thread, time::Duration};
 
 use anyhow::{Context as _, Result};
-use hostnet::Pins;
-use waggle_agent::maps::{dump::dump, kernel::KernelMaps};
 use xtask::workload::ask;
 
 use super::{
     cluster::{ANSWER, Cluster, DELIVERIES, Ground, wait_until},
     random::Random,
     services::{Frontend, OPEN_CLOSED},
+    tables::Tables,
     traffic::Traffic,
 };
 
@@ -43,7 +42,7 @@ fn nothing_moves_while_the_agent_is_killed_at_random_moments() -> Result<()> {
 /// Kills the agent, also while it works off an edit; what it leaves must serve, and what the next
 /// one makes of it must be what was there.
 fn play(cluster: &mut Cluster<'_>, traffic: &Traffic, random: &mut Random) -> Result<()> {
-    let before = tables(cluster)?;
+    let before = Tables::of(cluster)?;
     let is_edited = random.below(2) == 0;
     if is_edited {
         edit(cluster, &["near"])?;
@@ -64,8 +63,8 @@ fn play(cluster: &mut Cluster<'_>, traffic: &Traffic, random: &mut Random) -> Re
     if is_edited {
         arrive(cluster)
     } else {
-        let after = tables(cluster)?;
-        anyhow::ensure!(after == before, "tables changed:\n{before}\nbecame\n{after}");
+        let after = Tables::of(cluster)?;
+        anyhow::ensure!(after == before, "tables changed:\n{before:#?}\nbecame\n{after:#?}");
         Ok(())
     }
 }
@@ -86,10 +85,4 @@ fn arrive(cluster: &Cluster<'_>) -> Result<()> {
     wait_until(answered).context("an edit after the restart")?;
     edit(cluster, &[])?;
     wait_until(|| answered().map(|answered| !answered)).context("its undoing")
-}
-
-/// Everything about Services that node-a's kernel has, identifiers included.
-fn tables(cluster: &Cluster<'_>) -> Result<String> {
-    let root = cluster.node_of("node-a")?.path("/sys/fs/bpf/waggle");
-    Ok(dump(&KernelMaps::open(&Pins::new(&root))?)?)
 }
