@@ -1,7 +1,5 @@
 //! Directions of a device, by which hooks and their pins are named.
 
-use aya::programs::tc::TcAttachType;
-
 /// Which packets of a device a program sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
@@ -26,12 +24,5 @@ impl Direction {
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|direction| direction.as_str() == name)
-    }
-
-    pub(crate) const fn attach_type(self) -> TcAttachType {
-        match self {
-            Self::Ingress => TcAttachType::Ingress,
-            Self::Egress => TcAttachType::Egress,
-        }
     }
 }

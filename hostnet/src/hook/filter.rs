@@ -18,7 +18,7 @@ pub(super) fn attach(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<()
         handle: TcHandle::from(TC_HANDLE),
         classid: None,
     });
-    let attached = program.attach_with_options(hook.device, hook.direction.attach_type(), options);
+    let attached = program.attach_with_options(hook.device, hook.direction.into(), options);
     let id = match attached.during("attach", hook) {
         Err(error) if error.is_taken() => {
             program.attach_to_link(ours(hook)?).during("replace", hook)?
@@ -68,7 +68,7 @@ fn explain(error: Error) -> Error {
 
 fn ours(hook: Hook<'_>) -> Result<SchedClassifierLink> {
     let handle = TcHandle::from(TC_HANDLE);
-    let kind = hook.direction.attach_type();
+    let kind = hook.direction.into();
     SchedClassifierLink::attached(hook.device, kind, TC_PRIORITY, handle, None).during("find", hook)
 }
 

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use aya::programs::links::LinkError;
 use aya::programs::tc::TcError;
-use aya::programs::{ProgramError, SchedClassifier};
+use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
 
 use crate::error::{Cause, During as _, Error, Result};
 use crate::pins::Pins;
@@ -123,6 +123,15 @@ impl std::fmt::Display for Hook<'_> {
             Direction::Egress => "egress",
         };
         write!(f, "program at {direction} of {}", self.device)
+    }
+}
+
+impl From<Direction> for TcAttachType {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Ingress => Self::Ingress,
+            Direction::Egress => Self::Egress,
+        }
     }
 }
 

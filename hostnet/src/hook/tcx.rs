@@ -54,7 +54,7 @@ fn replace(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<()> {
 
 fn create(program: &mut SchedClassifier, hook: Hook<'_>) -> Result<bool> {
     let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-    let attached = program.attach_with_options(hook.device, hook.direction.attach_type(), options);
+    let attached = program.attach_with_options(hook.device, hook.direction.into(), options);
     let id = match attached.during("attach", hook) {
         Ok(id) => id,
         // A kernel that does not know the attach type.
