@@ -24,7 +24,9 @@ fn overridden(object: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn built_by_xtask() -> io::Result<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/ebpf");
+    // Asked for when it runs: the checkout may have moved since this was compiled.
+    let here = env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?;
+    let folder = Path::new(&here).join("../target/ebpf");
     // The folder is watched, not the file: a missing file would make every build run this again.
     fs::create_dir_all(&folder)?;
     println!("cargo::rerun-if-changed={}", folder.display());
