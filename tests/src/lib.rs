@@ -12,5 +12,7 @@ pub mod instructions;
 pub mod object;
 pub mod outcome;
 pub mod packet;
+pub mod random;
 pub mod sandbox;
+pub mod tables;
 pub mod world;

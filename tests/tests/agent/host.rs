@@ -187,6 +187,17 @@ impl Host {
 
     /// The same with another source, the option for it and its path here.
     pub(super) fn agent_from(&self, option: &str, source: &str, config: &str) -> Result<Agent> {
+        let agent = self.begin_from(option, source, config)?;
+        let knows_devices = |status: &Value| status["devices"] != Value::Array(Vec::new());
+        let is_synced = |status: &Value| status["agent"]["lastSync"].is_string();
+        self.wait_until(|status| {
+            is_synced(status) && knows_devices(status) && self.has_node_file()
+        })?;
+        Ok(agent)
+    }
+
+    /// The same without waiting for anything.
+    pub(super) fn begin_from(&self, option: &str, source: &str, config: &str) -> Result<Agent> {
         let file = self.path("config.yaml");
         fs::write(&file, config)?;
         // What an agent that ran before wrote must not be taken for this one's.
@@ -197,13 +208,7 @@ impl Host {
         command.args(["agent", "--node-name", "a", option]).arg(self.path(source));
         command.arg("--config").arg(&file).args(self.places("run"));
         let log = fs::File::create(self.path("agent.log"))?;
-        let agent = Agent(command.stderr(log).spawn().context("starting an agent")?);
-        let knows_devices = |status: &Value| status["devices"] != Value::Array(Vec::new());
-        let is_synced = |status: &Value| status["agent"]["lastSync"].is_string();
-        self.wait_until(|status| {
-            is_synced(status) && knows_devices(status) && self.has_node_file()
-        })?;
-        Ok(agent)
+        Ok(Agent(command.stderr(log).spawn().context("starting an agent")?))
     }
 
     fn has_node_file(&self) -> bool {

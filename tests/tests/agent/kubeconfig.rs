@@ -1,12 +1,17 @@
 //! An API server as the source: the same tables as from files, while it is there and while it is not.
 
-use std::{fs, net::TcpListener, thread};
+use std::{fs, net::TcpListener, thread, time::Duration};
 
 use anyhow::{Result, ensure};
+use hostnet::Pins;
 use replay::{Resource, Server, kubeconfig};
 use serde_json::{Value, json};
 use tokio::{runtime::Builder, sync::oneshot};
 use waggle_agent::{k8s, manifests::parse_file};
+use waggle_tests::{
+    random::{Random, rounds},
+    tables::Tables,
+};
 
 use super::host::{Answer, Host, NODES, SERVICES, hooks_of};
 
@@ -131,6 +136,33 @@ fn an_api_server_counts_as_its_objects_in_files_and_serving_outlasts_it() -> Res
     let lists = |word| host.waggle("service list").is_ok_and(|list| list.stdout.contains(word));
     host.wait_until(|status| status["healthy"] == true && lists("9090") && !lists("cart"))?;
     assert_eq!(connect(&host, 9090)?, connected(), "{}", host.log()?);
+    Ok(())
+}
+
+/// A start takes less than that.
+const LONG: Duration = Duration::from_millis(900);
+
+#[test]
+fn an_agent_of_an_api_server_that_is_killed_at_random_moments_changes_nothing() -> Result<()> {
+    let mut random = Random::announced()?;
+    let host = Host::start()?;
+    let server = Server::default();
+    for object in objects(&[NODES, SERVICES, ECHO].join("---"))? {
+        server.put(object);
+    }
+    let _answering = Answering::start(&server, host.listen(ADDRESS)?)?;
+    fs::write(host.path("kubeconfig"), kubeconfig(&format!("http://{ADDRESS}")))?;
+    let tables = || host.inside(|| Tables::of(&Pins::new(&host.path("bpf/waggle"))));
+    host.agent_from("--kubeconfig", "kubeconfig", "{}")?.kill()?;
+    let before = tables()?;
+    for round in 0..rounds(3)? {
+        let agent = host.begin_from("--kubeconfig", "kubeconfig", "{}")?;
+        thread::sleep(random.time_below(LONG));
+        agent.kill()?;
+        assert_eq!(tables()?, before, "round {round}, after a start that was broken off");
+        host.agent_from("--kubeconfig", "kubeconfig", "{}")?.kill()?;
+        assert_eq!(tables()?, before, "round {round}, after a whole one");
+    }
     Ok(())
 }
 

@@ -1,15 +1,18 @@
 //! An agent that is killed at random moments while traffic comes by every way.
 
-use std::{env, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use anyhow::{Context as _, Result};
+use hostnet::Pins;
+use waggle_tests::{
+    random::{Random, rounds},
+    tables::Tables,
+};
 use xtask::workload::ask;
 
 use super::{
     cluster::{ANSWER, Cluster, DELIVERIES, Ground, wait_until},
-    random::Random,
     services::{Frontend, OPEN_CLOSED},
-    tables::Tables,
     traffic::Traffic,
 };
 
@@ -21,16 +24,12 @@ const LONG: Duration = Duration::from_millis(700);
 
 #[test]
 fn nothing_moves_while_the_agent_is_killed_at_random_moments() -> Result<()> {
-    let rounds = match env::var("WAGGLE_RESTART_ROUNDS") {
-        Ok(rounds) => rounds.parse().with_context(|| format!("WAGGLE_RESTART_ROUNDS={rounds}"))?,
-        Err(_) => ROUNDS,
-    };
     let mut random = Random::announced()?;
     for mode in DELIVERIES {
         let ground = Ground::new(&format!("restarts-{}-{}", mode.delivery, mode.attach))?;
         let mut cluster = Cluster::start(&ground, mode)?;
         let traffic = Traffic::begin(&cluster)?;
-        for round in 0..rounds {
+        for round in 0..rounds(ROUNDS)? {
             play(&mut cluster, &traffic, &mut random)
                 .with_context(|| format!("{mode:?}, round {round}\n{}", cluster.logs()))?;
         }
@@ -42,7 +41,7 @@ fn nothing_moves_while_the_agent_is_killed_at_random_moments() -> Result<()> {
 /// Kills the agent, also while it works off an edit; what it leaves must serve, and what the next
 /// one makes of it must be what was there.
 fn play(cluster: &mut Cluster<'_>, traffic: &Traffic, random: &mut Random) -> Result<()> {
-    let before = Tables::of(cluster)?;
+    let before = tables(cluster)?;
     let is_edited = random.below(2) == 0;
     if is_edited {
         edit(cluster, &["near"])?;
@@ -63,7 +62,7 @@ fn play(cluster: &mut Cluster<'_>, traffic: &Traffic, random: &mut Random) -> Re
     if is_edited {
         arrive(cluster)
     } else {
-        let after = Tables::of(cluster)?;
+        let after = tables(cluster)?;
         anyhow::ensure!(after == before, "tables changed:\n{before:#?}\nbecame\n{after:#?}");
         Ok(())
     }
@@ -85,4 +84,8 @@ fn arrive(cluster: &Cluster<'_>) -> Result<()> {
     wait_until(answered).context("an edit after the restart")?;
     edit(cluster, &[])?;
     wait_until(|| answered().map(|answered| !answered)).context("its undoing")
+}
+
+fn tables(cluster: &Cluster<'_>) -> Result<Tables> {
+    Tables::of(&Pins::new(&cluster.node_of("node-a")?.path("/sys/fs/bpf/waggle")))
 }

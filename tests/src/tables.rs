@@ -8,11 +8,9 @@ use dataplane_common::abi::{Affinity, AffinityKey, Link, Network, Node, names};
 use hostnet::Pins;
 use waggle_agent::maps::{dump::dump, kernel::KernelMaps};
 
-use super::cluster::Cluster;
-
-/// Tables of node-a.
+/// Tables of a node that are not its flows.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Tables {
+pub struct Tables {
     /// Services, slots and backends, identifiers included.
     services: String,
     node: Node,
@@ -23,8 +21,11 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub(super) fn of(cluster: &Cluster<'_>) -> Result<Self> {
-        let pins = Pins::new(&cluster.node_of("node-a")?.path("/sys/fs/bpf/waggle"));
+    /// What is pinned.
+    ///
+    /// # Errors
+    /// When a table is not pinned or cannot be read.
+    pub fn of(pins: &Pins) -> Result<Self> {
         let map = |name| MapData::from_pin(pins.map(name));
         let node: Array<_, Node> = Map::Array(map(names::NODE)?).try_into()?;
         let networks: LpmTrie<_, [u8; 16], Network> =
@@ -39,7 +40,7 @@ impl Tables {
             entry.map(|(key, held)| (text(key), held.slot.backend.0))
         };
         Ok(Self {
-            services: dump(&KernelMaps::open(&pins)?)?,
+            services: dump(&KernelMaps::open(pins)?)?,
             node: node.get(&0, 0)?,
             networks: networks.iter().map(network).collect::<Result<_, _>>()?,
             links: links.iter().collect::<Result<_, _>>()?,

@@ -8,14 +8,17 @@ use std::{
 use anyhow::{Context as _, Result};
 
 /// A sequence of numbers that a seed determines.
-pub(super) struct Random {
+pub struct Random {
     state: u64,
 }
 
 impl Random {
     /// Begins with `WAGGLE_SEED`, or with the time, and says so.
+    ///
+    /// # Errors
+    /// When that is no number.
     #[expect(clippy::print_stdout, reason = "a failure is repeated by its seed")]
-    pub(super) fn announced() -> Result<Self> {
+    pub fn announced() -> Result<Self> {
         let seed = match env::var("WAGGLE_SEED") {
             Ok(seed) => seed.parse().with_context(|| format!("WAGGLE_SEED={seed}"))?,
             Err(_) => SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos().into(),
@@ -25,7 +28,7 @@ impl Random {
     }
 
     /// A number below a bound: splitmix64.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -33,8 +36,19 @@ impl Random {
     }
 
     /// A time below a bound.
-    pub(super) fn time_below(&mut self, bound: Duration) -> Duration {
+    pub fn time_below(&mut self, bound: Duration) -> Duration {
         let micros = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX);
         Duration::from_micros(self.below(micros))
+    }
+}
+
+/// How often something is repeated: as `WAGGLE_RESTART_ROUNDS` says, or by default.
+///
+/// # Errors
+/// When that is no number.
+pub fn rounds(default: u32) -> Result<u32> {
+    match env::var("WAGGLE_RESTART_ROUNDS") {
+        Ok(rounds) => rounds.parse().with_context(|| format!("WAGGLE_RESTART_ROUNDS={rounds}")),
+        Err(_) => Ok(default),
     }
 }
