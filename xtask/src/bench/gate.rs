@@ -1,6 +1,6 @@
-//! Which windows count: those during which the machine was about as fast as it ever is.
+//! Which windows count: those during which the machine was about as fast as ever in their round.
 
-/// How much slower than the floor a calibration may be, in percent; tried in this order.
+/// How much slower than the fastest of its round a calibration may be, in percent; tried in this order.
 pub(super) const TOLERANCES: [u64; 3] = [8, 15, 30];
 
 /// Quiet pairs that each variant has, or the next tolerance is taken.
@@ -15,36 +15,44 @@ pub(super) struct Window {
     pub(super) before: u64,
     /// Nanoseconds.
     pub(super) after: u64,
+    /// The fastest calibration of the round.
+    pub(super) floor: u64,
     /// Whether everything arrived that was sent, all of it by then.
     pub(super) is_whole: bool,
 }
 
-/// The fastest calibration of the run, and how much slower another one may be.
+impl Window {
+    /// One in which nothing was lost, the only one of its round until others are known.
+    pub(super) fn whole(value: f64, before: u64, after: u64) -> Self {
+        Self { value, before, after, floor: before.min(after), is_whole: true }
+    }
+}
+
+/// How much slower than the fastest of its round a calibration may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gate {
-    pub(super) floor: u64,
     /// Percent.
     pub(super) tolerance: u64,
 }
 
 impl Gate {
     /// The strictest gate.
-    pub(super) fn strict(floor: u64) -> Self {
-        Self { floor, tolerance: TOLERANCES[0] }
+    pub(super) fn strict() -> Self {
+        Self { tolerance: TOLERANCES[0] }
     }
 
     /// The strictest gate by which each of `all` has enough quiet pairs with the reference; one
     /// for all of them, since windows of different gates are not alike.
-    pub(super) fn choose(floor: u64, all: &[&[Window]], reference: &[Window]) -> Option<Self> {
+    pub(super) fn choose(all: &[&[Window]], reference: &[Window]) -> Option<Self> {
         TOLERANCES
-            .map(|tolerance| Self { floor, tolerance })
+            .map(|tolerance| Self { tolerance })
             .into_iter()
             .find(|gate| all.iter().all(|windows| gate.pairs(windows, reference).len() >= ENOUGH))
     }
 
     /// Whether the window is whole and it was quiet on both sides of it.
     pub(super) fn admits(self, window: &Window) -> bool {
-        let limit = self.floor + self.floor * self.tolerance / 100;
+        let limit = window.floor + window.floor * self.tolerance / 100;
         window.is_whole && window.before.max(window.after) <= limit
     }
 
@@ -67,12 +75,12 @@ mod tests {
     use super::{ENOUGH, Gate, Window};
 
     fn window(value: f64, before: u64, after: u64) -> Window {
-        Window { value, before, after, is_whole: true }
+        Window { value, before, after, floor: 1000, is_whole: true }
     }
 
     #[test]
     fn a_window_counts_if_it_was_quiet_on_both_sides() {
-        let gate = Gate::strict(1000);
+        let gate = Gate::strict();
         for (before, after, counts) in [
             (1000, 1000, true),
             (1080, 1080, true),
@@ -87,14 +95,14 @@ mod tests {
     #[test]
     fn a_window_that_lost_something_does_not_count() {
         let window = Window { is_whole: false, ..window(1.0, 1000, 1000) };
-        assert!(!Gate::strict(1000).admits(&window));
+        assert!(!Gate::strict().admits(&window));
     }
 
     #[test]
     fn pairs_are_of_rounds_that_were_quiet_for_both() {
         let own = [window(6.0, 1000, 1000), window(8.0, 1000, 1000), window(9.0, 1000, 1500)];
         let other = [window(3.0, 1000, 1000), window(1.0, 1500, 1000), window(1.0, 1000, 1000)];
-        assert_eq!(Gate::strict(1000).pairs(&own, &other), [2.0]);
+        assert_eq!(Gate::strict().pairs(&own, &other), [2.0]);
     }
 
     #[test]
@@ -113,7 +121,7 @@ mod tests {
         ] {
             let windows = rows.map(|(count, calibration)| quiet(count, calibration));
             let all = [windows[0].as_slice(), windows[1].as_slice()];
-            let chosen = Gate::choose(1000, &all, all[0]).map(|gate| gate.tolerance);
+            let chosen = Gate::choose(&all, all[0]).map(|gate| gate.tolerance);
             assert_eq!(chosen, expected, "{rows:?}");
         }
     }

@@ -78,7 +78,7 @@ impl<'a> Frames<'a> {
         self.generator.send(WARM_UP)?;
         let before = calibrate();
         let value = f64::from(self.generator.send(self.count)?);
-        Ok(Window { value, before, after: calibrate(), is_whole: true })
+        Ok(Window::whole(value, before, calibrate()))
     }
 
     /// Lets flows be new again when there were many.

@@ -71,14 +71,14 @@ impl Series {
         track.map_or(&[], |track| &track.windows)
     }
 
-    fn choose_gate(&mut self, floor: u64) {
+    fn choose_gate(&mut self) {
         let all: Vec<&[Window]> = self.tracks.iter().map(|track| &*track.windows).collect();
-        self.gate = Gate::choose(floor, &all, self.reference());
+        self.gate = Gate::choose(&all, self.reference());
     }
 
     /// Whether the strictest gate leaves so many pairs to each variant.
-    fn has(&self, wanted: usize, floor: u64) -> bool {
-        let (gate, reference) = (Gate::strict(floor), self.reference());
+    fn has(&self, wanted: usize) -> bool {
+        let (gate, reference) = (Gate::strict(), self.reference());
         self.tracks.iter().all(|track| gate.pairs(&track.windows, reference).len() >= wanted)
     }
 }
@@ -121,7 +121,7 @@ pub(super) fn measure<'a>(
         say(&format!("{}: {:.0} s", metric.name(), start.elapsed().as_secs_f64()));
     }
     let floor = rounds.floor;
-    series.iter_mut().for_each(|series| series.choose_gate(floor));
+    series.iter_mut().for_each(Series::choose_gate);
     Ok(Measured { seed: plan.seed, cpu, is_first, floor, series, starts: Vec::new() })
 }
 
@@ -154,7 +154,7 @@ impl<'a> Rounds<'a> {
         let mut series = Series { metric, gate: None, tracks: tracks.collect() };
         for _ in 0..metric.rounds() {
             self.round(&mut probes, &mut series.tracks)?;
-            if series.has(self.plan.wanted, self.floor) || start.elapsed() > self.plan.patience {
+            if series.has(self.plan.wanted) || start.elapsed() > self.plan.patience {
                 break;
             }
         }
@@ -168,12 +168,16 @@ impl<'a> Rounds<'a> {
     fn round(&mut self, probes: &mut [Probe<'_>], tracks: &mut [Track]) -> Result<()> {
         let mut order: Vec<usize> = (0..probes.len()).collect();
         self.random.shuffle(&mut order);
+        let mut floor = u64::MAX;
         for index in order {
             self.interrupt.pause(PAUSE)?;
             let window = probes[index].window()?;
-            self.floor = self.floor.min(window.before).min(window.after);
+            floor = floor.min(window.floor);
             tracks[index].windows.push(window);
         }
+        let round = tracks.iter_mut().filter_map(|track| track.windows.last_mut());
+        round.for_each(|window| window.floor = floor);
+        self.floor = self.floor.min(floor);
         Ok(())
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Row {
     spread: Option<Spread>,
     /// Windows that were quiet, and all.
     windows: [usize; 2],
-    /// How much slower than the floor the metric's quiet windows were at most, in percent.
+    /// How much slower than its round the metric's quiet windows were at most, in percent.
     tolerance: Option<u64>,
     ratio: Option<Ratio>,
 }
@@ -132,7 +132,7 @@ fn metric(row: &Row) -> Value {
 pub(super) fn windows(measured: &Measured) -> Value {
     let of = |track: &Track| -> Vec<Value> {
         let window = |window: &Window| {
-            let Window { value, before, after, is_whole } = window;
+            let Window { value, before, after, floor: _, is_whole } = window;
             json!({"value": value, "before": before, "after": after, "whole": is_whole})
         };
         track.windows.iter().map(window).collect()
@@ -207,6 +207,7 @@ mod tests {
             before: 1000,
             // Every fifth is slow.
             after: if round % 5 == 0 { 1600 } else { 1000 },
+            floor: 1000,
             is_whole: true,
         };
         Track { variant, windows: (0..20).map(window).collect(), flows: 2 }
@@ -227,7 +228,7 @@ mod tests {
 
     #[test]
     fn ratios_are_those_of_rounds() {
-        let measured = measured(Some(Gate::strict(1000)));
+        let measured = measured(Some(Gate::strict()));
         let found = json(&rows(&measured), &measured);
         assert_eq!(
             found["metrics"][1],
@@ -261,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_line_for_each_variant() {
-        let measured = measured(Some(Gate::strict(1000)));
+        let measured = measured(Some(Gate::strict()));
         assert_eq!(
             table(&rows(&measured), &measured),
             "seed 7, calibration floor 1000 ns

@@ -104,7 +104,7 @@ impl Client {
         let [before, after, count, nanoseconds] = numbers[..] else { bail!(ended()) };
         let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
         let value = f64::from(u32::try_from(count)?) / seconds;
-        Ok(Window { value, before, after, is_whole: true })
+        Ok(Window::whole(value, before, after))
     }
 }
 

@@ -72,6 +72,10 @@ impl<'a> Testbed<'a> {
             }
         };
         let devices = Devices::find(node, &pods)?;
+        for pod in [&pods.client, &pods.backend] {
+            // A run has more connections than the client has ports: none may be kept for a minute.
+            pod.set_sysctl("ipv4/tcp_max_tw_buckets", "0")?;
+        }
         let server = transactions::start_server(node, pods::BACKEND, cpu)?;
         Ok(Self { variant, node, pods, devices, agent, server })
     }
