@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use anyhow::Result;
-use xtask::topology::Attachment;
+use xtask::{topology::Attachment, workload::Protocol};
 
 use super::{
     cluster::{Cluster, Ground, MODES, Mode},
@@ -63,8 +63,14 @@ fn walk(cluster: &Cluster<'_>, mode: Mode, row: &Row) -> Result<Option<String>> 
         IpAddr::V4(_) => ((*server).to_owned(), seen.v4.into()),
         IpAddr::V6(_) => ((*server).to_owned(), seen.v6.into()),
     };
-    let outcome = cluster.ask(*way)?.map(|answer| (answer.server, answer.client.ip()));
-    Ok(match outcome {
+    let ask = || cluster.ask(*way);
+    let answer = match ask()? {
+        // By chance a datagram past Services has the source port of a live flow to the same backend
+        // by one of them, and its answer is taken for that flow's: docs/packet-path.md, Limits.
+        Err(_) if way.address.port() == PORT && way.protocol == Protocol::Udp => ask()?,
+        other => other,
+    };
+    Ok(match answer.map(|answer| (answer.server, answer.client.ip())) {
         Ok(found) if found == expected => None,
         other => Some(format!("{mode:?} {name} {way:?}: expected {expected:?}, found {other:?}")),
     })
