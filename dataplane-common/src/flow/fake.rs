@@ -7,8 +7,10 @@ use super::{Env, FlowTable, Inserted, Route, ServiceTables, Tables};
 use crate::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, FlowEntry,
     FlowKey, FrontendKey, FrontendKind, Link, Network, Node, Pod, Port, Proto, Scopes, Service,
-    Slot, SlotFlags,
+    Slot, SlotFlags, SocketEntry, SocketKey,
 };
+
+use crate::socket::SocketTables;
 
 /// Tables of one family.
 pub(crate) struct Fake<A> {
@@ -25,6 +27,8 @@ pub(crate) struct Fake<A> {
     pub(crate) refuses_affinities: bool,
     /// Ports that sockets of the node have.
     pub(crate) sockets: Mutex<Vec<Port>>,
+    /// What calls of sockets have written down.
+    pub(crate) calls: Mutex<BTreeMap<SocketKey, SocketEntry>>,
     /// Names of the maps that were read, in order.
     pub(crate) reads: Mutex<Vec<&'static str>>,
     backends: Mutex<BTreeMap<BackendId, Backend>>,
@@ -45,6 +49,7 @@ impl<A> Default for Fake<A> {
             affinities: Mutex::default(),
             refuses_affinities: false,
             sockets: Mutex::default(),
+            calls: Mutex::default(),
             reads: Mutex::default(),
             backends: Mutex::default(),
             services: Mutex::default(),
@@ -184,6 +189,20 @@ impl<A: Address> ServiceTables for Fake<A> {
 
     fn count(&self, counter: Counter) {
         *self.counted.lock().unwrap().entry(counter).or_default() += 1;
+    }
+}
+
+impl<A: Address> SocketTables for Fake<A> {
+    fn socket(&self, key: &SocketKey) -> Option<SocketEntry> {
+        self.calls.lock().unwrap().get(key).copied()
+    }
+
+    fn hold_socket(&self, key: &SocketKey, entry: &SocketEntry) {
+        self.calls.lock().unwrap().insert(*key, *entry);
+    }
+
+    fn forget_socket(&self, key: &SocketKey) {
+        self.calls.lock().unwrap().remove(key);
     }
 }
 

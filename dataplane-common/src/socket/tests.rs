@@ -1,71 +1,17 @@
 //! Calls of sockets, each row in both families.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
-use super::{Call, Decision, SocketTables, ask, is_of_node, reverse};
+use super::{Call, Decision, ask, is_of_node, reverse};
 use crate::abi::{
-    Addr, Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, FrontendKey,
-    Network, NetworkFlags, NetworkKind, Node, Port, Proto, Service, ServiceFlags, ServiceId, Slot,
-    SocketEntry, SocketKey,
+    BackendId, BackendState, Network, NetworkFlags, NetworkKind, Node, Port, Proto, Service,
+    ServiceFlags, ServiceId,
 };
+use crate::flow::Choice;
 use crate::flow::fake::{Fake, FixedEnv, backend_slot};
-use crate::flow::{Choice, ServiceTables};
 use crate::packet::IpAddress;
 
-/// The tables of flows with that of sockets.
-#[derive(Default)]
+/// The tables of a node with Services.
 struct World<A> {
     tables: Fake<A>,
-    sockets: RefCell<BTreeMap<SocketKey, SocketEntry>>,
-}
-
-impl<A: Address> ServiceTables for World<A> {
-    fn service(&self, key: &FrontendKey) -> Option<Service> {
-        self.tables.service(key)
-    }
-
-    fn slot(&self, index: u32) -> Option<Slot> {
-        self.tables.slot(index)
-    }
-
-    fn backend(&self, id: BackendId) -> Option<Backend> {
-        self.tables.backend(id)
-    }
-
-    fn node(&self) -> Option<Node> {
-        self.tables.node()
-    }
-
-    fn network(&self, addr: &Addr) -> Option<Network> {
-        self.tables.network(addr)
-    }
-
-    fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {
-        self.tables.affinity(key)
-    }
-
-    fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
-        self.tables.hold_affinity(key, affinity)
-    }
-
-    fn count(&self, counter: Counter) {
-        self.tables.count(counter);
-    }
-}
-
-impl<A: Address> SocketTables for World<A> {
-    fn socket(&self, key: &SocketKey) -> Option<SocketEntry> {
-        self.sockets.borrow().get(key).copied()
-    }
-
-    fn hold_socket(&self, key: &SocketKey, entry: &SocketEntry) {
-        self.sockets.borrow_mut().insert(*key, *entry);
-    }
-
-    fn forget_socket(&self, key: &SocketKey) {
-        self.sockets.borrow_mut().remove(key);
-    }
 }
 
 /// Addresses of a family by a number.
@@ -96,7 +42,7 @@ type Peer<A> = (A, u16);
 impl<A: Host> World<A> {
     /// Backends 11 and 12 of one ServicePort, neither here, by a virtual address and by a NodePort.
     fn new(flags: ServiceFlags) -> Self {
-        let world = Self { tables: Fake::default(), sockets: RefCell::default() };
+        let world = Self { tables: Fake::default() };
         let service = Service {
             id: ServiceId(1),
             base: 1,
@@ -136,7 +82,7 @@ impl<A: Host> World<A> {
     ) -> (Decision, Option<Peer<A>>) {
         let call = self.call(cookie, peer, proto);
         let (mut choice, env) = (Choice::default(), FixedEnv { now: 100, random });
-        let decision = ask(&call, self, &env, &mut choice);
+        let decision = ask(&call, &self.tables, &env, &mut choice);
         let to = (A::narrow(choice.slot.addr), choice.slot.port.number());
         (decision, (decision == Decision::Translate).then_some(to))
     }
@@ -144,7 +90,7 @@ impl<A: Host> World<A> {
     /// Whom a socket's peer is said to be.
     fn told(&self, cookie: u64, peer: Peer<A>, proto: Proto) -> Peer<A> {
         let (mut addr, mut port) = (peer.0, Port::new(peer.1));
-        reverse(&self.call(cookie, peer, proto), self, &mut addr, &mut port);
+        reverse(&self.call(cookie, peer, proto), &self.tables, &mut addr, &mut port);
         (addr, port.number())
     }
 }
@@ -194,7 +140,7 @@ calls! {
             assert_eq!(world.asked(1, peer, proto, LOWEST), (Decision::Leave, None));
             assert_eq!(world.told(1, peer, proto), peer);
         }
-        assert_eq!(*world.sockets.borrow(), [].into());
+        assert_eq!(*world.tables.calls.lock().unwrap(), [].into());
     }
 
     fn nobody_is_refused_and_nobody_here_is_left_to_the_last_hook<A: Host>(proto: Proto) {
