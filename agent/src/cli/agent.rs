@@ -33,9 +33,9 @@ pub struct AgentArgs {
     /// Devices to serve, by patterns with commas between, such as `eth*,!docker0`: those that one
     /// takes in, or any where none takes in, without those that one with ! leaves out.
     ///
-    /// `*` stands for any characters and ? for one. Loopback, ports of bridges and bonds, and links
-    /// to pods are never meant. Packets of a device that is left out reach no Service. This goes
-    /// before the key devices of --config.
+    /// `*` stands for any characters and ? for one. Loopback, ports of bonds and links to pods are
+    /// never meant, and ports of a bridge go with it. Packets of a device that is left out reach no
+    /// Service. This goes before the key devices of --config.
     #[arg(long, value_name = "PATTERNS")]
     pub devices: Option<Selection>,
     /// Where the agent keeps its things.

@@ -3,7 +3,7 @@
 //! ```text
 //! <bpf root>/abi-3/maps/<map>            maps
 //! <bpf root>/abi-3/programs/<program>    programs, which the CNI plugin attaches to new pods
-//! <bpf root>/abi-3/links/<device>-<in|out>   TCX links (kernels without TCX: the device's own filters)
+//! <bpf root>/abi-3/links/<index>-<in|out>    TCX links (kernels without TCX: the device's own filters)
 //! <bpf root>/abi-3/links/cgroup-<program>    links to the cgroup of the node's processes
 //! ```
 

@@ -9,7 +9,6 @@ use crate::abi::{
     FlowKey, FrontendKey, FrontendKind, Link, Network, Node, Pod, Port, Proto, Scopes, Service,
     Slot, SlotFlags, SocketEntry, SocketKey,
 };
-
 use crate::socket::SocketTables;
 
 /// Tables of one family.
