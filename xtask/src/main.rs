@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod demo;
+mod diff;
 mod interrupt;
 mod lint;
 mod pins;
