@@ -1,0 +1,161 @@
+//! The file of `--config`: our own strict YAML. A key that is not known is an error, not a guess.
+
+mod bind_address;
+mod conntrack;
+mod delivery;
+mod detect_local;
+mod error;
+mod keep_client_ip;
+mod log_level;
+mod node_port_addresses;
+mod period;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::devices::Selection;
+
+pub use conntrack::Conntrack;
+pub use delivery::{Attach, Delivery};
+pub use detect_local::DetectLocal;
+pub use error::ConfigError;
+pub use keep_client_ip::KeepClientIp;
+pub use log_level::LogLevel;
+pub use node_port_addresses::{NodePortAddress, UnknownAddresses};
+
+/// Settings of the file, with the values they have where it does not name them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Config {
+    /// Name of this node's Node object, where the command line does not say.
+    pub node_name: Option<String>,
+    /// The file that leads to the API server, where the command line names no source of objects.
+    pub kubeconfig: Option<PathBuf>,
+    /// How packets of translated flows reach their next hop.
+    pub delivery: Delivery,
+    /// How programs are attached to devices.
+    pub attach: Attach,
+    /// Which devices are served: patterns as `--devices` takes them.
+    pub devices: Selection,
+    /// What is logged, where the environment variable `RUST_LOG` does not say.
+    pub log_level: LogLevel,
+    /// Which flows from outside keep their client's address, though their traffic policy is Cluster.
+    #[serde(rename = "keepClientIP")]
+    pub keep_client_ip: KeepClientIp,
+    /// At which addresses of the node its NodePorts are served: all that any entry means. Never
+    /// empty.
+    pub node_port_addresses: Vec<NodePortAddress>,
+    /// Which senders to a cluster IP are pods, and so keep their address.
+    pub detect_local: DetectLocal,
+    /// Whether senders to a cluster IP are masqueraded even if they are pods.
+    pub masquerade_all: bool,
+    /// Where the proxy's health is told.
+    #[serde(deserialize_with = "bind_address::healthz")]
+    pub healthz_bind_address: SocketAddr,
+    /// Where metrics are told.
+    #[serde(deserialize_with = "bind_address::metrics")]
+    pub metrics_bind_address: SocketAddr,
+    /// How often everything is looked after though nothing is heard; a change that waits for twice
+    /// as long makes the proxy unhealthy.
+    #[serde(deserialize_with = "period::deserialize")]
+    pub sync_period: Duration,
+    /// How much time goes by between two syncs at least.
+    #[serde(deserialize_with = "period::deserialize")]
+    pub min_sync_period: Duration,
+    /// Settings of the kernel's connection tracking.
+    pub conntrack: Conntrack,
+}
+
+/// Where kube-proxy has the setting too, its default.
+impl Default for Config {
+    fn default() -> Self {
+        let (any, loopback) = (Ipv4Addr::UNSPECIFIED, Ipv4Addr::LOCALHOST);
+        Self {
+            node_name: None,
+            kubeconfig: None,
+            delivery: Delivery::default(),
+            attach: Attach::default(),
+            devices: Selection::default(),
+            log_level: LogLevel::default(),
+            keep_client_ip: KeepClientIp::default(),
+            node_port_addresses: vec![NodePortAddress::Primary],
+            detect_local: DetectLocal::default(),
+            masquerade_all: false,
+            healthz_bind_address: (any, bind_address::HEALTHZ_PORT).into(),
+            metrics_bind_address: (loopback, bind_address::METRICS_PORT).into(),
+            sync_period: Duration::from_secs(30),
+            min_sync_period: Duration::from_secs(1),
+            conntrack: Conntrack::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read or holds anything that is not known.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        if text.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#')) {
+            return Ok(Self::default());
+        }
+        let options = serde_saphyr::options! { with_snippet: false };
+        serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| ConfigError::of_form(path, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_right_are_taken() {
+        let full = Config {
+            delivery: Delivery::Stack,
+            attach: Attach::Clsact,
+            devices: "eth*,!eth9".parse().unwrap(),
+            log_level: LogLevel::Debug,
+            keep_client_ip: KeepClientIp::Local,
+            ..Config::default()
+        };
+        for (text, config) in [
+            ("", Config::default()),
+            ("# nothing yet\n", Config::default()),
+            ("delivery: stack\n", Config { delivery: Delivery::Stack, ..Config::default() }),
+            (
+                "delivery: stack\nattach: clsact\ndevices: eth*,!eth9\nlogLevel: debug\nkeepClientIP: local\n",
+                full,
+            ),
+        ] {
+            assert_eq!(Config::parse(Path::new("c.yaml"), text).unwrap(), config, "{text}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_wrong_are_refused_with_their_position() {
+        for (text, position, cause) in [
+            ("delivery: teleport\n", "1:11", "unknown variant `teleport`, expected one of bypass"),
+            ("attach: clsact\ndelivry: stack\n", "2:1", "unknown field `delivry`, expected one of"),
+            ("devices: a,,b\n", "1:10", "the device pattern \"\" names no device"),
+            ("attach: [auto]\n", "1:9", "externally tagged enum expected scalar or mapping"),
+            ("delivery: bypass\n  attach: auto\n", "1:11", "unknown variant `bypass attach`"),
+            ("delivery: bypass\ndelivery: stack\n", "2:1", "duplicate mapping key `delivery`"),
+            ("- delivery\n", "1:1", "expected mapping start"),
+            ("delivery: bypass\n---\n{}\n", "3:1", "only single YAML document expected"),
+        ] {
+            let message = Config::parse(Path::new("c.yaml"), text).unwrap_err().to_string();
+            let expected = format!("c.yaml:{position}: {cause}");
+            assert!(message.starts_with(&expected), "{message}");
+        }
+    }
+}
