@@ -12,6 +12,7 @@
 pub mod cleanup;
 pub mod cli;
 pub mod config;
+pub mod conntrack;
 pub mod devices;
 pub mod engine;
 pub mod forwarding;

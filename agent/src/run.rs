@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use dataplane_common::abi::NodeConfig;
 use hostnet::{Netlink, Pins};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::cli::{AgentArgs, Places};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
+use crate::conntrack::Tracking;
 use crate::engine::Engine;
 use crate::loader::hooks::{self, Scan, Wanted};
 use crate::loader::{self, Found, LoadError};
@@ -23,6 +24,7 @@ use crate::maps::kernel::KernelMaps;
 use crate::maps::networks::NetworkMaps;
 use crate::network::{Network, Parts};
 use crate::node_file;
+use crate::problem::Problem;
 use crate::status::State;
 use crate::whole_file;
 
@@ -35,11 +37,11 @@ use record::Record;
 /// When something does not hold that must, before anything is changed; or when the kernel refuses
 /// what must be brought up.
 pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
-    let origin = args.source().await?;
-    let mut config = args.config.as_deref().map(Config::read).transpose()?.unwrap_or_default();
-    logging::begin(args.log_format, config.log_level)?;
-    let AgentArgs { node_name, places, cgroup_root, devices, .. } = args;
-    config.devices = devices.unwrap_or(config.devices);
+    let (config, left_out) = settings(&args)?;
+    let origin = args.source(&config).await?;
+    begin_log(&args, &config, left_out.as_ref())?;
+    let node_name = config.node_name.clone().map_or_else(host_name, Ok)?;
+    let AgentArgs { places, cgroup_root, .. } = args;
     loader::capable()?;
     let cgroup_root = loader::cgroup_root(cgroup_root.as_deref())?;
     loader::on_bpffs(&places.bpf_root)?;
@@ -62,11 +64,40 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
         whole_file::tidy(&file).with_context(|| file.display().to_string())?;
     }
     let before = State::read(&run_dir).ok().flatten();
-    let state = agent::first_state(&node_name, origin.place(), &config, host_clients, before);
+    let mut state = agent::first_state(&node_name, origin.place(), &config, host_clients, before);
+    state.problems.extend(left_out.clone());
     let source = origin.open()?;
     let (record, told) = (Record::default(), None);
-    Agent { engine, maps, source, network, state, run_dir, record, told }.follow().await?;
+    let tracking = Tracking::new(&config.conntrack);
+    Agent { engine, maps, source, network, state, run_dir, record, told, left_out, tracking }
+        .follow()
+        .await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What flags and file say, and what the file says in vain.
+fn settings(args: &AgentArgs) -> Result<(Config, Option<Problem>), ConfigError> {
+    let Some(path) = args.config.as_deref() else {
+        return Ok((args.over(Config::default()), None));
+    };
+    let taken = Config::read(path)?;
+    let left_out = taken.warning(path);
+    Ok((args.over(taken.config), left_out))
+}
+
+fn begin_log(args: &AgentArgs, config: &Config, left_out: Option<&Problem>) -> anyhow::Result<()> {
+    logging::begin(args.log_format, config.log_level)?;
+    if let Some(left_out) = left_out {
+        warn!("{left_out}");
+    }
+    Ok(())
+}
+
+/// The name that a kubelet gives its node where nobody says otherwise.
+fn host_name() -> anyhow::Result<String> {
+    let name = rustix::system::uname().nodename().to_string_lossy().trim().to_lowercase();
+    anyhow::ensure!(!name.is_empty(), "the host has no name: give --node-name");
+    Ok(name)
 }
 
 /// Makes this build's programs run in every hook that there is.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Places;
+use crate::config::Config;
 use crate::devices::Selection;
 use crate::kube::{Access, AccessError};
 use crate::source::Origin;
@@ -12,22 +13,29 @@ use crate::source::Origin;
 /// Arguments of `waggle agent`.
 #[derive(Debug, Args)]
 pub struct AgentArgs {
-    /// Name of this node's Node object.
-    #[arg(long, value_name = "NAME")]
-    pub node_name: String,
+    /// Name of this node's Node object; without it `nodeName` of --config, and without that the
+    /// name of the host.
+    #[arg(long, visible_alias = "hostname-override", value_name = "NAME")]
+    pub node_name: Option<String>,
     /// Take objects from the YAML files in this folder, and follow their changes.
     #[arg(long, value_name = "DIR", conflicts_with = "kubeconfig")]
     pub manifests: Option<PathBuf>,
     /// Take objects from the API server that this file's current context names.
     ///
-    /// Without --manifests and --kubeconfig the API server of the cluster around the process is
-    /// meant: the process is then a pod with a service account, and the address in
+    /// Without --manifests, --kubeconfig and `kubeconfig` of --config the API server of the cluster
+    /// around the process is meant: the process is then a pod with a service account, and the address in
     /// `KUBERNETES_SERVICE_HOST` must not be a cluster IP, since nobody serves that before Waggle.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
-    /// Settings: a YAML file with the keys delivery (bypass, stack), attach (auto, clsact),
-    /// devices (as --devices), `logLevel` (error, warn, info, debug, trace) and `keepClientIP`
-    /// (none, local).
+    /// Settings: a YAML file of our own, or the `KubeProxyConfiguration` of a kube-proxy as it is.
+    ///
+    /// Keys of our own are delivery (bypass, stack), attach (auto, clsact), devices (as --devices),
+    /// `logLevel` (error, warn, info, debug, trace) and `keepClientIP` (none, local); and, as
+    /// kube-proxy knows them, `nodeName`, kubeconfig, `nodePortAddresses` (of primary, all,
+    /// localhost and networks), `detectLocal` (`ownPods`, `clusterCIDRs`: [...], `nodeCIDR`,
+    /// `bridgeInterface`: NAME, `interfaceNamePrefix`: TEXT, none), `masqueradeAll`,
+    /// `healthzBindAddress`, `metricsBindAddress`, `syncPeriod`, `minSyncPeriod` and conntrack. What
+    /// is set and has no effect is told in one warning. Flags go before what the file says.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Devices to serve, by patterns with commas between, such as `eth*,!docker0`: those that one
@@ -77,13 +85,26 @@ pub enum SourceError {
 }
 
 impl AgentArgs {
-    /// Where to take objects from. Nothing is asked of an API server yet.
+    /// What a file says, where flags do not say otherwise.
+    #[must_use]
+    pub fn over(&self, config: Config) -> Config {
+        let Self { node_name, kubeconfig, devices, .. } = self;
+        Config {
+            node_name: node_name.clone().or(config.node_name),
+            kubeconfig: kubeconfig.clone().or(config.kubeconfig),
+            devices: devices.clone().unwrap_or(config.devices),
+            ..config
+        }
+    }
+
+    /// Where to take objects from: a folder, else what the settings lead to. Nothing is asked of an
+    /// API server yet.
     ///
     /// # Errors
     /// When a folder cannot be read, or no way to an API server is known.
-    pub async fn source(&self) -> Result<Origin, SourceError> {
+    pub async fn source(&self, config: &Config) -> Result<Origin, SourceError> {
         let Some(folder) = self.manifests.clone() else {
-            let access = self.kubeconfig.clone().map_or(Access::InCluster, Access::Kubeconfig);
+            let access = config.kubeconfig.clone().map_or(Access::InCluster, Access::Kubeconfig);
             return Ok(Origin::Api(access.enter().await?));
         };
         match std::fs::read_dir(&folder) {
@@ -119,13 +140,39 @@ mod tests {
     #[test]
     fn flags_that_contradict_each_other_are_named() {
         for (line, named) in [
-            ("--manifests /", vec!["--node-name"]),
             ("--node-name a --manifests / --kubeconfig f", vec!["--manifests", "--kubeconfig"]),
             ("--node-name a --manifests / --log-format xml", vec!["--log-format", "xml"]),
             ("--node-name a --manifests / --devices eth0,", vec!["--devices", "names no device"]),
         ] {
             let message = agent(line).unwrap_err().to_string();
             assert!(named.iter().all(|name| message.contains(name)), "{line}: {message}");
+        }
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let file = || Config {
+            node_name: Some("of-file".to_owned()),
+            kubeconfig: Some("/of-file".into()),
+            devices: "eth0".parse().unwrap(),
+            masquerade_all: true,
+            ..Config::default()
+        };
+        let of_flags = Config {
+            node_name: Some("of-flag".to_owned()),
+            kubeconfig: Some("/of-flag".into()),
+            devices: "eth1".parse().unwrap(),
+            ..file()
+        };
+        let flags = "--node-name of-flag --kubeconfig /of-flag --devices eth1";
+        let old_flags = "--hostname-override of-flag --kubeconfig /of-flag --devices eth1";
+        for (line, config, expected) in [
+            ("", file(), file()),
+            (flags, Config::default(), Config { masquerade_all: false, ..of_flags.clone() }),
+            (flags, file(), of_flags.clone()),
+            (old_flags, file(), of_flags),
+        ] {
+            assert_eq!(agent(line).unwrap().over(config), expected, "{line}");
         }
     }
 
@@ -150,7 +197,10 @@ mod tests {
             ("--manifests /missing".to_owned(), "--manifests /missing: No such file".to_owned()),
         ] {
             let args = agent(&format!("--node-name a {options}")).unwrap();
-            let Err(error) = runtime.block_on(args.source()) else { panic!("{options}: taken") };
+            let config = args.over(Config::default());
+            let Err(error) = runtime.block_on(args.source(&config)) else {
+                panic!("{options}: taken")
+            };
             let message = error.to_string();
             assert!(message.starts_with(&start) && message.contains("; give "), "{message}");
         }

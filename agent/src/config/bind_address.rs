@@ -1,6 +1,7 @@
 //! Addresses to listen at.
 
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 
 use serde::{Deserialize as _, Deserializer, de};
 
@@ -9,24 +10,52 @@ pub(super) const HEALTHZ_PORT: u16 = 10_256;
 /// The port of metrics, where none is named.
 pub(super) const METRICS_PORT: u16 = 10_249;
 
+/// An address to listen at, perhaps with a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BindAddress {
+    ip: IpAddr,
+    port: Option<u16>,
+}
+
 /// A text that is no address to listen at.
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" is no address to listen at; write it as 0.0.0.0:10256 or [::]:10256")]
 pub(super) struct NoAddress(String);
 
-/// Reads an address with a port, or one without, which gets `port`.
-pub(super) fn parse(text: &str, port: u16) -> Result<SocketAddr, NoAddress> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let without_port = || bare.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port));
-    text.parse().or_else(|_| without_port()).map_err(|_| NoAddress(text.to_owned()))
+impl BindAddress {
+    /// With `port` where it has none of its own.
+    pub(super) fn or_port(self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port.unwrap_or(port))
+    }
+}
+
+impl FromStr for BindAddress {
+    type Err = NoAddress;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(at) = text.parse::<SocketAddr>() {
+            return Ok(Self { ip: at.ip(), port: Some(at.port()) });
+        }
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        let ip = bare.parse().map_err(|_| NoAddress(text.to_owned()))?;
+        Ok(Self { ip, port: None })
+    }
 }
 
 pub(super) fn healthz<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    parse(&String::deserialize(deserializer)?, HEALTHZ_PORT).map_err(de::Error::custom)
+    deserialize(deserializer, HEALTHZ_PORT)
 }
 
 pub(super) fn metrics<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    parse(&String::deserialize(deserializer)?, METRICS_PORT).map_err(de::Error::custom)
+    deserialize(deserializer, METRICS_PORT)
+}
+
+fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    port: u16,
+) -> Result<SocketAddr, D::Error> {
+    let address: Result<BindAddress, _> = String::deserialize(deserializer)?.parse();
+    address.map(|address| address.or_port(port)).map_err(de::Error::custom)
 }
 
 #[cfg(test)]
@@ -46,7 +75,8 @@ mod tests {
             ("", None),
         ] {
             let expected = expected.map(|text| text.parse().unwrap());
-            assert_eq!(parse(text, 7).ok(), expected, "{text}");
+            let address: Option<BindAddress> = text.parse().ok();
+            assert_eq!(address.map(|address| address.or_port(7)), expected, "{text}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_saphyr::Location;
+
 /// Why a configuration file is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -30,11 +32,15 @@ pub enum ConfigError {
 impl ConfigError {
     /// Of a text that is not of the form it should have.
     pub(super) fn of_form(path: &Path, error: &serde_saphyr::Error) -> Self {
-        let (line, column) =
-            error.location().map_or((1, 1), |location| (location.line(), location.column()));
         let described = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
         // The position stands in front of the message already.
         let cause = described.split(" at line ").next().unwrap_or_default().to_owned();
+        Self::at(path, error.location().unwrap_or(Location::UNKNOWN), cause)
+    }
+
+    /// Of something at a place in the text.
+    pub(super) fn at(path: &Path, place: Location, cause: String) -> Self {
+        let [line, column] = [place.line(), place.column()].map(|number| number.max(1));
         Self::Invalid { path: path.into(), line, column, cause }
     }
 }

@@ -1,14 +1,18 @@
-//! The file of `--config`: our own strict YAML. A key that is not known is an error, not a guess.
+//! The file of `--config`: our own strict YAML, in which a key that is not known is an error, not a
+//! guess; or the configuration of a kube-proxy, as it is.
 
 mod bind_address;
 mod conntrack;
 mod delivery;
 mod detect_local;
 mod error;
+mod header;
 mod keep_client_ip;
+mod kube_proxy;
 mod log_level;
 mod node_port_addresses;
 mod period;
+mod taken;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -18,6 +22,8 @@ use serde::Deserialize;
 
 use crate::devices::Selection;
 
+use header::{Form, Header};
+
 pub use conntrack::Conntrack;
 pub use delivery::{Attach, Delivery};
 pub use detect_local::DetectLocal;
@@ -25,6 +31,7 @@ pub use error::ConfigError;
 pub use keep_client_ip::KeepClientIp;
 pub use log_level::LogLevel;
 pub use node_port_addresses::{NodePortAddress, UnknownAddresses};
+pub use taken::{LeftOut, Taken};
 
 /// Settings of the file, with the values they have where it does not name them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -97,65 +104,31 @@ impl Config {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// When it cannot be read or holds anything that is not known.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+    /// When it cannot be read, is of no form that is known, or holds anything of a wrong kind.
+    pub fn read(path: &Path) -> Result<Taken, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;
         Self::parse(path, &text)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+    fn parse(path: &Path, text: &str) -> Result<Taken, ConfigError> {
         if text.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#')) {
-            return Ok(Self::default());
+            return Ok(Taken::default());
         }
-        let options = serde_saphyr::options! { with_snippet: false };
-        serde_saphyr::from_str_with_options(text, options)
-            .map_err(|error| ConfigError::of_form(path, &error))
+        let taken = match Header::read(path, text)?.form(path)? {
+            Form::Own => Taken { config: own(path, text)?, left_out: Vec::new() },
+            Form::KubeProxy => kube_proxy::parse(path, text)?,
+        };
+        Ok(taken.with_unheeded())
     }
+}
+
+/// Reads a file of our own form.
+fn own(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| ConfigError::of_form(path, &error))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_that_are_right_are_taken() {
-        let full = Config {
-            delivery: Delivery::Stack,
-            attach: Attach::Clsact,
-            devices: "eth*,!eth9".parse().unwrap(),
-            log_level: LogLevel::Debug,
-            keep_client_ip: KeepClientIp::Local,
-            ..Config::default()
-        };
-        for (text, config) in [
-            ("", Config::default()),
-            ("# nothing yet\n", Config::default()),
-            ("delivery: stack\n", Config { delivery: Delivery::Stack, ..Config::default() }),
-            (
-                "delivery: stack\nattach: clsact\ndevices: eth*,!eth9\nlogLevel: debug\nkeepClientIP: local\n",
-                full,
-            ),
-        ] {
-            assert_eq!(Config::parse(Path::new("c.yaml"), text).unwrap(), config, "{text}");
-        }
-    }
-
-    #[test]
-    fn files_that_are_wrong_are_refused_with_their_position() {
-        for (text, position, cause) in [
-            ("delivery: teleport\n", "1:11", "unknown variant `teleport`, expected one of bypass"),
-            ("attach: clsact\ndelivry: stack\n", "2:1", "unknown field `delivry`, expected one of"),
-            ("devices: a,,b\n", "1:10", "the device pattern \"\" names no device"),
-            ("attach: [auto]\n", "1:9", "externally tagged enum expected scalar or mapping"),
-            ("delivery: bypass\n  attach: auto\n", "1:11", "unknown variant `bypass attach`"),
-            ("delivery: bypass\ndelivery: stack\n", "2:1", "duplicate mapping key `delivery`"),
-            ("- delivery\n", "1:1", "expected mapping start"),
-            ("delivery: bypass\n---\n{}\n", "3:1", "only single YAML document expected"),
-        ] {
-            let message = Config::parse(Path::new("c.yaml"), text).unwrap_err().to_string();
-            let expected = format!("c.yaml:{position}: {cause}");
-            assert!(message.starts_with(&expected), "{message}");
-        }
-    }
-}
+mod tests;

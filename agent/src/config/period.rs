@@ -1,27 +1,37 @@
 //! Spans of time as text: `30s`, `1h30m`, `250ms`.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
 use serde::{Deserialize as _, Deserializer, de};
+
+/// A span of time that is not negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Period(pub(super) Duration);
 
 /// A text that is no span of time.
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" is no span of time; write it as 30s or 1h30m")]
 pub(super) struct NoPeriod(String);
 
-/// Reads a span of time that is not negative.
-pub(super) fn parse(text: &str) -> Result<Duration, NoPeriod> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
+impl FromStr for Period {
+    type Err = NoPeriod;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "0" {
+            return Ok(Self(Duration::ZERO));
+        }
+        let parsed = SpanParser::new().parse_unsigned_duration(text);
+        parsed.map(Self).map_err(|_| NoPeriod(text.to_owned()))
     }
-    SpanParser::new().parse_unsigned_duration(text).map_err(|_| NoPeriod(text.to_owned()))
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {
-    parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    let period: Result<Period, _> = String::deserialize(deserializer)?.parse();
+    period.map(|Period(duration)| duration).map_err(de::Error::custom)
 }
 
 #[cfg(test)]
@@ -41,7 +51,8 @@ mod tests {
             ("30", None),
             ("", None),
         ] {
-            assert_eq!(parse(text).ok(), milliseconds.map(Duration::from_millis), "{text}");
+            let expected = milliseconds.map(|number| Period(Duration::from_millis(number)));
+            assert_eq!(text.parse().ok(), expected, "{text}");
         }
     }
 }

@@ -13,6 +13,7 @@ use tracing::{error, info};
 use super::record::{Mark, Record};
 use super::text;
 use crate::config::Config;
+use crate::conntrack::Tracking;
 use crate::engine::{Engine, Report};
 use crate::k8s::Change;
 use crate::loader::HostClients;
@@ -46,6 +47,9 @@ pub(super) struct Agent {
     pub(super) record: Record,
     /// The revision whose Services are in the state.
     pub(super) told: Option<u64>,
+    /// What the configuration says in vain.
+    pub(super) left_out: Option<Problem>,
+    pub(super) tracking: Tracking,
 }
 
 /// What the agent waits for.
@@ -129,6 +133,7 @@ impl Agent {
         let mut report = None;
         let mut network = None;
         info!(node = self.state.node, source = self.state.source, "started");
+        self.tracking.ensure();
         loop {
             match self.next(&mut watch, &mut stop, &mut due).await {
                 Event::Stop => break,
@@ -217,6 +222,7 @@ impl Agent {
         let nodes = self.engine.nodes().map(|node| (node.name.clone(), node.clone())).collect();
         let node_ports = self.engine.node_ports();
         let cluster = Cluster { nodes, is_complete, node_ports };
+        self.tracking.ensure();
         match self.network.ensure(&cluster, due.scan).await {
             Ok(state) => {
                 (due.network, due.scan, due.pause) = (Instant::now() + PERIOD, Scan::Pins, RETRY);
@@ -249,6 +255,7 @@ impl Agent {
         let Some(report) = report else { return };
         let mut problems = report.problems.to_vec();
         problems.extend(network.iter().flat_map(|network| &network.problems).cloned());
+        problems.extend(self.left_out.iter().chain(self.tracking.problems()).cloned());
         problems.sort();
         log_transitions(&self.state.problems, &problems);
         let mark = self.mark(report, network);

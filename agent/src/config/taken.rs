@@ -1,0 +1,59 @@
+//! What came of reading a configuration.
+
+use std::path::Path;
+
+use super::Config;
+use crate::problem::Problem;
+
+/// A configuration, and what its file says in vain.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// The settings.
+    pub config: Config,
+    /// What is set and has no effect.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A setting that has no effect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeftOut {
+    /// The field, with the names of the sections around it.
+    pub field: String,
+    /// Why, in a word.
+    pub why: &'static str,
+}
+
+/// A setting by name, and whether two configurations differ in it.
+type Setting = (&'static str, fn(&Config, &Config) -> bool);
+
+/// Settings that nothing heeds yet: whoever wires one takes out its line.
+const UNHEEDED: &[Setting] = &[
+    ("nodePortAddresses", |one, other| one.node_port_addresses != other.node_port_addresses),
+    ("detectLocal", |one, other| one.detect_local != other.detect_local),
+    ("masqueradeAll", |one, other| one.masquerade_all != other.masquerade_all),
+    ("healthzBindAddress", |one, other| one.healthz_bind_address != other.healthz_bind_address),
+    ("metricsBindAddress", |one, other| one.metrics_bind_address != other.metrics_bind_address),
+    ("syncPeriod", |one, other| one.sync_period != other.sync_period),
+    ("minSyncPeriod", |one, other| one.min_sync_period != other.min_sync_period),
+];
+
+impl Taken {
+    /// With those settings that nothing heeds yet.
+    pub(super) fn with_unheeded(mut self) -> Self {
+        let usual = Config::default();
+        let unheeded = UNHEEDED.iter().filter(|(_, differ)| differ(&self.config, &usual));
+        let left_out = |&(field, _): &Setting| LeftOut { field: field.to_owned(), why: "not yet" };
+        self.left_out.extend(unheeded.map(left_out));
+        self
+    }
+
+    /// All that has no effect, as one sentence about the file at `path`.
+    #[must_use]
+    pub fn warning(&self, path: &Path) -> Option<Problem> {
+        let fields = self.left_out.iter().map(|LeftOut { field, why }| format!("{field} ({why})"));
+        let fields: Vec<_> = fields.collect();
+        let message = format!("is taken without {}", fields.join(", "));
+        let object = format!("configuration {}", path.display());
+        (!fields.is_empty()).then(|| Problem::note(object, message))
+    }
+}
