@@ -2,6 +2,7 @@
 
 mod agent;
 mod record;
+mod standing;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,7 +14,6 @@ use tracing::{info, warn};
 
 use crate::cli::{AgentArgs, Places};
 use crate::config::{Config, ConfigError};
-use crate::conntrack::Tracking;
 use crate::engine::Engine;
 use crate::loader::hooks::{self, Scan, Wanted};
 use crate::loader::{self, Found, LoadError};
@@ -30,6 +30,7 @@ use crate::whole_file;
 
 use agent::Agent;
 use record::Record;
+use standing::Standing;
 
 /// Runs until it is told to stop. Everything stays attached.
 ///
@@ -68,8 +69,8 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     state.problems.extend(left_out.clone());
     let source = origin.open()?;
     let (record, told) = (Record::default(), None);
-    let tracking = Tracking::new(&config.conntrack);
-    Agent { engine, maps, source, network, state, run_dir, record, told, left_out, tracking }
+    let standing = Standing::new(left_out, &config.conntrack);
+    Agent { engine, maps, source, network, state, run_dir, record, told, standing }
         .follow()
         .await?;
     Ok(ExitCode::SUCCESS)

@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, info};
 
 use super::record::{Mark, Record};
+use super::standing::Standing;
 use super::text;
 use crate::config::Config;
-use crate::conntrack::Tracking;
 use crate::engine::{Engine, Report};
 use crate::k8s::Change;
 use crate::loader::HostClients;
@@ -47,9 +47,7 @@ pub(super) struct Agent {
     pub(super) record: Record,
     /// The revision whose Services are in the state.
     pub(super) told: Option<u64>,
-    /// What the configuration says in vain.
-    pub(super) left_out: Option<Problem>,
-    pub(super) tracking: Tracking,
+    pub(super) standing: Standing,
 }
 
 /// What the agent waits for.
@@ -133,7 +131,7 @@ impl Agent {
         let mut report = None;
         let mut network = None;
         info!(node = self.state.node, source = self.state.source, "started");
-        self.tracking.ensure();
+        self.standing.ensure();
         loop {
             match self.next(&mut watch, &mut stop, &mut due).await {
                 Event::Stop => break,
@@ -222,7 +220,7 @@ impl Agent {
         let nodes = self.engine.nodes().map(|node| (node.name.clone(), node.clone())).collect();
         let node_ports = self.engine.node_ports();
         let cluster = Cluster { nodes, is_complete, node_ports };
-        self.tracking.ensure();
+        self.standing.ensure();
         match self.network.ensure(&cluster, due.scan).await {
             Ok(state) => {
                 (due.network, due.scan, due.pause) = (Instant::now() + PERIOD, Scan::Pins, RETRY);
@@ -255,7 +253,7 @@ impl Agent {
         let Some(report) = report else { return };
         let mut problems = report.problems.to_vec();
         problems.extend(network.iter().flat_map(|network| &network.problems).cloned());
-        problems.extend(self.left_out.iter().chain(self.tracking.problems()).cloned());
+        problems.extend(self.standing.problems().cloned());
         problems.sort();
         log_transitions(&self.state.problems, &problems);
         let mark = self.mark(report, network);
