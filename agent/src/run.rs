@@ -1,6 +1,7 @@
 //! `waggle agent`: what must hold, what is brought up, and the loop that follows.
 
 mod agent;
+mod pulse;
 mod record;
 mod standing;
 
@@ -29,6 +30,7 @@ use crate::status::State;
 use crate::whole_file;
 
 use agent::Agent;
+use pulse::Pulse;
 use record::Record;
 use standing::Standing;
 
@@ -68,9 +70,10 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let mut state = agent::first_state(&node_name, origin.place(), &config, host_clients, before);
     state.problems.extend(left_out.clone());
     let source = origin.open()?;
+    let pulse = Pulse::begin(&config)?;
     let (record, told) = (Record::default(), None);
     let standing = Standing::new(left_out, &config.conntrack);
-    Agent { engine, maps, source, network, state, run_dir, record, told, standing }
+    Agent { engine, maps, source, network, pulse, state, run_dir, record, told, standing }
         .follow()
         .await?;
     Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ mod capacity;
 mod churn;
 mod counts;
 mod flows;
+mod health;
 mod kube;
 mod manifests;
 mod order;

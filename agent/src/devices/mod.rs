@@ -150,6 +150,7 @@ pub(crate) mod tests {
             pod_cidrs: pod_cidrs.iter().map(|text| text.parse().unwrap()).collect(),
             internal_ips: ips.iter().map(|text| text.parse().unwrap()).collect(),
             zone: None,
+            is_leaving: false,
         }
     }
 

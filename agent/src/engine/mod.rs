@@ -1,6 +1,9 @@
 //! The whole pipeline from changed objects to written maps, as one value without threads or clock.
 
+mod checks;
+mod failure;
 mod findings;
+mod locality;
 mod report;
 mod rows;
 
@@ -8,19 +11,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dataplane_common::abi::Family;
+
 pub use report::Report;
 pub use rows::{BackendRow, FrontendRow, ServiceRow};
 
 use crate::config::KeepClientIp;
 use crate::k8s::{Change, Object};
 use crate::maps::{LbMaps, Result};
-use crate::model::{Name, NodeSpec};
+use crate::metrics::Policy;
+use crate::model::{HealthCheck, Name, NodeSpec};
 use crate::node_ports::NodePorts;
 use crate::problem::Problem;
 use crate::reconcile::Realized;
 use crate::state::{Desired, FamilyPort, Store};
 
+use checks::Checks;
+use failure::Failure;
 use findings::Findings;
+use locality::Closed;
 
 /// How long after a failure the next try is made.
 pub const RETRY: Duration = Duration::from_secs(1);
@@ -33,9 +42,11 @@ pub struct Engine {
     desired: BTreeMap<FamilyPort, Desired>,
     /// Ports whose maps may differ from what is desired.
     pending: BTreeSet<FamilyPort>,
-    failures: BTreeMap<FamilyPort, String>,
+    failures: BTreeMap<FamilyPort, Failure>,
     prune_failure: Option<String>,
     findings: Findings,
+    checks: Checks,
+    closed: Closed,
     listing: Listing,
     revision: u64,
 }
@@ -67,6 +78,8 @@ impl Engine {
             failures: BTreeMap::new(),
             prune_failure: None,
             findings: Findings::default(),
+            checks: Checks::default(),
+            closed: Closed::default(),
             listing: Listing::Awaited,
             revision: 0,
         })
@@ -83,7 +96,12 @@ impl Engine {
         for service in &dirty.services {
             self.refresh(service);
         }
-        let fails_otherwise = self.listing != Listing::Awaited && self.reconcile(maps, now);
+        self.checks.stale(&dirty.services);
+        let is_acted_upon = self.listing != Listing::Awaited;
+        let fails_otherwise = is_acted_upon && self.reconcile(maps, now);
+        if is_acted_upon {
+            self.refresh_checks();
+        }
         let (problems, has_other_problems) = self.problems(dirty.problems || fails_otherwise);
         let writes = self.realized.writes() - before;
         let is_other_listing = self.listing != listing;
@@ -96,8 +114,9 @@ impl Engine {
             writes,
             pending: self.failures.len(),
             retry_at: is_failing.then(|| now + RETRY),
+            behind: self.behind().collect(),
             nodes_changed: dirty.nodes,
-            listed: self.listing != Listing::Awaited,
+            listed: is_acted_upon,
             complete: matches!(self.listing, Listing::Complete | Listing::Pruned),
         }
     }
@@ -107,7 +126,7 @@ impl Engine {
     pub fn services(&self) -> Vec<ServiceRow> {
         let row = |(port, desired): (&FamilyPort, &Desired)| {
             let kind = self.store.service(&port.port.service).map(|spec| spec.kind);
-            let failure = self.failures.get(port);
+            let failure = self.failures.get(port).map(|failure| &failure.cause);
             ServiceRow::new(port, kind.unwrap_or_default(), desired, failure)
         };
         self.desired.iter().map(row).collect()
@@ -130,6 +149,30 @@ impl Engine {
     /// All nodes, this one among them, in the order of names.
     pub fn nodes(&self) -> impl Iterator<Item = &NodeSpec> {
         self.store.nodes().values()
+    }
+
+    /// The node of this engine, if it is known.
+    #[must_use]
+    pub fn own_node(&self) -> Option<&NodeSpec> {
+        self.store.own_node()
+    }
+
+    /// What load balancers ask about Services: the same allocation where it is the same as before.
+    #[must_use]
+    pub fn health_checks(&self) -> &Arc<BTreeMap<Name, HealthCheck>> {
+        self.checks.told()
+    }
+
+    /// How many ServicePorts are closed on this node in each family under each policy, because all
+    /// of their endpoints are elsewhere.
+    pub fn closed_here(&self) -> impl Iterator<Item = (Family, Policy, usize)> {
+        self.closed.counts()
+    }
+
+    /// Whether any port of a Service is not served as it shall be in a family.
+    #[must_use]
+    pub fn is_failing(&self, service: &Name, family: Family) -> bool {
+        is_failing(&self.failures, service, family)
     }
 
     fn take_in(&mut self, change: Change) {
@@ -168,11 +211,13 @@ impl Engine {
         for port in present {
             if !desired.contains_key(&port) {
                 self.desired.remove(&port);
+                self.closed.note(&port, None);
                 self.pending.insert(port);
             }
         }
         for (port, desired) in desired {
             if self.desired.get(&port) != Some(&desired) {
+                self.closed.note(&port, Some(&desired));
                 self.pending.insert(port.clone());
                 self.desired.insert(port, desired);
             }
@@ -195,7 +240,7 @@ impl Engine {
             }
             let desired = self.desired.get(port);
             if let Err(error) = self.realized.retire(port, desired, maps, now) {
-                self.failures.insert(port.clone(), error.to_string());
+                self.failures.insert(port.clone(), Failure::of(&error));
             }
         }
         self.pending.extend(self.failures.keys().cloned());
@@ -210,17 +255,27 @@ impl Engine {
         port: &FamilyPort,
         maps: &mut impl LbMaps,
         now: Instant,
-    ) -> Result<(), String> {
+    ) -> Result<(), Failure> {
         let Some(desired) = self.desired.get(port) else {
             return Ok(());
         };
         // An endpoint that cannot be read is no endpoint that left.
         if self.listing == Listing::Partial && self.realized.has_unclaimed_others(desired) {
-            return Err("it had endpoints that are in no readable source; it stays as it was \
-                        until every source is readable"
-                .to_owned());
+            return Err(Failure::unread());
         }
-        self.realized.make(port, desired, maps, now).map_err(|error| error.to_string())
+        self.realized.make(port, desired, maps, now).map_err(|error| Failure::of(&error))
+    }
+
+    /// The families in which something is not programmed that may be at the next try.
+    fn behind(&self) -> impl Iterator<Item = Family> {
+        let failures = self.failures.iter().filter(|(_, failure)| !failure.is_of_objects);
+        failures.map(|(port, _)| port.family)
+    }
+
+    fn refresh_checks(&mut self) {
+        let Self { checks, store, failures, .. } = self;
+        let is_failing = |service: &Name, family| is_failing(failures, service, family);
+        checks.refresh(|service| store.health_check(service), is_failing);
     }
 
     fn prune(&mut self, maps: &mut impl LbMaps, now: Instant) {
@@ -237,9 +292,9 @@ impl Engine {
             let contests = store
                 .problems()
                 .map(|(service, problem)| problem.at(findings.location_of(&service)));
-            let failures = failures.iter().map(|(port, cause)| {
+            let failures = failures.iter().map(|(port, failure)| {
                 let service = &port.port.service;
-                let message = format!("is not served right at {port}: {cause}");
+                let message = format!("is not served right at {port}: {}", failure.cause);
                 Problem::error(format!("Service {service}"), message)
                     .at(findings.location_of(service))
             });
@@ -249,4 +304,11 @@ impl Engine {
             contests.chain(failures).chain(prune).collect()
         })
     }
+}
+
+fn is_failing(failures: &BTreeMap<FamilyPort, Failure>, service: &Name, family: Family) -> bool {
+    let first = FamilyPort::first_of(service);
+    let ports = failures.range(first..).map(|(port, _)| port);
+    let mut ports = ports.take_while(|port| port.port.service == *service);
+    ports.any(|port| port.family == family)
 }

@@ -1,7 +1,10 @@
 //! What a round of the engine came to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
+
+use dataplane_common::abi::Family;
 
 use crate::problem::Problem;
 
@@ -19,6 +22,9 @@ pub struct Report {
     pub writes: usize,
     /// How many ServicePorts (each family counts) are not served as they shall be.
     pub pending: usize,
+    /// The families in which something is not programmed that may be at the next try. What does not
+    /// fit is not among it.
+    pub behind: BTreeSet<Family>,
     /// When to feed again, if nothing changes before.
     pub retry_at: Option<Instant>,
     /// Whether any Node changed.

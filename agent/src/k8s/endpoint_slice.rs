@@ -9,7 +9,7 @@ use super::reading::{Findings, is_foreign};
 use crate::model::{Endpoint, EndpointSet, Name, Protocol, SliceSpec};
 
 /// The label that names the Service.
-const SERVICE: &str = "kubernetes.io/service-name";
+pub(super) const SERVICE: &str = "kubernetes.io/service-name";
 
 /// Reads an EndpointSlice. Those of other proxies and those of host names are ignored.
 pub(super) fn from_resource(name: Name, slice: &EndpointSlice) -> Reading<SliceSpec> {

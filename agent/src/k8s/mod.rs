@@ -7,6 +7,8 @@ mod node;
 mod object;
 mod reading;
 mod service;
+mod trigger;
 
 pub use object::{Change, Kind, Object, ObjectRef, Resource, Spec};
 pub use reading::Reading;
+pub use trigger::Trigger;

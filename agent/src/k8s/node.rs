@@ -8,6 +8,8 @@ use super::reading::Findings;
 use crate::model::{Name, NodeSpec};
 
 const ZONE: &str = "topology.kubernetes.io/zone";
+/// The key of the taint by which the cluster autoscaler says that a node goes.
+const GOING: &str = "ToBeDeletedByClusterAutoscaler";
 
 /// Reads a Node.
 pub(super) fn from_resource(name: Name, node: &Node) -> Reading<NodeSpec> {
@@ -30,7 +32,12 @@ pub(super) fn from_resource(name: Name, node: &Node) -> Reading<NodeSpec> {
         .filter_map(|address| findings.address("InternalIP", &address.address))
         .collect();
     let zone = node.metadata.labels.as_ref().and_then(|labels| labels.get(ZONE)).cloned();
-    findings.with(Some(NodeSpec { name: name.name, pod_cidrs, internal_ips, zone }))
+    let is_leaving = node.metadata.deletion_timestamp.is_some() || is_going(&spec);
+    findings.with(Some(NodeSpec { name: name.name, pod_cidrs, internal_ips, zone, is_leaving }))
+}
+
+fn is_going(spec: &Spec) -> bool {
+    spec.taints.iter().flatten().any(|taint| taint.key == GOING)
 }
 
 fn pod_cidr_texts(spec: &Spec) -> impl Iterator<Item = &str> {
@@ -56,11 +63,36 @@ mod tests {
             pod_cidrs: vec!["10.1.1.0/24".parse().unwrap(), "fd01:1::/64".parse().unwrap()],
             internal_ips: vec!["192.168.0.1".parse().unwrap()],
             zone: Some("z1".to_owned()),
+            is_leaving: false,
         };
         assert_eq!(reading.spec, Some(expected));
         assert_eq!(
             reading.problems.iter().map(|problem| &problem.message).collect::<Vec<_>>(),
             ["has spec.podCIDRs \"10.1.1.0/33\", which is no network; write it as 10.1.1.0/24"],
         );
+    }
+    #[test]
+    fn a_node_leaves_by_its_deletion_and_by_the_autoscalers_taint() {
+        for (name, fields, is_leaving) in [
+            ("plain", "metadata: {name: a}", false),
+            (
+                "other taint",
+                "metadata: {name: a}, spec: {taints: [{key: other, effect: NoSchedule}]}",
+                false,
+            ),
+            ("cordoned", "metadata: {name: a}, spec: {unschedulable: true}", false),
+            (
+                "tainted",
+                "metadata: {name: a}, spec: {taints: [{key: other, effect: NoSchedule}, \
+              {key: ToBeDeletedByClusterAutoscaler, value: '17', effect: NoSchedule}]}",
+                true,
+            ),
+            ("deleted", "metadata: {name: a, deletionTimestamp: '2026-01-01T00:00:00Z'}", true),
+        ] {
+            let yaml = format!("{{apiVersion: v1, kind: Node, {fields}}}");
+            let node: Node = serde_saphyr::from_str(&yaml).unwrap();
+            let spec = from_resource(Name::new("", "a"), &node).spec.unwrap();
+            assert_eq!(spec.is_leaving, is_leaving, "{name}");
+        }
     }
 }

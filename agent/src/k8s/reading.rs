@@ -42,11 +42,6 @@ impl Findings {
         self.0.push(Problem::error("", message));
     }
 
-    /// Something that is left out.
-    pub(super) fn note(&mut self, message: impl Into<String>) {
-        self.0.push(Problem::note("", message));
-    }
-
     /// The end of reading.
     pub(super) fn with<T>(self, spec: Option<T>) -> Reading<T> {
         Reading { spec, problems: self.0 }

@@ -21,14 +21,12 @@ pub(super) fn from_resource(name: Name, service: &Service) -> Reading<ServiceSpe
         return Reading::ignored();
     }
     let mut findings = Findings::default();
-    if spec.health_check_node_port.is_some_and(|port| port != 0) {
-        findings.note("has a healthCheckNodePort, which nobody answers yet");
-    }
     let kind = kind(&spec, &mut findings);
     let cluster_ips = cluster_ips(&spec, &mut findings);
     let ports = ports(&spec, kind, &mut findings);
     let internal_policy = spec.internal_traffic_policy.as_deref();
     let external_policy = spec.external_traffic_policy.as_deref();
+    let external_local = findings.is_local("externalTrafficPolicy", external_policy);
     let read = ServiceSpec {
         name,
         created: service.metadata.creation_timestamp.as_ref().map(|time| time.0.as_second()),
@@ -38,8 +36,11 @@ pub(super) fn from_resource(name: Name, service: &Service) -> Reading<ServiceSpe
         external_ips: external_ips(&spec, &cluster_ips, &mut findings),
         cluster_ips,
         internal_local: findings.is_local("internalTrafficPolicy", internal_policy),
-        external_local: findings.is_local("externalTrafficPolicy", external_policy),
+        external_local,
         affinity_seconds: affinity_seconds(&spec, &mut findings),
+        health_check_port: (kind == ServiceKind::LoadBalancer && external_local)
+            .then(|| health_check_port(&spec, &mut findings))
+            .flatten(),
     };
     let is_served = !read.ports.is_empty() && !read.cluster_ips.is_empty();
     findings.with(is_served.then_some(read))
@@ -84,6 +85,12 @@ fn port_spec(port: &ServicePort, kind: ServiceKind, findings: &mut Findings) -> 
         node_port.and_then(|number| findings.port(&format!("{label} with nodePort"), number));
     let port = findings.port(&label, port.port)?;
     Some(PortSpec { name, protocol, port, node_port })
+}
+
+/// Where its load balancer asks. The API gives one to each Service that has a use for it.
+fn health_check_port(spec: &Spec, findings: &mut Findings) -> Option<u16> {
+    let number = spec.health_check_node_port.filter(|number| *number != 0)?;
+    findings.port("healthCheckNodePort", number)
 }
 
 fn affinity_seconds(spec: &Spec, findings: &mut Findings) -> Option<u32> {

@@ -4,6 +4,7 @@
 mod backend;
 mod endpoint;
 mod frontend;
+mod health_check;
 mod name;
 mod node;
 mod service;
@@ -12,6 +13,7 @@ pub use backend::Backend;
 pub use endpoint::{Endpoint, EndpointSet, EndpointsSpec, SliceSpec};
 pub use frontend::{Frontend, Role, frontend_text, node_port_range};
 pub(crate) use frontend::{any_node, is_exact, keys_at, node_ports};
+pub use health_check::HealthCheck;
 pub use name::{Name, ServicePortName};
 pub use node::NodeSpec;
 pub use service::{PortSpec, Protocol, ServiceKind, ServiceSpec};

@@ -15,4 +15,6 @@ pub struct NodeSpec {
     pub internal_ips: Vec<IpAddr>,
     /// The zone it is in.
     pub zone: Option<String>,
+    /// Whether it is about to be taken away, so that nobody is to send to it any more.
+    pub is_leaving: bool,
 }

@@ -30,6 +30,8 @@ pub struct ServiceSpec {
     pub external_local: bool,
     /// For how many seconds a client stays with its backend, if it does.
     pub affinity_seconds: Option<u32>,
+    /// Where its load balancer asks a node whether it has endpoints of it, if it does.
+    pub health_check_port: Option<u16>,
 }
 
 /// The type of a Service with an address of its own.

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info};
 
+use super::pulse::Pulse;
 use super::record::{Mark, Record};
 use super::standing::Standing;
 use super::text;
@@ -42,6 +43,7 @@ pub(super) struct Agent {
     pub(super) maps: KernelMaps,
     pub(super) source: Source,
     pub(super) network: Network,
+    pub(super) pulse: Pulse,
     pub(super) state: State,
     pub(super) run_dir: PathBuf,
     pub(super) record: Record,
@@ -57,6 +59,7 @@ enum Event {
     Retry,
     Network,
     Record,
+    Servers,
 }
 
 /// What happens.
@@ -138,6 +141,8 @@ impl Agent {
                 Event::Changes(changes) => {
                     report = Some(self.take_in(changes, report.as_ref(), &mut due));
                 }
+                // Whether there is something new to be written down is asked below.
+                Event::Servers => {}
                 Event::Record => self.record(report.as_ref(), network.as_ref()),
                 Event::Retry => report = Some(self.sync(Vec::new(), &mut due)),
                 Event::Network if !self.network.is_pinned() => anyhow::bail!(
@@ -178,7 +183,7 @@ impl Agent {
     /// Waits for something to do. What was heard of the host is done when it has settled.
     async fn next(&mut self, watch: &mut Watch, stop: &mut Stop, due: &mut Due) -> Event {
         loop {
-            match happening(&mut self.source, watch, stop, due).await {
+            match happening(&mut self.source, &mut self.pulse, watch, stop, due).await {
                 Happening::Event(event) => return event,
                 Happening::Host(changed) => {
                     let settling = match changed {
@@ -198,7 +203,9 @@ impl Agent {
     }
 
     fn sync(&mut self, changes: Vec<Change>, due: &mut Due) -> Report {
-        let report = self.engine.feed(changes, &mut self.maps, std::time::Instant::now());
+        let began = self.pulse.round(&changes);
+        let report = self.engine.feed(changes, &mut self.maps, began.steady);
+        self.pulse.ended(began, &report, &self.engine);
         due.retry = report.retry_at.map(Instant::from_std);
         self.state.writes += report.writes;
         let is_in_sync = report.listed && report.pending == 0;
@@ -224,6 +231,7 @@ impl Agent {
         match self.network.ensure(&cluster, due.scan).await {
             Ok(state) => {
                 (due.network, due.scan, due.pause) = (Instant::now() + PERIOD, Scan::Pins, RETRY);
+                self.pulse.listen(&state.addresses);
                 state
             }
             Err(failure) => {
@@ -245,7 +253,8 @@ impl Agent {
 
     fn mark(&self, report: &Report, network: Option<&NetworkState>) -> Mark {
         let Report { revision, .. } = *report;
-        Mark { revision, network: network.cloned(), api: self.source.health() }
+        let (api, servers) = (self.source.health(), self.pulse.problems());
+        Mark { revision, network: network.cloned(), api, servers }
     }
 
     /// Logs what became wrong or right, and writes down how things are.
@@ -253,10 +262,11 @@ impl Agent {
         let Some(report) = report else { return };
         let mut problems = report.problems.to_vec();
         problems.extend(network.iter().flat_map(|network| &network.problems).cloned());
+        let mark = self.mark(report, network);
+        problems.extend(mark.servers.iter().cloned());
         problems.extend(self.standing.problems().cloned());
         problems.sort();
         log_transitions(&self.state.problems, &problems);
-        let mark = self.mark(report, network);
         self.state.problems = problems;
         self.state.api.clone_from(&mark.api);
         if report.listed {
@@ -279,6 +289,7 @@ impl Agent {
 
 async fn happening(
     source: &mut Source,
+    pulse: &mut Pulse,
     watch: &mut Watch,
     stop: &mut Stop,
     due: &Due,
@@ -293,6 +304,7 @@ async fn happening(
         _ = stop.interrupt.recv() => Event::Stop,
         () = until(due.record) => Event::Record,
         changes = source.next() => Event::Changes(changes),
+        () = pulse.changed() => Event::Servers,
         changed = watch.changed() => return Happening::Host(changed),
         () = until(due.retry) => Event::Retry,
         () = sleep_until(due.network) => Event::Network,

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::kube::{Health, Phase};
 use crate::network::NetworkState;
+use crate::problem::Problem;
 
 /// How often each part makes the file be written at most. What is new of the network does not wait
 /// for what was new of Services, so that who is served at last is told so at once.
@@ -23,6 +24,8 @@ pub(super) struct Mark {
     pub(super) network: Option<NetworkState>,
     /// The API server.
     pub(super) api: Option<Health>,
+    /// What is wrong with the servers of health and metrics.
+    pub(super) servers: Vec<Problem>,
 }
 
 /// What was written down, and when.
@@ -30,6 +33,7 @@ pub(super) struct Mark {
 pub(super) struct Record {
     objects: Part<(u64, Vec<Phase>)>,
     network: Part<NetworkState>,
+    servers: Part<Vec<Problem>>,
     times: Part<Option<Health>>,
 }
 
@@ -50,7 +54,12 @@ impl Mark {
 
 impl Default for Record {
     fn default() -> Self {
-        Self { objects: Part::new(OFTEN), network: Part::new(OFTEN), times: Part::new(SELDOM) }
+        Self {
+            objects: Part::new(OFTEN),
+            network: Part::new(OFTEN),
+            servers: Part::new(OFTEN),
+            times: Part::new(SELDOM),
+        }
     }
 }
 
@@ -59,7 +68,8 @@ impl Record {
     pub(super) fn due(&self, mark: &Mark, now: Instant) -> Option<Instant> {
         let objects = self.objects.due(&mark.objects(), now);
         let network = mark.network.as_ref().and_then(|network| self.network.due(network, now));
-        [objects, network, self.times.due(&mark.api, now)].into_iter().flatten().min()
+        let servers = self.servers.due(&mark.servers, now);
+        [objects, network, servers, self.times.due(&mark.api, now)].into_iter().flatten().min()
     }
 
     /// The file was written, or that failed.
@@ -68,6 +78,7 @@ impl Record {
         if let Some(network) = mark.network {
             self.network.tried(network, is_written, now);
         }
+        self.servers.tried(mark.servers, is_written, now);
         self.times.tried(mark.api, is_written, now);
     }
 

@@ -2,7 +2,7 @@
 //! to when objects change.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use dataplane_common::abi::{Family, FrontendKey, ServiceFlags};
 
@@ -12,8 +12,8 @@ use super::{Desired, FamilyPort, Needs, choose};
 use crate::config::KeepClientIp;
 use crate::k8s::{Kind, ObjectRef, Spec};
 use crate::model::{
-    Endpoint, EndpointSet, EndpointsSpec, Frontend, Name, NodeSpec, Protocol, ServicePortName,
-    ServiceSpec, SliceSpec,
+    Endpoint, EndpointSet, EndpointsSpec, Frontend, HealthCheck, Name, NodeSpec, Protocol,
+    ServicePortName, ServiceSpec, SliceSpec,
 };
 use crate::problem::Problem;
 
@@ -106,6 +106,32 @@ impl Store {
     #[must_use]
     pub fn service(&self, name: &Name) -> Option<&ServiceSpec> {
         self.services.get(name)
+    }
+
+    /// The node of this store, if it is known.
+    #[must_use]
+    pub fn own_node(&self) -> Option<&NodeSpec> {
+        self.nodes.get(&self.node)
+    }
+
+    /// What load balancers ask this node about a Service, if they do.
+    #[must_use]
+    pub fn health_check(&self, service: &Name) -> Option<HealthCheck> {
+        let spec = self.services.get(service)?;
+        let families = spec.cluster_ips.iter().map(|ip| family_of(*ip));
+        let local = families.map(|family| (family, self.ready_here(service, family))).collect();
+        Some(HealthCheck { port: spec.health_check_port?, local })
+    }
+
+    /// How many addresses of this node are ready endpoints at any port.
+    fn ready_here(&self, service: &Name, family: Family) -> usize {
+        let sets = self.sets(service).filter(|set| !set.ports.is_empty());
+        let is_ready_here = |endpoint: &&Endpoint<IpAddr>| {
+            endpoint.ready && endpoint.node.as_ref() == Some(&self.node)
+        };
+        let here = sets.flat_map(|set| &set.endpoints).filter(is_ready_here);
+        let here = here.map(|endpoint| endpoint.at).filter(|ip| family_of(*ip) == family);
+        here.collect::<BTreeSet<_>>().len()
     }
 
     /// The lowest and the highest NodePort that shall be served.

@@ -21,6 +21,8 @@ pub(crate) struct Shape {
     pub(crate) load_balancer_ips: Vec<String>,
     pub(crate) external_ips: Vec<String>,
     pub(crate) affinity_seconds: Option<u32>,
+    /// Makes it a load balancer's with a Local policy.
+    pub(crate) health_check_port: u16,
 }
 
 impl Shape {
@@ -32,6 +34,12 @@ impl Shape {
     pub(crate) fn change(&self) -> Change {
         let policy = |is_local| if is_local { "Local" } else { "Cluster" };
         let ingress = self.load_balancer_ips.iter().map(|ip| json!({"ip": ip}));
+        let is_asked = self.health_check_port > 0;
+        let kind = match (is_asked, self.node_port > 0) {
+            (true, _) => "LoadBalancer",
+            (false, true) => "NodePort",
+            (false, false) => "ClusterIP",
+        };
         let affinity = if self.affinity_seconds.is_some() { "ClientIP" } else { "None" };
         apply(Resource::Service(
             serde_json::from_value(json!({
@@ -42,11 +50,12 @@ impl Shape {
                     "creationTimestamp": self.created,
                 },
                 "spec": {
-                    "type": if self.node_port > 0 { "NodePort" } else { "ClusterIP" },
+                    "type": kind,
+                    "healthCheckNodePort": self.health_check_port,
                     "clusterIPs": self.cluster_ips,
                     "externalIPs": self.external_ips,
                     "internalTrafficPolicy": policy(self.internal_local),
-                    "externalTrafficPolicy": policy(self.external_local),
+                    "externalTrafficPolicy": policy(self.external_local || is_asked),
                     "sessionAffinity": affinity,
                     "sessionAffinityConfig":
                         {"clientIP": {"timeoutSeconds": self.affinity_seconds}},

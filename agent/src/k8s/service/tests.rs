@@ -44,6 +44,7 @@ fn web(cluster_ips: &[&str], ports: &[(&str, Protocol, u16)]) -> ServiceSpec {
         internal_local: false,
         external_local: false,
         affinity_seconds: None,
+        health_check_port: None,
     }
 }
 
@@ -211,11 +212,6 @@ fn a_bad_way_in_or_policy_is_named_and_the_rest_is_served() {
         ("externalIPs: [169.254.169.254]", plain(), "169.254.169.254, which cannot be used"),
         ("externalIPs: ['ff02::1']", plain(), "ff02::1, which cannot be used"),
         (
-            "healthCheckNodePort: 31000",
-            plain(),
-            "has a healthCheckNodePort, which nobody answers yet",
-        ),
-        (
             "internalTrafficPolicy: local",
             plain(),
             "has internalTrafficPolicy \"local\", which is taken as Cluster",
@@ -242,5 +238,32 @@ fn a_bad_way_in_or_policy_is_named_and_the_rest_is_served() {
         ),
     ] {
         assert_says(&read_with(spec), Some(&expected), message);
+    }
+}
+
+#[test]
+fn load_balancers_ask_about_services_of_theirs_with_local_policy() {
+    let cluster = of_kind(ServiceKind::LoadBalancer, None);
+    let local = ServiceSpec { external_local: true, ..cluster.clone() };
+    let asked = ServiceSpec { health_check_port: Some(31_000), ..local.clone() };
+    let node_port = ServiceSpec { kind: ServiceKind::NodePort, ..local.clone() };
+    for (policy, expected) in [
+        ("type: LoadBalancer, externalTrafficPolicy: Local", &asked),
+        ("type: LoadBalancer, externalTrafficPolicy: Cluster", &cluster),
+        ("type: LoadBalancer", &cluster),
+        ("externalTrafficPolicy: Local", &ServiceSpec { external_local: true, ..plain() }),
+    ] {
+        let read = read_with(&format!("healthCheckNodePort: 31000, {policy}"));
+        assert_eq!(read, (Some(expected.clone()), vec![]), "{policy}");
+    }
+    let of_node = read_with("type: NodePort, externalTrafficPolicy: Local, healthCheckNodePort: 1");
+    assert_eq!(of_node.0, Some(node_port));
+    for (port, message) in [("0", None), ("70000", Some("has healthCheckNodePort 70000; use"))] {
+        let spec = "type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort";
+        let found = read_with(&format!("{spec}: {port}"));
+        match message {
+            None => assert_eq!(found, (Some(local.clone()), vec![]), "{port}"),
+            Some(message) => assert_says(&found, Some(&local), message),
+        }
     }
 }

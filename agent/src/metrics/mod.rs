@@ -1,0 +1,8 @@
+//! Figures under kube-proxy's names, types, labels and buckets, so that dashboards and alarms made
+//! for it go on working.
+
+mod figures;
+mod triggers;
+
+pub use figures::{Metrics, Policy, family_label};
+pub use triggers::Triggers;

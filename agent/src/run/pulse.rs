@@ -1,0 +1,129 @@
+//! What the loop tells of itself: to load balancers, kubelets and monitoring.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dataplane_common::abi::Family;
+use jiff::Timestamp;
+
+use crate::config::{Config, NodePortAddress};
+use crate::engine::{Engine, Report};
+use crate::health::{Binds, Moment, Servers, Vitals, listen_addresses, problems};
+use crate::http::families;
+use crate::k8s::{Change, Kind};
+use crate::metrics::{Metrics, Triggers};
+use crate::network::Addresses;
+use crate::problem::Problem;
+
+/// What the loop tells of itself.
+pub(super) struct Pulse {
+    vitals: Arc<Vitals>,
+    servers: Servers,
+    triggers: Triggers,
+    families: BTreeSet<Family>,
+    node_port_addresses: Vec<NodePortAddress>,
+    is_listed: bool,
+    /// Whether this node's Node was there once.
+    knew_node: bool,
+}
+
+impl Pulse {
+    /// Begins to answer.
+    ///
+    /// # Errors
+    /// When there can be no thread for it.
+    pub(super) fn begin(config: &Config) -> anyhow::Result<Self> {
+        let vitals = Arc::new(Vitals::new(Metrics::new()?, config.sync_period * 2));
+        let binds =
+            Binds { health: config.healthz_bind_address, metrics: config.metrics_bind_address };
+        Ok(Self {
+            servers: Servers::start(binds, Arc::clone(&vitals))?,
+            vitals,
+            triggers: Triggers::new(Timestamp::now()),
+            families: families().collect(),
+            node_port_addresses: config.node_port_addresses.clone(),
+            is_listed: false,
+            knew_node: false,
+        })
+    }
+
+    /// A round begins. From here on changes wait, however long the kernel takes.
+    pub(super) fn round(&mut self, changes: &[Change]) -> Moment {
+        let now = Moment::now();
+        let count = |is_one: fn(Kind) -> bool| {
+            changes.iter().filter(|change| kind(change).is_some_and(is_one)).count()
+        };
+        let endpoints = count(|kind| matches!(kind, Kind::EndpointSlice | Kind::Endpoints));
+        self.vitals.metrics.changed(endpoints, count(|kind| kind == Kind::Service));
+        changes.iter().for_each(|change| self.triggers.note(change));
+        let lists = changes.iter().any(|change| matches!(change, Change::Listed { .. }));
+        if lists && !self.is_listed {
+            self.is_listed = true;
+            self.families.iter().for_each(|family| self.vitals.updated(*family, now));
+        }
+        if self.is_listed && (lists || changes.iter().any(|change| kind(change).is_some())) {
+            self.families.iter().for_each(|family| self.vitals.queued(*family, now));
+        }
+        now
+    }
+
+    /// The round that began then has ended.
+    pub(super) fn ended(&mut self, began: Moment, report: &Report, engine: &Engine) {
+        if !report.listed {
+            return;
+        }
+        let (now, metrics) = (Moment::now(), &self.vitals.metrics);
+        metrics.taken_in();
+        for &family in &self.families {
+            let is_done = !report.behind.contains(&family);
+            metrics.synced(family, now.steady - began.steady, is_done, now.wall);
+            if is_done {
+                self.vitals.updated(family, now);
+            }
+        }
+        for (family, policy, count) in engine.closed_here() {
+            metrics.no_local_endpoints(family, policy, count);
+        }
+        let is_failing = |service: &_, family| engine.is_failing(service, family);
+        for (family, latency) in self.triggers.programmed(is_failing, now.wall) {
+            metrics.programmed(family, latency);
+        }
+        self.node(engine);
+        self.servers.answer(engine.health_checks());
+    }
+
+    /// A Node that is not known yet may be fine; one that was there and is gone is not.
+    fn node(&mut self, engine: &Engine) {
+        let node = engine.own_node();
+        self.knew_node |= node.is_some();
+        let is_eligible = node.map_or(!self.knew_node, |node| !node.is_leaving);
+        self.vitals.set_node_eligible(is_eligible);
+    }
+
+    /// The node has these addresses.
+    pub(super) fn listen(&self, addresses: &Addresses) {
+        // While the Node cannot be read nothing is known of them.
+        if *addresses != Addresses::default() {
+            let served = &addresses.node_ports;
+            self.servers.listen(listen_addresses(&self.node_port_addresses, served));
+        }
+    }
+
+    /// What is wrong with the servers.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        problems(&self.servers.failures())
+    }
+
+    /// Waits until something else is. May be dropped and called again.
+    pub(super) async fn changed(&mut self) {
+        self.servers.changed().await;
+    }
+}
+
+fn kind(change: &Change) -> Option<Kind> {
+    match change {
+        Change::Apply(object) => Some(object.object_ref().kind),
+        Change::Delete(object) => Some(object.kind),
+        Change::SourceProblems(_) | Change::Listed { .. } => None,
+    }
+}
