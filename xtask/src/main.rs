@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod conntrack;
 mod demo;
 mod diff;
 mod interrupt;
@@ -47,7 +48,8 @@ enum Verb {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(outcome) = xtask::run_inside(&arguments).or_else(|| bench::run_inside(&arguments)) {
+    let inside = xtask::run_inside(&arguments).or_else(|| bench::run_inside(&arguments));
+    if let Some(outcome) = inside.or_else(|| diff::run_inside(&arguments)) {
         return exit_code(outcome.map(|()| ExitCode::SUCCESS));
     }
     exit_code(match Cli::parse().verb {

@@ -42,10 +42,31 @@ impl<'a> Agent<'a> {
         manifests: &Path,
         config: Option<&Path>,
     ) -> Result<Self> {
-        let mut arguments = vec!["agent", "--node-name", node.name(), "--manifests"];
-        let (manifests, config) =
-            (manifests.display().to_string(), config.map(|file| file.display().to_string()));
-        arguments.push(&manifests);
+        Self::launch_from(node, waggle, ["--manifests", &manifests.display().to_string()], config)
+    }
+
+    /// Starts it to follow the API server that a kubeconfig leads to, and waits until pods can be
+    /// wired.
+    pub fn follow(
+        node: &'a Node,
+        waggle: &Path,
+        kubeconfig: &Path,
+        config: Option<&Path>,
+    ) -> Result<Self> {
+        let source = ["--kubeconfig", &kubeconfig.display().to_string()];
+        let mut agent = Self::launch_from(node, waggle, source, config)?;
+        agent.wait_ready().map(|()| agent)
+    }
+
+    fn launch_from(
+        node: &'a Node,
+        waggle: &Path,
+        source: [&str; 2],
+        config: Option<&Path>,
+    ) -> Result<Self> {
+        let mut arguments = vec!["agent", "--node-name", node.name()];
+        arguments.extend(source);
+        let config = config.map(|file| file.display().to_string());
         if let Some(config) = &config {
             arguments.extend(["--config", config]);
         }

@@ -80,23 +80,11 @@ const fn remote_pod(host: u8) -> Place {
     place([10, 244, 2, host], [0xfd00, 0x10, 0x244, 2, 0, 0, 0, host as u16])
 }
 
-/// All pods.
-pub(super) const CLUSTER_CIDRS: [&str; 2] = ["10.244.0.0/16", "fd00:10:244::/48"];
-
 /// Pods of the node under test.
 pub(super) const POD_CIDRS: [&str; 2] = ["10.244.1.0/24", "fd00:10:244:1::/64"];
 
 /// Pods of the other node.
 pub(super) const OTHER_POD_CIDRS: [&str; 2] = ["10.244.2.0/24", "fd00:10:244:2::/64"];
-
-/// Where the API server takes cluster IPs from.
-pub(super) const SERVICE_CIDRS: [&str; 2] = ["10.96.0.0/16", "fd00:10:96::/112"];
-
-/// Networks of addresses that nobody has: for load balancers and external IPs.
-pub(super) const VIRTUAL_CIDRS: [&str; 2] = ["198.51.100.0/24", "fdc6::/64"];
-
-/// Networks that hold all senders outside, and nobody else.
-pub(super) const OUTSIDE_CIDRS: [&str; 2] = ["203.0.113.16/28", "fdcb::10/124"];
 
 /// How many senders are outside.
 pub(super) const OUTSIDE: u8 = 16;

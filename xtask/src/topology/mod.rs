@@ -12,11 +12,14 @@
 //!
 //! The router knows nothing of pods; what is for virtual addresses it sends to the first node.
 //!
+//! A node [apart](Apart) is not on the bridge: the far end of its uplink is a namespace of its own.
+//!
 //! A node has mount, process, cgroup and host name namespaces of its own, all held by its first
 //! process: /run, /sys, the BPF file system and the pods in there end with it. What a killed
 //! caller can leave is named, and [`sweep`] finds it by that name: network namespaces and empty
 //! cgroups.
 
+mod apart;
 mod cgroup;
 mod cni;
 mod init;
@@ -27,6 +30,7 @@ mod pod;
 mod process;
 mod router;
 
+pub use apart::{Apart, Site};
 pub use cni::{Attachment, Runtime};
 pub use init::{NODE_INIT, node_init};
 pub use netns::Netns;

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 
 use super::{
-    Lifetime, Netns, Node, NodeAddresses, Process,
+    Apart, Lifetime, Netns, Node, NodeAddresses, Process, Site,
     cgroup::Cgroup,
     netns::{NAMES, run},
     node::Blueprint,
@@ -26,12 +26,13 @@ pub struct Network {
     lifetime: Lifetime,
     router: Option<Router>,
     nodes: Vec<Node>,
+    tool: PathBuf,
     logs: PathBuf,
 }
 
 impl Network {
-    /// Makes the network with some nodes, of which there are at most 26; `tool` is a program with
-    /// the hidden verbs of this crate, and `logs` a folder for what is said inside.
+    /// Makes the network with some nodes, of which there are at most 26, or with none; `tool` is a
+    /// program with the hidden verbs of this crate, and `logs` a folder for what is said inside.
     pub fn start(
         prefix: &str,
         nodes: u8,
@@ -41,9 +42,15 @@ impl Network {
     ) -> Result<Self> {
         fs::create_dir_all(logs).with_context(|| format!("making {}", logs.display()))?;
         // From here on whatever fails is undone by its drop.
-        let (prefix, logs_kept) = (prefix.to_owned(), logs.to_owned());
-        let mut made = Self { prefix, lifetime, router: None, nodes: Vec::new(), logs: logs_kept };
-        made.build(nodes, tool, logs).inspect_err(|_| made.lifetime = Lifetime::Caller)?;
+        let mut made = Self {
+            prefix: prefix.to_owned(),
+            lifetime,
+            router: None,
+            nodes: Vec::new(),
+            tool: tool.to_owned(),
+            logs: logs.to_owned(),
+        };
+        made.build(nodes).inspect_err(|_| made.lifetime = Lifetime::Caller)?;
         Ok(made)
     }
 
@@ -104,7 +111,20 @@ impl Network {
         self.router.as_ref().ok_or_else(|| anyhow!("the network {} has no bridge", self.prefix))
     }
 
-    fn build(&mut self, nodes: u8, tool: &Path, logs: &Path) -> Result<()> {
+    /// Makes a node apart, which ends no later than the network.
+    pub fn make_apart(&self, site: Site<'_>, addresses: NodeAddresses) -> Result<Apart> {
+        let Self { prefix, lifetime, tool, logs, .. } = self;
+        let Site { name, node, .. } = site;
+        let full = format!("{prefix}-{name}");
+        let (netns, wire) = self.router()?.plug_in_apart(&full, site)?;
+        let logs = logs.join(name);
+        fs::create_dir_all(&logs).with_context(|| format!("making {}", logs.display()))?;
+        let (netns, cgroup, logs, lifetime) = (&netns, &*full, &*logs, *lifetime);
+        let plan = Blueprint { name: node, addresses, netns, cgroup, tool, logs, lifetime };
+        Ok(Apart::new(Node::start(plan)?, wire))
+    }
+
+    fn build(&mut self, nodes: u8) -> Result<()> {
         self.router = Some(Router::create(&self.prefix)?);
         for (port, number) in ('a'..='z').zip(1..=nodes) {
             let addresses = addresses(number);
@@ -115,13 +135,15 @@ impl Network {
                 addresses,
                 netns: &netns,
                 cgroup: &full,
-                tool,
-                logs,
+                tool: &self.tool,
+                logs: &self.logs,
                 lifetime: self.lifetime,
             })?);
         }
-        let first = self.nodes.first().context("a network has one node at least")?;
-        self.router()?.route_virtual(first.addresses())
+        match self.nodes.first() {
+            Some(first) => self.router()?.route_virtual(first.addresses()),
+            None => Ok(()),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::Result;
 
-use super::{Attachment, Netns, NodeAddresses};
+use super::{Attachment, Netns, NodeAddresses, Site, apart::MANAGEMENT};
 
 /// The client outside.
 pub const OUTSIDE: Attachment = Attachment {
@@ -89,6 +89,34 @@ impl Router {
             netns.set_sysctl(&format!("ipv4/conf/{key}"), value)?;
         }
         Ok(netns)
+    }
+
+    /// Makes the network namespace of a node apart with its link to the bridge, and the one where
+    /// its uplink ends.
+    pub(super) fn plug_in_apart(&self, full: &str, site: Site<'_>) -> Result<(Netns, Netns)> {
+        let Site { name, number, .. } = site;
+        let netns = Netns::create(full)?;
+        no_detection(&netns)?;
+        let beyond = format!("{full}-wire");
+        let wire = Netns::create(&beyond)?;
+        for scope in ["all", "default"] {
+            wire.set_sysctl(&format!("ipv6/conf/{scope}/disable_ipv6"), "1")?;
+        }
+        netns.ip(&[
+            format!("link add eth0 type veth peer name eth0 netns {beyond}"),
+            "link set eth0 up".to_owned(),
+        ])?;
+        wire.ip(&["link set eth0 arp off up"])?;
+        self.wire.ip(&[
+            format!("link add port-{name} type veth peer name {MANAGEMENT} netns {full}"),
+            format!("link set port-{name} master br0 up"),
+        ])?;
+        netns.set_sysctl(&format!("ipv6/conf/{MANAGEMENT}/disable_ipv6"), "1")?;
+        netns.ip(&[
+            format!("address add 192.168.77.{}/24 dev {MANAGEMENT}", 100 + u16::from(number)),
+            format!("link set {MANAGEMENT} up"),
+        ])?;
+        Ok((netns, wire))
     }
 
     /// Sends what is for virtual addresses to a node.

@@ -6,9 +6,10 @@ use anyhow::{Context as _, Result};
 use dataplane_common::abi::{FlowEntry, FlowKey, names};
 use xtask::topology::Node;
 
-use super::{conntrack, waggle};
+use super::waggle;
 use crate::{
     bench::{bpf, variant::Variant},
+    conntrack,
     workspace::Artifacts,
 };
 

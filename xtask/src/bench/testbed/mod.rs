@@ -1,6 +1,5 @@
 //! A node with a client pod and a backend pod, and one way between them.
 
-mod conntrack;
 mod device;
 mod flows;
 mod pods;

@@ -26,6 +26,9 @@ pub const ADMINISTRATOR: User = User { name: "admin", group: Some("system:master
 /// May do what a kube-proxy does.
 pub const KUBE_PROXY: User = User { name: "system:kube-proxy", group: None };
 
+/// May do what manifests/rbac.yaml allows the agent's service account, once it is applied.
+pub const WAGGLE: User = User { name: "system:serviceaccount:kube-system:waggle", group: None };
+
 impl User {
     /// The name of its files, without an extension.
     pub(super) fn file(self) -> &'static str {
@@ -123,7 +126,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
-    use super::{ADMINISTRATOR, Authority, KUBE_PROXY};
+    use super::{ADMINISTRATOR, Authority, KUBE_PROXY, WAGGLE};
 
     #[test]
     fn every_file_is_for_its_owner_alone_and_no_two_are_one() {
@@ -131,7 +134,7 @@ mod tests {
         let authority = Authority::create(folder.path()).unwrap();
         authority.server(&["192.0.2.1".parse().unwrap()]).unwrap();
         authority.signer().unwrap();
-        for user in [ADMINISTRATOR, KUBE_PROXY] {
+        for user in [ADMINISTRATOR, KUBE_PROXY, WAGGLE] {
             authority.client(user).unwrap();
         }
         let files = fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
@@ -150,6 +153,8 @@ mod tests {
             "service-accounts.key",
             "serving.crt",
             "serving.key",
+            "waggle.crt",
+            "waggle.key",
         ];
         assert_eq!(found, expected.map(|name| (name.to_owned(), 0o600)));
     }

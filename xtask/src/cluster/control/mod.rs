@@ -18,7 +18,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
 
-pub use self::certificates::{ADMINISTRATOR, KUBE_PROXY, User};
+pub use self::certificates::{ADMINISTRATOR, KUBE_PROXY, User, WAGGLE};
 use self::certificates::{Authority, Pair};
 use crate::topology::{INSIDE, Network, Process};
 

@@ -14,9 +14,10 @@ const LENGTH: u32 = 20;
 /// It is a request, and an answer is wanted.
 const FLAGS: u16 = 1 | 4;
 
-const IPV4: u8 = 2;
+/// No family, which is every family.
+const ANY: u8 = 0;
 
-/// The header of netlink and that of nfnetlink; IPv4 is the family.
+/// The header of netlink and that of nfnetlink.
 #[repr(C)]
 struct Flush {
     length: u32,
@@ -30,7 +31,7 @@ struct Flush {
 }
 
 /// Forgets all flows of this thread's network namespace.
-pub(super) fn flush() -> io::Result<()> {
+pub(crate) fn flush() -> io::Result<()> {
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
     // SAFETY: the call takes numbers only.
     let socket = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_NETFILTER) };
@@ -45,7 +46,7 @@ pub(super) fn flush() -> io::Result<()> {
         flags: FLAGS,
         sequence: 1,
         port: 0,
-        family: IPV4,
+        family: ANY,
         version: 0,
         resource: 0,
     };

@@ -1,0 +1,57 @@
+//! The island of our own agent.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use xtask::{
+    cluster::{Agent, CNI_CONFIG, ControlPlane, WAGGLE},
+    topology::{Apart, Runtime},
+};
+
+use super::{Inhabited, Island, ground, pods};
+use crate::workspace::Artifacts;
+
+/// The name of the island.
+pub(in crate::diff) const NAME: &str = "waggle";
+
+/// What the agent's service account may do.
+const ROLES: &str = include_str!("../../../../manifests/rbac.yaml");
+
+/// Serves the uplink, not the way to the control plane.
+const CONFIG: &str = "devices: eth0\n";
+
+/// Starts the agent, which follows the control plane, and has the CNI plugin wire pods; its
+/// configuration is below `folder`.
+pub(in crate::diff) fn inhabit<'a>(
+    apart: &'a Apart,
+    plane: &ControlPlane<'_>,
+    artifacts: &Artifacts,
+    folder: &Path,
+) -> Result<impl Island + use<'a>> {
+    let node = apart.node();
+    ground::populate(apart)?;
+    allow(plane)?;
+    let config = folder.join("waggle.yaml");
+    fs::write(&config, CONFIG).with_context(|| format!("writing {}", config.display()))?;
+    let kubeconfig = plane.kubeconfig(WAGGLE)?;
+    let agent = Agent::follow(node, &artifacts.waggle, &kubeconfig, Some(&config))?;
+    let pods = pods::by_runtime(node, &Runtime::new(&artifacts.waggle_cni, CNI_CONFIG))?;
+    Inhabited::new(NAME, apart, &pods, agent)
+}
+
+/// Gives the agent's user its roles, by the manifest that users apply.
+fn allow(plane: &ControlPlane<'_>) -> Result<()> {
+    let objects: Vec<Value> =
+        serde_saphyr::from_multiple(ROLES).context("reading manifests/rbac.yaml")?;
+    for object in objects {
+        let collection = match object["kind"].as_str() {
+            Some("ClusterRole") => "clusterroles",
+            Some("ClusterRoleBinding") => "clusterrolebindings",
+            // The account itself is a user with a certificate here.
+            _ => continue,
+        };
+        plane.create(&format!("apis/rbac.authorization.k8s.io/v1/{collection}"), &object)?;
+    }
+    Ok(())
+}

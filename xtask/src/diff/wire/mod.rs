@@ -1,0 +1,10 @@
+//! First packets as bytes: written, sent, seen and read.
+
+mod frame;
+mod link;
+mod sight;
+mod tap;
+
+pub(super) use frame::{Opening, datagram};
+pub(super) use sight::{Sight, read};
+pub(super) use tap::Tap;
