@@ -1,11 +1,12 @@
 //! Arguments of `waggle agent`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::Places;
-use crate::config::Config;
+use crate::config::{Config, healthz_address, metrics_address};
 use crate::devices::Selection;
 use crate::kube::{Access, AccessError};
 use crate::source::Origin;
@@ -46,6 +47,15 @@ pub struct AgentArgs {
     /// Service. This goes before the key devices of --config.
     #[arg(long, value_name = "PATTERNS")]
     pub devices: Option<Selection>,
+    /// Address and port where load balancers and kubelets ask for `/healthz` and `/livez`; 0.0.0.0
+    /// and `::` are all addresses of both families. Without it `healthzBindAddress` of --config, and
+    /// without that 0.0.0.0:10256.
+    #[arg(long, value_name = "ADDRESS", value_parser = healthz_address)]
+    pub healthz_bind_address: Option<SocketAddr>,
+    /// Address and port where monitoring asks for `/metrics`, and tools for `/proxyMode`. Without it
+    /// `metricsBindAddress` of --config, and without that 127.0.0.1:10249.
+    #[arg(long, value_name = "ADDRESS", value_parser = metrics_address)]
+    pub metrics_bind_address: Option<SocketAddr>,
     /// Where the agent keeps its things.
     #[command(flatten)]
     pub places: Places,
@@ -89,10 +99,13 @@ impl AgentArgs {
     #[must_use]
     pub fn over(&self, config: Config) -> Config {
         let Self { node_name, kubeconfig, devices, .. } = self;
+        let (healthz, metrics) = (self.healthz_bind_address, self.metrics_bind_address);
         Config {
             node_name: node_name.clone().or(config.node_name),
             kubeconfig: kubeconfig.clone().or(config.kubeconfig),
             devices: devices.clone().unwrap_or(config.devices),
+            healthz_bind_address: healthz.unwrap_or(config.healthz_bind_address),
+            metrics_bind_address: metrics.unwrap_or(config.metrics_bind_address),
             ..config
         }
     }
@@ -143,6 +156,7 @@ mod tests {
             ("--node-name a --manifests / --kubeconfig f", vec!["--manifests", "--kubeconfig"]),
             ("--node-name a --manifests / --log-format xml", vec!["--log-format", "xml"]),
             ("--node-name a --manifests / --devices eth0,", vec!["--devices", "names no device"]),
+            ("--healthz-bind-address here", vec!["--healthz-bind-address", "no address to listen"]),
         ] {
             let message = agent(line).unwrap_err().to_string();
             assert!(named.iter().all(|name| message.contains(name)), "{line}: {message}");
@@ -162,15 +176,19 @@ mod tests {
             node_name: Some("of-flag".to_owned()),
             kubeconfig: Some("/of-flag".into()),
             devices: "eth1".parse().unwrap(),
+            healthz_bind_address: "127.0.0.1:10256".parse().unwrap(),
+            metrics_bind_address: "[::]:1".parse().unwrap(),
             ..file()
         };
-        let flags = "--node-name of-flag --kubeconfig /of-flag --devices eth1";
-        let old_flags = "--hostname-override of-flag --kubeconfig /of-flag --devices eth1";
+        let others = "--kubeconfig /of-flag --devices eth1 --healthz-bind-address 127.0.0.1 \
+                      --metrics-bind-address [::]:1";
+        let [flags, old_flags] =
+            ["node-name", "hostname-override"].map(|name| format!("--{name} of-flag {others}"));
         for (line, config, expected) in [
-            ("", file(), file()),
-            (flags, Config::default(), Config { masquerade_all: false, ..of_flags.clone() }),
-            (flags, file(), of_flags.clone()),
-            (old_flags, file(), of_flags),
+            (&String::new(), file(), file()),
+            (&flags, Config::default(), Config { masquerade_all: false, ..of_flags.clone() }),
+            (&flags, file(), of_flags.clone()),
+            (&old_flags, file(), of_flags),
         ] {
             assert_eq!(agent(line).unwrap().over(config), expected, "{line}");
         }

@@ -20,7 +20,7 @@ pub(super) struct BindAddress {
 /// A text that is no address to listen at.
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" is no address to listen at; write it as 0.0.0.0:10256 or [::]:10256")]
-pub(super) struct NoAddress(String);
+pub(crate) struct NoAddress(String);
 
 impl BindAddress {
     /// With `port` where it has none of its own.
@@ -42,20 +42,22 @@ impl FromStr for BindAddress {
     }
 }
 
+/// Reads an address to tell the proxy's health at.
+pub(crate) fn healthz_address(text: &str) -> Result<SocketAddr, NoAddress> {
+    text.parse().map(|address: BindAddress| address.or_port(HEALTHZ_PORT))
+}
+
+/// Reads an address to tell metrics at.
+pub(crate) fn metrics_address(text: &str) -> Result<SocketAddr, NoAddress> {
+    text.parse().map(|address: BindAddress| address.or_port(METRICS_PORT))
+}
+
 pub(super) fn healthz<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    deserialize(deserializer, HEALTHZ_PORT)
+    healthz_address(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
 pub(super) fn metrics<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    deserialize(deserializer, METRICS_PORT)
-}
-
-fn deserialize<'de, D: Deserializer<'de>>(
-    deserializer: D,
-    port: u16,
-) -> Result<SocketAddr, D::Error> {
-    let address: Result<BindAddress, _> = String::deserialize(deserializer)?.parse();
-    address.map(|address| address.or_port(port)).map_err(de::Error::custom)
+    metrics_address(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::devices::Selection;
 
 use header::{Form, Header};
 
+pub(crate) use bind_address::{healthz_address, metrics_address};
 pub use conntrack::Conntrack;
 pub use delivery::{Attach, Delivery};
 pub use detect_local::DetectLocal;

@@ -31,9 +31,6 @@ const UNHEEDED: &[Setting] = &[
     ("nodePortAddresses", |one, other| one.node_port_addresses != other.node_port_addresses),
     ("detectLocal", |one, other| one.detect_local != other.detect_local),
     ("masqueradeAll", |one, other| one.masquerade_all != other.masquerade_all),
-    ("healthzBindAddress", |one, other| one.healthz_bind_address != other.healthz_bind_address),
-    ("metricsBindAddress", |one, other| one.metrics_bind_address != other.metrics_bind_address),
-    ("syncPeriod", |one, other| one.sync_period != other.sync_period),
     ("minSyncPeriod", |one, other| one.min_sync_period != other.min_sync_period),
 ];
 
