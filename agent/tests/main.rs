@@ -12,3 +12,4 @@ mod order;
 mod restart;
 mod scenarios;
 mod support;
+mod upstream;

@@ -1,12 +1,15 @@
 //! EndpointSlice to [`SliceSpec`].
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use k8s_openapi::api::discovery::v1::{Endpoint as Source, EndpointPort, EndpointSlice};
+use k8s_openapi::api::discovery::v1::{
+    Endpoint as Source, EndpointHints, EndpointPort, EndpointSlice,
+};
 
 use super::Reading;
 use super::reading::{Findings, is_foreign};
-use crate::model::{Endpoint, EndpointSet, Name, Protocol, SliceSpec};
+use crate::model::{Endpoint, EndpointSet, Hints, Name, Protocol, SliceSpec};
 
 /// The label that names the Service.
 pub(super) const SERVICE: &str = "kubernetes.io/service-name";
@@ -18,7 +21,8 @@ pub(super) fn from_resource(name: Name, slice: &EndpointSlice) -> Reading<SliceS
         return Reading::ignored();
     }
     let mut findings = Findings::default();
-    let Some(service) = labels.and_then(|labels| labels.get(SERVICE)) else {
+    let service = labels.and_then(|labels| labels.get(SERVICE)).filter(|name| !name.is_empty());
+    let Some(service) = service else {
         findings.error(format!("belongs to no Service; add the label {SERVICE}"));
         return findings.with(None);
     };
@@ -42,7 +46,8 @@ pub(super) fn from_resource(name: Name, slice: &EndpointSlice) -> Reading<SliceS
     findings.with(Some(SliceSpec { name, service: service.clone(), set }))
 }
 
-/// A port without a number means all ports, which no frontend can lead to.
+/// A port without a number means all ports, which no frontend can lead to. One without a name has
+/// the empty one, which the API server would write into it.
 fn port_of(port: &EndpointPort, findings: &mut Findings) -> Option<(String, Protocol, u16)> {
     let number = port.port.filter(|number| *number != 0)?;
     let protocol = findings.protocol("a port", port.protocol.as_deref())?;
@@ -70,7 +75,15 @@ fn endpoint(source: &Source, is_ipv4: bool, findings: &mut Findings) -> Option<E
         ready: conditions.ready.unwrap_or(true),
         serving: conditions.serving.unwrap_or(true),
         terminating: conditions.terminating.unwrap_or(false),
+        hints: source.hints.as_ref().and_then(hints),
     })
+}
+
+fn hints(source: &EndpointHints) -> Option<Arc<Hints>> {
+    let nodes = source.for_nodes.iter().flatten().map(|node| node.name.clone()).collect();
+    let zones = source.for_zones.iter().flatten().map(|zone| zone.name.clone()).collect();
+    let hints = Hints { nodes, zones };
+    (hints != Hints::default()).then(|| Arc::new(hints))
 }
 
 #[cfg(test)]
@@ -101,7 +114,7 @@ mod tests {
 
     fn plain(at: &str) -> Endpoint<IpAddr> {
         let at = at.parse().unwrap();
-        Endpoint { at, node: None, ready: true, serving: true, terminating: false }
+        Endpoint { at, node: None, ready: true, serving: true, terminating: false, hints: None }
     }
 
     #[test]
@@ -120,6 +133,51 @@ mod tests {
     }
 
     #[test]
+    fn hints_are_kept_where_they_name_anybody() {
+        let hints = |nodes: &[&str], zones: &[&str]| {
+            let [nodes, zones] =
+                [nodes, zones].map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+            Some(Arc::new(Hints { nodes, zones }))
+        };
+        for (text, expected) in [
+            ("", None),
+            (", hints: {}", None),
+            (", hints: {forZones: [], forNodes: []}", None),
+            (", hints: {forZones: [{name: a}, {name: b}]}", hints(&[], &["a", "b"])),
+            (", hints: {forNodes: [{name: n}], forZones: [{name: a}]}", hints(&["n"], &["a"])),
+        ] {
+            let endpoint = Endpoint { hints: expected, ..plain("10.1.0.2") };
+            let body = with(&format!("{{addresses: [10.1.0.2]{text}}}"));
+            assert_eq!(read(&body), (Some(spec(vec![endpoint])), vec![]), "{text}");
+        }
+    }
+
+    #[test]
+    fn ports_are_those_with_a_number() {
+        let named = |name: &str, protocol, number| (name.to_owned(), protocol, number);
+        for (ports, expected) in [
+            ("[{port: 8080}]", vec![named("", Protocol::Tcp, 8080)]),
+            ("[{name: '', port: 8080}]", vec![named("", Protocol::Tcp, 8080)]),
+            ("[{name: a, port: 53, protocol: UDP}]", vec![named("a", Protocol::Udp, 53)]),
+            (
+                "[{name: a}, {name: b, port: 0}, {name: c, port: 1}]",
+                vec![named("c", Protocol::Tcp, 1)],
+            ),
+            ("[]", vec![]),
+        ] {
+            let body = with("").replace("[{port: 8080}]", ports);
+            let set = EndpointSet { ports: expected, endpoints: vec![] };
+            assert_eq!(read(&body), (Some(SliceSpec { set, ..spec(vec![]) }), vec![]), "{ports}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_as_decimal_numbers() {
+        let body = with("{addresses: [010.001.000.041]}");
+        assert_eq!(read(&body), (Some(spec(vec![plain("10.1.0.41")])), vec![]));
+    }
+
+    #[test]
     fn a_bad_endpoint_is_named_and_the_others_are_kept() {
         for (bad, message) in [
             ("{addresses: [10.1.0.999]}", "\"10.1.0.999\", which is no IP address"),
@@ -135,9 +193,12 @@ mod tests {
 
     #[test]
     fn a_slice_of_no_service_or_of_names_is_left_out() {
-        let (found, messages) = read("metadata: {name: x}, addressType: IPv4, endpoints: []");
-        assert_eq!(found, None);
-        assert!(messages[0].contains("belongs to no Service"), "{messages:?}");
+        for labels in ["", &format!(", labels: {{{SERVICE}: ''}}")] {
+            let body = format!("metadata: {{name: x{labels}}}, addressType: IPv4, endpoints: []");
+            let (found, messages) = read(&body);
+            assert_eq!(found, None);
+            assert!(messages[0].contains("belongs to no Service"), "{messages:?}");
+        }
         let names = "metadata: {name: x}, addressType: FQDN, endpoints: []";
         assert_eq!(read(names), (None, vec![]));
     }

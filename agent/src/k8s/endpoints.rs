@@ -45,7 +45,7 @@ fn endpoint(
 ) -> Option<Endpoint<IpAddr>> {
     let at = findings.routed_address("an endpoint at", &address.ip)?;
     let node = address.node_name.clone();
-    Some(Endpoint { at, node, ready: is_ready, serving: is_ready, terminating: false })
+    Some(Endpoint { at, node, ready: is_ready, serving: is_ready, terminating: false, hints: None })
 }
 
 #[cfg(test)]
@@ -66,6 +66,7 @@ mod tests {
             ready,
             serving: ready,
             terminating: false,
+            hints: None,
         };
         let set = EndpointSet {
             ports: vec![("http".to_owned(), Protocol::Tcp, 8080)],

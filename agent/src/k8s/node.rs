@@ -31,7 +31,8 @@ pub(super) fn from_resource(name: Name, node: &Node) -> Reading<NodeSpec> {
         .filter(|address| address.type_ == "InternalIP")
         .filter_map(|address| findings.address("InternalIP", &address.address))
         .collect();
-    let zone = node.metadata.labels.as_ref().and_then(|labels| labels.get(ZONE)).cloned();
+    let zone = node.metadata.labels.as_ref().and_then(|labels| labels.get(ZONE));
+    let zone = zone.filter(|zone| !zone.is_empty()).cloned();
     let is_leaving = node.metadata.deletion_timestamp.is_some() || is_going(&spec);
     findings.with(Some(NodeSpec { name: name.name, pod_cidrs, internal_ips, zone, is_leaving }))
 }

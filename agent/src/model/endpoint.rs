@@ -1,6 +1,8 @@
 //! Endpoints: who serves a Service.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use super::{Name, Protocol};
 
@@ -33,6 +35,14 @@ pub struct EndpointSet {
     pub endpoints: Vec<Endpoint<IpAddr>>,
 }
 
+impl EndpointSet {
+    /// Whether any endpoint is meant for somebody above others.
+    #[must_use]
+    pub fn has_hints(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.hints.is_some())
+    }
+}
+
 /// One endpoint, at an address or, as a member of a ServicePort, at an address and port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint<At = SocketAddr> {
@@ -46,4 +56,15 @@ pub struct Endpoint<At = SocketAddr> {
     pub serving: bool,
     /// Whether it is on its way out.
     pub terminating: bool,
+    /// Who is to prefer it, where its controller says so.
+    pub hints: Option<Arc<Hints>>,
+}
+
+/// Whom an endpoint is meant for above others (KEP-2433, KEP-3015).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Hints {
+    /// Names of nodes.
+    pub nodes: BTreeSet<String>,
+    /// Names of zones.
+    pub zones: BTreeSet<String>,
 }

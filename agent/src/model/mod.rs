@@ -10,7 +10,7 @@ mod node;
 mod service;
 
 pub use backend::Backend;
-pub use endpoint::{Endpoint, EndpointSet, EndpointsSpec, SliceSpec};
+pub use endpoint::{Endpoint, EndpointSet, EndpointsSpec, Hints, SliceSpec};
 pub use frontend::{Frontend, Role, frontend_text, node_port_range};
 pub(crate) use frontend::{any_node, is_exact, keys_at, node_ports};
 pub use health_check::HealthCheck;

@@ -1,7 +1,7 @@
 //! Which endpoints of a ServicePort take new flows on this node, under which policy.
 //!
 //! Each set falls back by itself: with nobody ready in it, those serve that are on their way out
-//! and still answer (KEP-1669).
+//! and still answer (KEP-1669). Hints of who is near count in the Cluster set alone.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -9,7 +9,17 @@ use std::net::SocketAddr;
 
 use dataplane_common::abi::{Scopes, SlotFlags};
 
+use super::topology::Near;
 use crate::model::{Backend, Endpoint};
+
+/// For whom is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Here<'a> {
+    /// The node's name.
+    pub node: &'a str,
+    /// The zone it is in, if it is in one.
+    pub zone: Option<&'a str>,
+}
 
 /// The sets a ServicePort needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +37,13 @@ pub enum Needs {
 #[must_use]
 pub fn choose(
     endpoints: impl IntoIterator<Item = Endpoint>,
-    node: &str,
+    here: Here<'_>,
     needs: Needs,
 ) -> Vec<Backend> {
+    let node = here.node;
     let endpoints = distinct(endpoints, node);
     let cluster = usable(&endpoints, |_| true);
+    let near = Near::of(&endpoints.values().filter(|endpoint| endpoint.ready), here);
     let local = match needs {
         Needs::Cluster => None,
         Needs::ClusterAndLocal => usable(&endpoints, |endpoint| is_local(endpoint, node)),
@@ -40,7 +52,7 @@ pub fn choose(
         .values()
         .filter_map(|endpoint| {
             let in_local = is_local(endpoint, node) && local.is_some_and(|by| by.admits(endpoint));
-            let in_cluster = cluster.is_some_and(|by| by.admits(endpoint));
+            let in_cluster = near.admits(endpoint) && cluster.is_some_and(|by| by.admits(endpoint));
             let scopes = scopes(in_local, in_cluster);
             let known = endpoint.serving || scopes != Scopes::default();
             known.then(|| Backend { at: endpoint.at, scopes, place: place(endpoint, node) })
@@ -92,7 +104,7 @@ fn distinct(
 }
 
 fn standing(endpoint: &Endpoint, node: &str) -> (bool, bool, bool, Reverse<bool>, bool) {
-    let Endpoint { at: _, node: of, ready, serving, terminating } = endpoint;
+    let Endpoint { at: _, node: of, ready, serving, terminating, hints: _ } = endpoint;
     (is_local(endpoint, node), *ready, *serving, Reverse(*terminating), of.is_some())
 }
 
@@ -128,6 +140,7 @@ mod tests {
     use super::*;
 
     const NODE: &str = "node-a";
+    const HERE: Here<'_> = Here { node: NODE, zone: None };
 
     /// `L1 r`: local, last byte of the address, ready; `R5 st`: remote, serving and terminating;
     /// `t`: terminating; `-`: neither ready nor serving; `s`: serving and not ready.
@@ -140,13 +153,14 @@ mod tests {
             ready: condition == "r",
             serving: condition.contains(['r', 's']),
             terminating: condition.contains('t'),
+            hints: None,
         }
     }
 
     /// Last bytes of the addresses of each group of backends.
     fn chosen(endpoints: &[&str], needs: Needs) -> [Vec<u8>; 4] {
         let mut groups = [const { Vec::new() }; 4];
-        for backend in choose(endpoints.iter().map(|text| endpoint(text)), NODE, needs) {
+        for backend in choose(endpoints.iter().map(|text| endpoint(text)), HERE, needs) {
             let SocketAddr::V4(at) = backend.at else { unreachable!("all addresses are IPv4") };
             groups[usize::from(rank(backend.scopes))].push(at.ip().octets()[3]);
         }
@@ -192,9 +206,9 @@ mod tests {
         let endpoints = ["L1 r", "R3 r", "L2 st", "R1 r", "R9 s"].map(endpoint);
         let mut endpoints: Vec<_> = endpoints.into_iter().chain([unknown]).collect();
         let needs = Needs::ClusterAndLocal;
-        let chosen = choose(endpoints.clone(), NODE, needs);
+        let chosen = choose(endpoints.clone(), HERE, needs);
         endpoints.reverse();
-        assert_eq!(chosen, choose(endpoints, NODE, needs));
+        assert_eq!(chosen, choose(endpoints, HERE, needs));
     }
 
     #[test]
@@ -207,7 +221,7 @@ mod tests {
         ] {
             let endpoint = Endpoint { node: node.map(str::to_owned), ..endpoint("L1 r") };
             let expected = vec![Backend { at: endpoint.at, scopes, place }];
-            assert_eq!(choose([endpoint], NODE, Needs::ClusterAndLocal), expected, "{node:?}");
+            assert_eq!(choose([endpoint], HERE, Needs::ClusterAndLocal), expected, "{node:?}");
         }
     }
 }

@@ -6,7 +6,8 @@ mod claims;
 mod desired;
 mod frontends;
 mod store;
+mod topology;
 
-pub use choose::{Needs, choose};
+pub use choose::{Here, Needs, choose};
 pub use desired::{Desired, FamilyPort};
 pub use store::{Dirty, Store};

@@ -8,7 +8,7 @@ use dataplane_common::abi::{Family, FrontendKey, ServiceFlags};
 
 use super::claims::Claims;
 use super::frontends::{family_of, flags, frontends};
-use super::{Desired, FamilyPort, Needs, choose};
+use super::{Desired, FamilyPort, Here, Needs, choose};
 use crate::config::KeepClientIp;
 use crate::k8s::{Kind, ObjectRef, Spec};
 use crate::model::{
@@ -96,7 +96,7 @@ impl Store {
         }
         let affinity_seconds = spec.affinity_seconds;
         let desired = won.into_iter().map(|(port, frontends)| {
-            let backends = choose(self.members(&port), &self.node, needs(frontends.values()));
+            let backends = choose(self.members(&port), self.here(), needs(frontends.values()));
             (port, Desired { frontends, backends, affinity_seconds })
         });
         desired.collect()
@@ -197,10 +197,22 @@ impl Store {
     }
 
     fn put_node(&mut self, name: &Name, spec: Option<NodeSpec>) {
-        if self.nodes.get(&name.name) != spec.as_ref() {
-            self.dirty.nodes = true;
-            replace(&mut self.nodes, &name.name, spec);
+        if self.nodes.get(&name.name) == spec.as_ref() {
+            return;
         }
+        let zone = self.here().zone.map(str::to_owned);
+        self.dirty.nodes = true;
+        replace(&mut self.nodes, &name.name, spec);
+        if self.here().zone != zone.as_deref() {
+            let hinted = self.slices.values().filter(|slice| slice.set.has_hints());
+            let service = |slice: &SliceSpec| Name::new(&slice.name.namespace, &slice.service);
+            self.dirty.services.extend(hinted.map(service));
+        }
+    }
+
+    fn here(&self) -> Here<'_> {
+        let zone = self.nodes.get(&self.node).and_then(|node| node.zone.as_deref());
+        Here { node: &self.node, zone }
     }
 
     /// All endpoints of a ServicePort in its family, as often as they are named.
@@ -230,13 +242,14 @@ fn members_of(
     ports.flat_map(move |(_, _, number)| {
         let endpoints = set.endpoints.iter();
         endpoints.filter(move |endpoint| family_of(endpoint.at) == family).map(|endpoint| {
-            let Endpoint { at, node, ready, serving, terminating } = endpoint;
+            let Endpoint { at, node, ready, serving, terminating, hints } = endpoint;
             Endpoint {
                 at: SocketAddr::new(*at, *number),
                 node: node.clone(),
                 ready: *ready,
                 serving: *serving,
                 terminating: *terminating,
+                hints: hints.clone(),
             }
         })
     })
