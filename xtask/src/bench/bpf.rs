@@ -1,4 +1,4 @@
-//! The few calls of bpf(2) that the bench makes; everything ends when its descriptor is closed.
+//! The few calls of bpf(2) that this program makes; everything ends when its descriptor is closed.
 
 use std::{
     ffi::CString,
@@ -212,7 +212,7 @@ impl Program {
 }
 
 /// Takes everything out of a pinned hash map, whose keys and values have these sizes.
-pub(super) fn empty(pin: &Path, [key, value]: [usize; 2]) -> Result<()> {
+pub(crate) fn empty(pin: &Path, [key, value]: [usize; 2]) -> Result<()> {
     let path = CString::new(pin.as_os_str().as_bytes())?;
     let mut get = ObjectGet { path: path.as_ptr() as u64, ..ObjectGet::default() };
     let map = open(OBJ_GET, &mut get).with_context(|| format!("opening {}", pin.display()))?;

@@ -7,7 +7,7 @@
 
 mod agent_start;
 mod api_server;
-mod bpf;
+pub(crate) mod bpf;
 mod calibration;
 mod catalog;
 mod choice;

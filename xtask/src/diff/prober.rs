@@ -19,7 +19,6 @@ use super::{
     tally::{Spot, Tally},
     wire::{Tap, read},
 };
-use crate::conntrack;
 
 /// Flows that begin together: few enough for the node's own sockets and for all queues.
 const PART: usize = 4096;
@@ -28,10 +27,12 @@ const PART: usize = 4096;
 /// cross the node while they are sent, unless another program has the processor.
 const QUIET: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(40)];
 
+/// Makes a node forget all flows.
+pub(super) type Forget = Box<dyn Fn() -> Result<()> + Send>;
+
 /// What watches a node.
-#[derive(Debug)]
 pub(super) struct Prober {
-    node: Netns,
+    forget: Forget,
     wire: Tap,
     /// In the order of [`super::places::LOCAL_PODS`].
     pods: Vec<Tap>,
@@ -42,12 +43,13 @@ pub(super) struct Prober {
 }
 
 impl Prober {
-    /// Taps a node and the pods that are wired to it.
-    pub(super) fn start(apart: &Apart, pods: &[Netns]) -> Result<Self> {
-        let node = apart.node().netns().clone();
-        let pods = pods.iter().map(|pod| Tap::open(pod, &node)).collect::<Result<_>>()?;
-        let (wire, sockets) = (Tap::open(apart.wire(), &node)?, Sockets::start(apart.node())?);
-        Ok(Self { node, wire, pods, sockets, origins: Origins::default(), next: 1 })
+    /// Taps a node and the pods that are wired to it; the node is made to `forget` before flows
+    /// begin, so that none is in the way of another.
+    pub(super) fn start(apart: &Apart, pods: &[Netns], forget: Forget) -> Result<Self> {
+        let node = apart.node().netns();
+        let pods = pods.iter().map(|pod| Tap::open(pod, node)).collect::<Result<_>>()?;
+        let (wire, sockets) = (Tap::open(apart.wire(), node)?, Sockets::start(apart.node())?);
+        Ok(Self { forget, wire, pods, sockets, origins: Origins::default(), next: 1 })
     }
 
     /// As [`super::island::Island::probe`] has it.
@@ -70,7 +72,7 @@ impl Prober {
         if flows.is_empty() {
             return Ok(());
         }
-        self.node.run(conntrack::flush)?.context("emptying the node's table of flows")?;
+        (self.forget)().context("emptying the node's tables of flows")?;
         self.sockets.begin(starts(tally, flows))?;
         for opening in flows.iter().filter_map(|flow| tally.opening(*flow).map(|it| (*flow, it))) {
             let (flow, opening) = opening;

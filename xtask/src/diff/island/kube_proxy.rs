@@ -9,7 +9,10 @@ use xtask::{
 };
 
 use super::{Inhabited, Island, ground, pods};
-use crate::diff::places::{OTHER_NODE, OTHER_POD_CIDRS};
+use crate::{
+    conntrack,
+    diff::places::{OTHER_NODE, OTHER_POD_CIDRS},
+};
 
 /// The name of the island.
 pub(in crate::diff) const NAME: &str = "kube-proxy";
@@ -30,5 +33,7 @@ pub(in crate::diff) fn inhabit<'a>(
     node.netns().ip(&routes)?;
     let pods = pods::by_hand(node)?;
     let proxy = KubeProxy::start(node, plane, programs, folder)?;
-    Inhabited::new(NAME, apart, &pods, proxy)
+    let netns = node.netns().clone();
+    let forget = Box::new(move || Ok(netns.run(conntrack::flush)??));
+    Inhabited::new(NAME, apart, &pods, forget, proxy)
 }

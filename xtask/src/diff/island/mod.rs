@@ -10,7 +10,7 @@ use xtask::topology::{Apart, Netns};
 
 use super::{
     probe::{Outcome, Probe},
-    prober::Prober,
+    prober::{Forget, Prober},
 };
 
 /// A node under test with everything around it, at the addresses of [`super::places`].
@@ -22,8 +22,7 @@ pub(super) trait Island: Send {
     fn name(&self) -> &str;
 
     /// Begins all flows of all probes, waits until nothing moves any more, and says what became of
-    /// them: one outcome for each probe, in their order. Flows of earlier calls are forgotten by
-    /// netfilter, and no flow has the addresses and ports of one that is not long over.
+    /// them: one outcome for each probe, in their order. Flows of earlier calls are forgotten.
     ///
     /// # Errors
     /// When the island itself fails; whatever a flow meets is an outcome.
@@ -31,7 +30,6 @@ pub(super) trait Island: Send {
 }
 
 /// An island with the proxy that serves it for as long as it is there.
-#[derive(Debug)]
 struct Inhabited<P> {
     name: &'static str,
     prober: Prober,
@@ -40,8 +38,15 @@ struct Inhabited<P> {
 }
 
 impl<P> Inhabited<P> {
-    fn new(name: &'static str, apart: &Apart, pods: &[Netns], proxy: P) -> Result<Self> {
-        let prober = Prober::start(apart, pods).with_context(|| format!("watching {name}"))?;
+    fn new(
+        name: &'static str,
+        apart: &Apart,
+        pods: &[Netns],
+        forget: Forget,
+        proxy: P,
+    ) -> Result<Self> {
+        let prober = Prober::start(apart, pods, forget);
+        let prober = prober.with_context(|| format!("watching {name}"))?;
         Ok(Self { name, prober, proxy })
     }
 }

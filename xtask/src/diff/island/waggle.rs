@@ -3,14 +3,15 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
+use dataplane_common::abi::{FlowEntry, FlowKey, names};
 use serde_json::Value;
 use xtask::{
     cluster::{Agent, CNI_CONFIG, ControlPlane, WAGGLE},
-    topology::{Apart, Runtime},
+    topology::{Apart, Node, Runtime},
 };
 
 use super::{Inhabited, Island, ground, pods};
-use crate::workspace::Artifacts;
+use crate::{bench::bpf, conntrack, diff::prober::Forget, workspace::Artifacts};
 
 /// The name of the island.
 pub(in crate::diff) const NAME: &str = "waggle";
@@ -37,7 +38,22 @@ pub(in crate::diff) fn inhabit<'a>(
     let kubeconfig = plane.kubeconfig(WAGGLE)?;
     let agent = Agent::follow(node, &artifacts.waggle, &kubeconfig, Some(&config))?;
     let pods = pods::by_runtime(node, &Runtime::new(&artifacts.waggle_cni, CNI_CONFIG))?;
-    Inhabited::new(NAME, apart, &pods, agent)
+    Inhabited::new(NAME, apart, &pods, forget(node), agent)
+}
+
+/// Flows that the programs translate are in tables of their own, with the ports that masqueraded
+/// ones leave by; what they pass is netfilter's.
+fn forget(node: &Node) -> Forget {
+    let pin = |name| node.path(&format!("/sys/fs/bpf/waggle/abi-{}/maps/{name}", names::ABI));
+    let tables = [
+        (pin(names::FLOWS4), [size_of::<FlowKey<[u8; 4]>>(), size_of::<FlowEntry<[u8; 4]>>()]),
+        (pin(names::FLOWS6), [size_of::<FlowKey<[u8; 16]>>(), size_of::<FlowEntry<[u8; 16]>>()]),
+    ];
+    let netns = node.netns().clone();
+    Box::new(move || {
+        netns.run(conntrack::flush)??;
+        tables.iter().try_for_each(|(pin, sizes)| bpf::empty(pin, *sizes))
+    })
 }
 
 /// Gives the agent's user its roles, by the manifest that users apply.
