@@ -40,6 +40,12 @@ impl Interrupt {
         Ok(Self { wanted })
     }
 
+    /// One that never comes, as tests leave signals alone.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self { wanted: Arc::default() }
+    }
+
     /// An error once a signal has come.
     pub(crate) fn check(&self) -> Result<()> {
         if self.wanted.load(Ordering::Relaxed) {

@@ -9,6 +9,7 @@ mod interrupt;
 mod lint;
 mod pins;
 mod progress;
+mod random;
 mod setup;
 mod test;
 mod upstream;

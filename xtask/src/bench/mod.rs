@@ -21,7 +21,6 @@ mod kube_proxy;
 mod metric;
 mod objects;
 mod probe;
-mod random;
 mod rounds;
 mod statistics;
 mod summary;

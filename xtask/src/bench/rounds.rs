@@ -12,11 +12,10 @@ use super::{
     gate::{Gate, Window},
     metric::{self, Metric},
     probe::Probe,
-    random::Random,
     testbed::Testbed,
     variant::Variant,
 };
-use crate::{interrupt::Interrupt, progress::say, workspace::Artifacts};
+use crate::{interrupt::Interrupt, progress::say, random::Random, workspace::Artifacts};
 
 /// Between two windows: what else runs on the processor has its time then and not within one.
 const PAUSE: Duration = Duration::from_millis(1);

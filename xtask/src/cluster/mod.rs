@@ -7,7 +7,7 @@ mod kube_proxy;
 mod manifests;
 
 pub use agent::{Agent, PATIENCE};
-pub use control::{ADMINISTRATOR, ControlPlane, KUBE_PROXY, User, WAGGLE};
+pub use control::{ADMINISTRATOR, ControlPlane, KUBE_PROXY, Request, User, WAGGLE};
 pub use kube_proxy::KubeProxy;
 pub use manifests::{Endpoint, Manifests, Ports};
 

@@ -11,11 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use self::{summary::Summary, tier::Tier};
 use crate::{
     build::{self, Profile},
+    diff,
     progress::say,
     setup::{self, Ready, Scope},
 };
@@ -23,22 +24,28 @@ use crate::{
 /// What to test.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The tiers to run; all of them when none is named.
+    /// The tiers to run; all but `diff` when none is named.
     #[arg(value_enum)]
     tiers: Vec<Tier>,
+    #[command(flatten)]
+    diff: diff::Options,
 }
 
 /// Runs the tiers; the exit code says whether every test passed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let Args { tiers } = args;
+    let Args { tiers, diff } = args;
     let tiers = if tiers.is_empty() { Tier::ALL } else { tiers };
+    ensure!(
+        diff.is_empty() || tiers.contains(&Tier::Diff),
+        "the options given are of `diff`, which is not named: run `cargo xtask test diff …`"
+    );
     check_privilege(tiers)?;
     let budget = budget::read()?;
     let ready = setup::ensure(Scope::Run)?;
     let (mut total, mut minutes) = (Summary::default(), Vec::new());
     with_artifacts(&ready, tiers, &mut |tier| {
         let start = Instant::now();
-        total.add(run_tier(tier)?);
+        total.add(run_tier(tier, diff)?);
         minutes.push((tier, start.elapsed()));
         Ok(())
     })?;
@@ -81,8 +88,12 @@ fn with_artifacts(
     privileged.into_iter().try_for_each(run)
 }
 
-fn run_tier(tier: Tier) -> Result<Summary> {
+fn run_tier(tier: Tier, diff: &diff::Options) -> Result<Summary> {
     let mut summary = Summary::default();
+    if tier == Tier::Diff {
+        let diff::Verdict { agreed, differed } = diff::run(diff)?;
+        summary.add(Summary { passed: agreed as u64, failed: differed as u64 });
+    }
     for mut command in tier.commands() {
         let line = tier::shown(&command);
         say(&format!("== {}: {line}", tier.name()));

@@ -17,6 +17,8 @@ pub(crate) enum Tier {
     Programs,
     /// Nodes and pods in network namespaces. Needs root.
     Netns,
+    /// Waggle and kube-proxy side by side, asked the same; by name only. Needs root.
+    Diff,
 }
 
 /// The crates that need no privilege, apart from the agent, whose suites are a tier.
@@ -29,7 +31,7 @@ const PROGRAMS: &[&str] = &["programs"];
 const NETNS: &[&str] = &["agent", "cni", "hostnet", "netns"];
 
 impl Tier {
-    /// In the order in which they run.
+    /// In the order in which they run, without what is run by name only.
     pub(crate) const ALL: &[Self] = &[Self::Unit, Self::Scenarios, Self::Programs, Self::Netns];
 
     /// As on the command line and in the budget.
@@ -39,6 +41,7 @@ impl Tier {
             Self::Scenarios => "scenarios",
             Self::Programs => "programs",
             Self::Netns => "netns",
+            Self::Diff => "diff",
         }
     }
 
@@ -46,11 +49,11 @@ impl Tier {
     pub(crate) fn is_privileged(self) -> bool {
         match self {
             Self::Unit | Self::Scenarios => false,
-            Self::Programs | Self::Netns => true,
+            Self::Programs | Self::Netns | Self::Diff => true,
         }
     }
 
-    /// What runs it.
+    /// The commands that run it, of which a comparison has none.
     pub(crate) fn commands(self) -> Vec<Command> {
         match self {
             Self::Unit => vec![
@@ -62,6 +65,7 @@ impl Tier {
             Self::Scenarios => vec![cargo_test("waggle-agent", &["--test", "*"])],
             Self::Programs => PROGRAMS.iter().map(|suite| privileged(suite)).collect(),
             Self::Netns => NETNS.iter().map(|suite| privileged(suite)).collect(),
+            Self::Diff => Vec::new(),
         }
     }
 }

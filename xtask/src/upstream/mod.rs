@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 /// The folder of the programs, which are built if they are not there.
-fn ensure(cache: &Path) -> Result<PathBuf> {
+pub(crate) fn ensure(cache: &Path) -> Result<PathBuf> {
     let folder = cache.join(format!("upstream-{}-go{}", program::kubernetes()?, pins::GO));
     if missing(&folder).is_empty() {
         return Ok(folder);

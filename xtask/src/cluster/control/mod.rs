@@ -5,6 +5,7 @@
 mod apiserver;
 mod certificates;
 mod etcd;
+mod request;
 
 use std::{
     fs,
@@ -18,8 +19,11 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
 
-pub use self::certificates::{ADMINISTRATOR, KUBE_PROXY, User, WAGGLE};
 use self::certificates::{Authority, Pair};
+pub use self::{
+    certificates::{ADMINISTRATOR, KUBE_PROXY, User, WAGGLE},
+    request::Request,
+};
 use crate::topology::{INSIDE, Network, Process};
 
 /// An API server that has not come to itself within this will not.
@@ -87,15 +91,29 @@ impl<'a> ControlPlane<'a> {
 
     /// Makes an object, as its administrator; `collection` is a path as `api/v1/nodes`.
     pub fn create(&self, collection: &str, object: &Value) -> Result<()> {
-        let body = object.to_string();
-        let json = "Content-Type: application/json";
-        self.ask(collection, &["--header", json, "--data-binary", "@-"], &body)
-            .with_context(|| format!("making {body}"))
+        self.send(&[Request::create(collection, object)])
+    }
+
+    /// Asks for one thing after the other, as its administrator, until one is refused.
+    ///
+    /// By curl, so that this program has no TLS of its own.
+    pub fn send(&self, requests: &[Request]) -> Result<()> {
+        if requests.is_empty() {
+            return Ok(());
+        }
+        let Pair { certificate, key } = &self.administrator;
+        let identity: [(&str, &Path); 3] =
+            [("cacert", self.authority.certificate()), ("cert", certificate), ("key", key)];
+        let url = Self::url();
+        let texts: Vec<String> =
+            requests.iter().map(|request| request.configuration(&url, &identity)).collect();
+        let mut curl = self.network.wire()?.command("curl");
+        feed(curl.args(["--fail-early", "--config", "-"]), &texts.join("next\n"))
     }
 
     fn wait_ready(&mut self) -> Result<()> {
         let started = Instant::now();
-        while let Err(refused) = self.ask("readyz", &[], "") {
+        while let Err(refused) = self.send(&[Request::read("readyz")]) {
             let is_over = started.elapsed() > PATIENCE;
             for process in [&mut self.etcd, &mut self.apiserver] {
                 if is_over || !process.is_running() {
@@ -106,16 +124,6 @@ impl<'a> ControlPlane<'a> {
             thread::sleep(Duration::from_millis(50));
         }
         Ok(())
-    }
-
-    /// By curl, so that this program has no TLS of its own.
-    fn ask(&self, path: &str, arguments: &[&str], body: &str) -> Result<()> {
-        let Pair { certificate, key } = &self.administrator;
-        let mut curl = self.network.wire()?.command("curl");
-        curl.args(["--silent", "--show-error", "--fail-with-body", "--max-time", "10"]);
-        curl.args(["--noproxy", "*", "--cacert"]).arg(self.authority.certificate());
-        curl.arg("--cert").arg(certificate).arg("--key").arg(key).args(arguments);
-        feed(curl.arg(format!("{}/{path}", Self::url())), body)
     }
 }
 
@@ -128,10 +136,16 @@ fn feed(command: &mut Command, input: &str) -> Result<()> {
     drop(stdin);
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        let said = [output.stderr, output.stdout].concat();
-        bail!("{}: {}", output.status, String::from_utf8_lossy(&said).trim());
+        let (error, answers) = (text(&output.stderr), text(&output.stdout));
+        // The last answer is the one that says what is wrong.
+        let last = answers.rfind("\n{").map_or(&answers[..], |start| &answers[start..]);
+        bail!("{}: {} {}", output.status, error.trim(), last.trim());
     }
     Ok(())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 impl Drop for ControlPlane<'_> {

@@ -1,0 +1,144 @@
+//! Whether two outcomes of one probe are the same answer, and what they are in words.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use super::{
+    case::Shot,
+    probe::{Arrival, Outcome, Probe, Refusal, Source},
+};
+
+/// What is compared: which things happened, not how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Answer<'a> {
+    arrivals: BTreeSet<&'a Arrival>,
+    refusals: BTreeSet<&'a Refusal>,
+    is_passed: bool,
+    is_silent: bool,
+}
+
+impl<'a> Answer<'a> {
+    fn new(outcome: &'a Outcome) -> Self {
+        let Outcome { arrived, refused, passed, silent } = outcome;
+        Self {
+            arrivals: arrived.keys().collect(),
+            refusals: refused.keys().collect(),
+            is_passed: *passed > 0,
+            is_silent: *silent > 0,
+        }
+    }
+}
+
+/// Whether nobody who sends such flows could tell one from the other.
+pub(super) fn agree(theirs: &Outcome, ours: &Outcome) -> bool {
+    Answer::new(theirs) == Answer::new(ours)
+}
+
+/// An outcome as people read it.
+pub(super) fn words(outcome: &Outcome) -> String {
+    let Outcome { arrived, refused, passed, silent } = outcome;
+    let arrivals = arrived.iter().map(|(arrival, count)| {
+        let Arrival { at, source } = arrival;
+        format!("{count} to {at}, {}", source_in_words(*source))
+    });
+    let refusals = refused.iter().map(|(refusal, count)| match refusal {
+        Refusal::Unreachable => format!("{count} refused"),
+        Refusal::Reset => format!("{count} reset"),
+    });
+    let others = [(*passed, "passed by"), (*silent, "never seen again")];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    let others = others.map(|(count, what)| format!("{count} {what}"));
+    arrivals.chain(refusals).chain(others).collect::<Vec<_>>().join("; ")
+}
+
+/// What a probe was and how its answers differ, in words that many failures of one cause share.
+pub(super) fn kind(shot: &Shot, theirs: &Outcome, ours: &Outcome) -> String {
+    let Shot { role, probe } = shot;
+    let Probe { sender, to, protocol, flows: _ } = probe;
+    let family = if to.is_ipv4() { "IPv4" } else { "IPv6" };
+    let (theirs, ours) = (manner(theirs), manner(ours));
+    let verdict = if theirs == ours {
+        format!("both {theirs}, not in the same places")
+    } else {
+        format!("kube-proxy {theirs}, Waggle {ours}")
+    };
+    let protocol = protocol.name();
+    format!("{} from {} by {family} {protocol}: {verdict}", role.name(), sender.name())
+}
+
+/// Without addresses.
+fn manner(outcome: &Outcome) -> String {
+    let Outcome { arrived, refused, passed, silent } = outcome;
+    let sources = arrived.keys().map(|arrival| match arrival.source {
+        Source::Kept => "delivers",
+        Source::Node(_) => "delivers masqueraded",
+        Source::Other(_) => "delivers as another",
+    });
+    let refusals = refused.keys().map(|refusal| match refusal {
+        Refusal::Unreachable => "refuses",
+        Refusal::Reset => "resets",
+    });
+    let others = [(*passed, "passes by"), (*silent, "drops")];
+    let others = others.into_iter().filter(|(count, _)| *count > 0).map(|(_, what)| what);
+    let all: BTreeSet<&str> = sources.chain(refusals).chain(others).collect();
+    all.into_iter().collect::<Vec<_>>().join(" and ")
+}
+
+fn source_in_words(source: Source) -> String {
+    let from = |address: IpAddr| format!("from {address}");
+    match source {
+        Source::Kept => "as themselves".to_owned(),
+        Source::Node(address) | Source::Other(address) => from(address),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{agree, kind, words};
+    use crate::diff::{
+        case::Shot,
+        frontends::Role,
+        probe::{Arrival, Outcome, Probe, Protocol, Refusal, Sender, Source},
+    };
+
+    fn arrived(at: &str, source: Source, count: u32) -> Outcome {
+        let at = Arrival { at: at.parse().unwrap(), source };
+        Outcome { arrived: [(at, count)].into(), ..Outcome::default() }
+    }
+
+    #[test]
+    fn numbers_do_not_matter_and_everything_else_does() {
+        let node = Source::Node("192.168.88.11".parse().unwrap());
+        let one = arrived("10.244.1.2:80", Source::Kept, 3);
+        let refused = |refusal| Outcome { refused: [(refusal, 1)].into(), ..Outcome::default() };
+        let passed = Outcome { passed: 1, ..Outcome::default() };
+        for (name, ours, expected) in [
+            ("another number", arrived("10.244.1.2:80", Source::Kept, 5), true),
+            ("another endpoint", arrived("10.244.1.3:80", Source::Kept, 3), false),
+            ("another port", arrived("10.244.1.2:81", Source::Kept, 3), false),
+            ("another source", arrived("10.244.1.2:80", node, 3), false),
+            ("some are lost", Outcome { silent: 1, ..one.clone() }, false),
+            ("refused", refused(Refusal::Unreachable), false),
+            ("passed", passed.clone(), false),
+        ] {
+            assert_eq!(agree(&one, &ours), expected, "{name}");
+        }
+        assert!(!agree(&refused(Refusal::Unreachable), &refused(Refusal::Reset)));
+        assert!(!agree(&passed, &Outcome { silent: 1, ..Outcome::default() }));
+    }
+
+    #[test]
+    fn outcomes_are_told_in_words() {
+        let node = Source::Node("192.168.88.11".parse().unwrap());
+        let theirs = Outcome { silent: 1, ..arrived("10.244.1.2:80", node, 30) };
+        assert_eq!(words(&theirs), "30 to 10.244.1.2:80, from 192.168.88.11; 1 never seen again");
+        let to = "10.96.1.1:80".parse().unwrap();
+        let probe = Probe { sender: Sender::Outside, to, protocol: Protocol::Tcp, flows: 31 };
+        let shot = Shot { role: Role::ClusterIp, probe };
+        let ours = Outcome { refused: [(Refusal::Reset, 31)].into(), ..Outcome::default() };
+        assert_eq!(
+            kind(&shot, &theirs, &ours),
+            "clusterIP from outside by IPv4 TCP: kube-proxy delivers masqueraded and drops, \
+             Waggle resets"
+        );
+    }
+}

@@ -1,0 +1,192 @@
+//! Slices by chance.
+
+use std::net::IpAddr;
+
+use super::{
+    feature::Feature,
+    generate::Generator,
+    places::{LOCAL_PODS, NODE, OTHER_NODE_NAME, OTHER_ZONE, Place, REMOTE_PODS, ZONE},
+    probe::Protocol,
+    service::{Family, Port, Service},
+    slice::{Conditions, Endpoint, Hint, Hints, Slice, SlicePort},
+    state::State,
+};
+
+/// No ServicePort has more endpoints of one family, so that few flows tell who they are.
+const MOST: usize = 4;
+
+/// Where endpoints listen.
+const NUMBERS: [u16; 4] = [53, 80, 8080, 9376];
+
+/// What hints name.
+const ZONES: [&[&str]; 3] = [&[ZONE], &[OTHER_ZONE], &[ZONE, OTHER_ZONE]];
+
+/// By what endpoints are preferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Preference {
+    None,
+    Zones,
+    NodesAndZones,
+}
+
+impl Generator {
+    /// Replaces the slices of a Service.
+    pub(super) fn set_slices(&mut self, state: &mut State, service: &Service) {
+        let name = service.metadata.name.clone();
+        state.slices.retain(|_, slice| !slice.is_of(&name));
+        for family in [Family::IPv4, Family::IPv6] {
+            let is_own = service.spec.ip_families.contains(&family);
+            if is_own || self.has(Feature::OddSlices, 8) {
+                for slice in self.slices(service, family) {
+                    state.set_slice(slice);
+                }
+            }
+        }
+        trim(state, service);
+    }
+
+    fn slices(&mut self, service: &Service, family: Family) -> Vec<Slice> {
+        let name = &service.metadata.name;
+        let is_several = self.has(Feature::SeveralSlices, 2);
+        let count = *self.random.pick(if is_several { &[2, 3][..] } else { &[0, 1, 1, 1, 1, 1] });
+        let usual: Vec<SlicePort> =
+            service.spec.ports.iter().map(|port| self.slice_port(port)).collect();
+        let mut slices: Vec<Slice> = (1..=count)
+            .map(|number| {
+                let full = format!("{name}-{family:?}-{number}").to_lowercase();
+                let mut slice = Slice::new(&full, name, family);
+                slice.ports = self.slice_ports(service, &usual, is_several);
+                if self.has(Feature::ForeignLabels, 30) {
+                    self.turn_label(&mut slice.metadata);
+                }
+                slice
+            })
+            .collect();
+        if !slices.is_empty() {
+            self.fill(&mut slices, family, is_several);
+        }
+        slices
+    }
+
+    fn slice_ports(
+        &mut self,
+        service: &Service,
+        usual: &[SlicePort],
+        is_several: bool,
+    ) -> Vec<SlicePort> {
+        let mut ports = usual.to_vec();
+        if is_several && self.random.is_one_in(4) {
+            ports = service.spec.ports.iter().map(|port| self.slice_port(port)).collect();
+        }
+        if is_several && ports.len() > 1 && self.random.is_one_in(4) {
+            ports.pop();
+        }
+        if self.has(Feature::OddSlices, 12) {
+            let chosen = self.random.below(ports.len());
+            ports[chosen].port = None;
+        }
+        ports
+    }
+
+    /// The same name and protocol, which the API fills in where they are the usual ones.
+    fn slice_port(&mut self, port: &Port) -> SlicePort {
+        let Port { name, protocol, port: _, node_port: _ } = port;
+        let is_named = !name.is_empty() || self.random.is_one_in(2);
+        let is_told = *protocol != Protocol::Tcp || self.random.is_one_in(2);
+        SlicePort {
+            name: is_named.then(|| name.clone()),
+            protocol: is_told.then_some(*protocol),
+            port: Some(*self.random.pick(&NUMBERS)),
+        }
+    }
+
+    fn fill(&mut self, slices: &mut [Slice], family: Family, is_several: bool) {
+        let count = *self.random.pick(&[0, 1, 1, 1, 2, 2, 2, 3, 4]);
+        let preference = self.preference();
+        let mut pods: Vec<Place> = LOCAL_PODS.into_iter().chain(REMOTE_PODS).collect();
+        self.random.shuffle(&mut pods);
+        for pod in pods.into_iter().take(count) {
+            let endpoint = self.endpoint(pod, family, preference);
+            let chosen = self.random.below(slices.len());
+            slices[chosen].endpoints.push(endpoint.clone());
+            if is_several && self.random.is_one_in(3) {
+                let again = self.random.below(slices.len());
+                if again != chosen {
+                    slices[again].endpoints.push(endpoint);
+                }
+            }
+        }
+    }
+
+    /// One more endpoint, as those that are there are preferred by nothing.
+    pub(super) fn endpoint_more(&mut self, family: Family) -> Endpoint {
+        let pods: Vec<Place> = LOCAL_PODS.into_iter().chain(REMOTE_PODS).collect();
+        let pod = *self.random.pick(&pods);
+        self.endpoint(pod, family, Preference::None)
+    }
+
+    fn endpoint(&mut self, pod: Place, family: Family, preference: Preference) -> Endpoint {
+        let address: IpAddr = match family {
+            Family::IPv4 => pod.v4.into(),
+            Family::IPv6 => pod.v6.into(),
+        };
+        let (node, zone) =
+            if LOCAL_PODS.contains(&pod) { (NODE, ZONE) } else { (OTHER_NODE_NAME, OTHER_ZONE) };
+        let is_told = !self.has(Feature::NoNodeNames, 6);
+        Endpoint {
+            addresses: vec![address],
+            conditions: self.conditions(),
+            node_name: is_told.then(|| node.to_owned()),
+            zone: self.random.is_one_in(2).then(|| zone.to_owned()),
+            hints: self.hints(preference, node),
+        }
+    }
+
+    /// Any of them, the usual one most often.
+    pub(super) fn conditions(&mut self) -> Conditions {
+        if !self.has(Feature::Conditions, 2) {
+            let all = Conditions { ready: Some(true), serving: Some(true), terminating: None };
+            return *self.random.pick(&[Conditions::default(), all]);
+        }
+        let mut any = || *self.random.pick(&[None, Some(true), Some(false), Some(false)]);
+        let (ready, serving) = (any(), any());
+        Conditions { ready, serving, terminating: any().map(|is_not| !is_not) }
+    }
+
+    fn preference(&mut self) -> Preference {
+        if !self.has(Feature::Hints, 2) {
+            return Preference::None;
+        }
+        *self.random.pick(&[Preference::Zones, Preference::NodesAndZones])
+    }
+
+    fn hints(&mut self, preference: Preference, node: &str) -> Hints {
+        let named = |name: &str| Hint { name: name.to_owned() };
+        if preference == Preference::None || self.random.is_one_in(12) {
+            return Hints::default();
+        }
+        let zones = *self.random.pick(&ZONES);
+        let for_nodes = match preference {
+            Preference::NodesAndZones if !self.random.is_one_in(12) => vec![named(node)],
+            Preference::None | Preference::Zones | Preference::NodesAndZones => Vec::new(),
+        };
+        Hints { for_zones: zones.iter().map(|zone| named(zone)).collect(), for_nodes }
+    }
+}
+
+/// Takes endpoints away until no ServicePort has too many.
+pub(super) fn trim(state: &mut State, service: &Service) {
+    let name = &service.metadata.name;
+    let is_over = |state: &State| {
+        service.spec.ports.iter().any(|port| {
+            let all = state.endpoints(name, &port.name, port.protocol);
+            let of_v4 = all.iter().filter(|endpoint| endpoint.is_ipv4()).count();
+            of_v4 > MOST || all.len() - of_v4 > MOST
+        })
+    };
+    while is_over(state) {
+        let slices = state.slices.values_mut().filter(|slice| slice.is_of(name));
+        let Some(fullest) = slices.max_by_key(|slice| slice.endpoints.len()) else { return };
+        fullest.endpoints.pop();
+    }
+}

@@ -1,0 +1,119 @@
+//! What generated objects may have in them, one switch for each behaviour that is compared.
+
+use std::{collections::BTreeSet, fmt};
+
+use clap::ValueEnum;
+
+use super::frontends::Role;
+
+/// A switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Feature {
+    /// Services and endpoints of IPv6 alone.
+    Ipv6,
+    /// Services of both families, in either order.
+    DualStack,
+    /// NodePorts.
+    NodePorts,
+    /// Addresses of load balancers.
+    LoadBalancers,
+    /// Load balancers with host names, in mode `Proxy`, or of a family that the Service has not.
+    OddLoadBalancers,
+    /// Addresses in `externalIPs`.
+    ExternalIps,
+    /// The traffic policies.
+    Policies,
+    /// Endpoints that are not ready, or on their way out.
+    Conditions,
+    /// Services of several ports, also of one number for TCP and UDP.
+    SeveralPorts,
+    /// Several slices, also with one endpoint in two of them, and of different ports.
+    SeveralSlices,
+    /// Slices of a family that the Service has not, and ports without a number.
+    OddSlices,
+    /// Endpoints of which no node is told.
+    NoNodeNames,
+    /// Headless Services, and those that are another's name.
+    OtherTypes,
+    /// Services and slices that labels give to other proxies.
+    ForeignLabels,
+    /// Load balancers without NodePorts.
+    NoNodePorts,
+    /// Hints for zones and nodes.
+    Hints,
+    /// `loadBalancerSourceRanges`.
+    SourceRanges,
+    /// NodePorts at addresses of the node that its object has not.
+    SecondaryAddresses,
+    /// Ports that a Service has not, at its own addresses.
+    OtherPorts,
+    /// Addresses for Services that no Service has.
+    Unallocated,
+}
+
+/// Which features a run has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Profile {
+    features: BTreeSet<Feature>,
+}
+
+/// A profile by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Named {
+    /// The fewest features that say anything.
+    Tiny,
+    /// All features that Waggle has.
+    Served,
+    /// All features.
+    All,
+}
+
+const TINY: [Feature; 5] = [
+    Feature::NodePorts,
+    Feature::LoadBalancers,
+    Feature::ExternalIps,
+    Feature::Policies,
+    Feature::Conditions,
+];
+
+/// Those of which kube-proxy does what Waggle does not yet.
+const MISSING: [Feature; 4] =
+    [Feature::Hints, Feature::SourceRanges, Feature::OtherPorts, Feature::Unallocated];
+
+impl Profile {
+    /// A named one with some features more and some less.
+    pub(super) fn new(named: Named, with: &[Feature], without: &[Feature]) -> Self {
+        let all = Feature::value_variants().iter().copied();
+        let mut features: BTreeSet<Feature> = match named {
+            Named::Tiny => TINY.into(),
+            Named::Served => all.filter(|feature| !MISSING.contains(feature)).collect(),
+            Named::All => all.collect(),
+        };
+        features.extend(with);
+        features.retain(|feature| !without.contains(feature));
+        Self { features }
+    }
+
+    /// Whether it has a feature.
+    pub(super) fn has(&self, feature: Feature) -> bool {
+        self.features.contains(&feature)
+    }
+
+    /// Whether frontends of a role are probed.
+    pub(super) fn tries(&self, role: Role) -> bool {
+        match role {
+            Role::ClusterIp | Role::NodePort | Role::LoadBalancer | Role::ExternalIp => true,
+            Role::SecondaryNodePort => self.has(Feature::SecondaryAddresses),
+            Role::OtherPort => self.has(Feature::OtherPorts),
+            Role::Unallocated => self.has(Feature::Unallocated),
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.features.iter().filter_map(ValueEnum::to_possible_value);
+        let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
+        f.write_str(&names.join(" "))
+    }
+}

@@ -1,0 +1,168 @@
+//! Both islands before the same state, asked the same.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, anyhow, bail};
+
+use super::{
+    case::{Case, Shot, cases},
+    compare::{agree, kind},
+    differences::{Seen, explanation},
+    feature::Profile,
+    island::Island,
+    probe::{Outcome, Probe},
+    report::Report,
+    sentinel::Sentinel,
+    state::State,
+};
+use crate::interrupt::Interrupt;
+
+/// An island that has not heard of a change within this will not.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often what differs is asked again before it counts.
+const AGAIN: usize = 2;
+
+/// Who both islands follow.
+pub(super) trait Cluster {
+    /// Has these objects in a namespace and none in any other, and the sentinel's, which are
+    /// written last.
+    fn show(&mut self, namespace: &str, state: &State, sentinel: Sentinel) -> Result<()>;
+}
+
+/// kube-proxy's island, then Waggle's.
+pub(super) type Islands<'a> = [&'a mut dyn Island; 2];
+
+/// The judge.
+pub(super) struct Judge<'a> {
+    pub(super) cluster: &'a mut dyn Cluster,
+    pub(super) islands: Islands<'a>,
+    pub(super) interrupt: Interrupt,
+    pub(super) profile: Profile,
+    pub(super) report: Report,
+    namespaces: u32,
+    shown: u32,
+}
+
+/// A probe that was answered differently, each time it was asked.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    pub(super) case: Case,
+    pub(super) shot: Shot,
+    pub(super) theirs: Outcome,
+    pub(super) ours: Outcome,
+}
+
+impl Finding {
+    /// In words that many findings of one cause share.
+    pub(super) fn kind(&self) -> String {
+        kind(&self.shot, &self.theirs, &self.ours)
+    }
+}
+
+impl<'a> Judge<'a> {
+    /// One that has seen nothing yet.
+    pub(super) fn new(
+        cluster: &'a mut dyn Cluster,
+        islands: Islands<'a>,
+        interrupt: Interrupt,
+        profile: Profile,
+    ) -> Self {
+        let report = Report::default();
+        Self { cluster, islands, interrupt, profile, report, namespaces: 0, shown: 0 }
+    }
+
+    /// Begins a namespace, and with it a cluster that has nothing of the one before.
+    pub(super) fn begin(&mut self) {
+        self.namespaces += 1;
+    }
+
+    /// Makes a state the one of the namespace, and waits until both islands have it.
+    pub(super) fn show(&mut self, state: &State) -> Result<()> {
+        self.shown += 1;
+        let sentinel = Sentinel::new(self.shown);
+        self.cluster.show(&format!("diff-{}", self.namespaces), state, sentinel)?;
+        let started = Instant::now();
+        for island in &mut self.islands {
+            while !sentinel.has_arrived(&island.probe(&sentinel.probes())?) {
+                self.interrupt.check()?;
+                if started.elapsed() > PATIENCE {
+                    bail!("{} did not follow a change within {PATIENCE:?}", island.name());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Probes all frontends of some cases, and says what differs without an intention.
+    pub(super) fn findings(&mut self, cases: &[Case]) -> Result<Vec<Finding>> {
+        self.interrupt.check()?;
+        let shots: Vec<(&Case, Shot)> = cases
+            .iter()
+            .flat_map(|case| case.shots(&self.profile).into_iter().map(move |shot| (case, shot)))
+            .collect();
+        let mut findings = self.differing(&shots)?;
+        for _ in 0..AGAIN {
+            if !findings.is_empty() {
+                let shots: Vec<(&Case, Shot)> =
+                    findings.iter().map(|finding| (&finding.case, finding.shot)).collect();
+                let again = self.differing(&shots)?;
+                self.report.unconfirmed += findings.len().saturating_sub(again.len());
+                findings = again;
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Whether the same probe differs, twice, in a cluster that comes to these states.
+    pub(super) fn fails(&mut self, states: &[State], finding: &Finding) -> Result<bool> {
+        self.begin();
+        let (mut before, mut found) = (&State::default(), Vec::new());
+        for state in states {
+            self.show(state)?;
+            found = cases(before, state);
+            before = state;
+        }
+        found.retain(|case| case.is_like(&finding.case));
+        let Probe { sender, to, protocol: _, flows: _ } = finding.shot.probe;
+        let shots = found
+            .iter()
+            .flat_map(|case| case.shots(&self.profile).into_iter().map(move |shot| (case, shot)));
+        let same: Vec<(&Case, Shot)> =
+            shots.filter(|(_, shot)| shot.probe.sender == sender && shot.probe.to == to).collect();
+        Ok(!self.differing(&same)?.is_empty() && !self.differing(&same)?.is_empty())
+    }
+
+    /// Those of some shots that differ this time.
+    fn differing(&mut self, shots: &[(&Case, Shot)]) -> Result<Vec<Finding>> {
+        let probes: Vec<Probe> = shots.iter().map(|(_, shot)| shot.probe).collect();
+        let [theirs, ours] = ask(&mut self.islands, &probes)?;
+        self.report.probes += probes.len();
+        self.report.flows += probes.iter().map(|probe| u64::from(probe.flows)).sum::<u64>();
+        let mut findings = Vec::new();
+        for ((case, shot), (theirs, ours)) in shots.iter().zip(theirs.into_iter().zip(ours)) {
+            if agree(&theirs, &ours) {
+                continue;
+            }
+            match explanation(&Seen { shot, theirs: &theirs, ours: &ours }) {
+                Some(name) => *self.report.intended.entry(name).or_default() += 1,
+                None => findings.push(Finding { case: (*case).clone(), shot: *shot, theirs, ours }),
+            }
+        }
+        Ok(findings)
+    }
+}
+
+/// Both at once.
+fn ask(islands: &mut Islands<'_>, probes: &[Probe]) -> Result<[Vec<Outcome>; 2]> {
+    let [theirs, ours] = islands;
+    let (theirs, ours) = thread::scope(|scope| {
+        let theirs = scope.spawn(|| theirs.probe(probes));
+        let ours = ours.probe(probes);
+        (theirs.join(), ours)
+    });
+    Ok([theirs.map_err(|_| anyhow!("a prober panicked"))??, ours?])
+}
