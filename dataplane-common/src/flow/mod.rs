@@ -47,6 +47,8 @@ mod source;
 mod tables;
 #[cfg(test)]
 mod turns;
+#[cfg(test)]
+mod uniform;
 mod verdict;
 #[cfg(test)]
 mod walks;
