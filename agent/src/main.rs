@@ -19,7 +19,7 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
-            Command::Agent(args) => run::run(args).await,
+            Command::Agent(args) => run::run(*args).await,
             Command::Status(args) => status::status(&args).await,
             Command::Service(ServiceCommand::List(args)) => status::service_list(&args),
             Command::Cleanup(args) => cleanup::cleanup(&args).await,

@@ -137,7 +137,7 @@ mod tests {
     fn agent(line: &str) -> Result<AgentArgs, clap::Error> {
         let words = ["waggle", "agent"].into_iter().chain(line.split_whitespace());
         Cli::try_parse_from(words).map(|cli| match cli.command {
-            Command::Agent(args) => args,
+            Command::Agent(args) => *args,
             other => panic!("{other:?}"),
         })
     }

@@ -26,7 +26,7 @@ pub enum Command {
     ///
     /// Runs until SIGTERM or SIGINT. Programs, tables and routes stay in place when it ends, so
     /// traffic is served without it; the next start takes them over as they are.
-    Agent(AgentArgs),
+    Agent(Box<AgentArgs>),
     /// Show whether this node's proxy works, and with what.
     ///
     /// Ends with status 1 when something is wrong.

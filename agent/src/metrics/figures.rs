@@ -14,7 +14,7 @@ use prometheus::{
 use crate::http::Reply;
 
 /// The form of the text (Prometheus exposition format 0.0.4).
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
 
 const FAMILY: &str = "ip_family";
 
@@ -23,6 +23,8 @@ const FAMILY: &str = "ip_family";
 pub struct Metrics {
     registry: Registry,
     sync_duration: HistogramVec,
+    full_sync_duration: HistogramVec,
+    partial_sync_duration: HistogramVec,
     programming_duration: HistogramVec,
     last_queued: GaugeVec,
     last_synced: GaugeVec,
@@ -39,6 +41,15 @@ pub struct Metrics {
 struct Changes {
     all: IntCounter,
     pending: IntGauge,
+}
+
+/// A round of changes to the tables, and how long it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// All objects were listed.
+    Full(Duration),
+    /// Some had changed.
+    Partial(Duration),
 }
 
 /// A traffic policy that may be Local.
@@ -76,10 +87,17 @@ impl Metrics {
     pub fn new() -> Result<Self, Error> {
         let book = Book(Registry::new());
         Ok(Self {
-            sync_duration: book.durations(
+            sync_duration: book.rounds(
                 "kubeproxy_sync_proxy_rules_duration_seconds",
                 "Time that a round of changes to the tables took",
-                exponential_buckets(0.001, 2.0, 15)?,
+            )?,
+            full_sync_duration: book.rounds(
+                "kubeproxy_sync_full_proxy_rules_duration_seconds",
+                "Time that a round took in which all objects were listed",
+            )?,
+            partial_sync_duration: book.rounds(
+                "kubeproxy_sync_partial_proxy_rules_duration_seconds",
+                "Time that a round took in which some objects had changed",
             )?,
             programming_duration: book.durations(
                 "kubeproxy_network_programming_duration_seconds",
@@ -114,9 +132,15 @@ impl Metrics {
     }
 
     /// A round of changes to the tables ended, with everything programmed or not.
-    pub fn synced(&self, family: Family, took: Duration, is_done: bool, now: Timestamp) {
+    pub fn synced(&self, family: Family, round: Round, is_done: bool, now: Timestamp) {
         let family = &[family_label(family)];
-        self.sync_duration.with_label_values(family).observe(took.as_secs_f64());
+        let (of_kind, took) = match round {
+            Round::Full(took) => (&self.full_sync_duration, took),
+            Round::Partial(took) => (&self.partial_sync_duration, took),
+        };
+        for durations in [&self.sync_duration, of_kind] {
+            durations.with_label_values(family).observe(took.as_secs_f64());
+        }
         if is_done {
             self.last_synced.with_label_values(family).set(seconds(now));
         } else {
@@ -183,6 +207,11 @@ impl Changes {
 struct Book(Registry);
 
 impl Book {
+    /// From a millisecond on, each bucket twice the one before.
+    fn rounds(&self, name: &str, help: &str) -> Result<HistogramVec, Error> {
+        self.durations(name, help, exponential_buckets(0.001, 2.0, 15)?)
+    }
+
     fn durations(&self, name: &str, help: &str, buckets: Vec<f64>) -> Result<HistogramVec, Error> {
         let opts = HistogramOpts::new(name, help).buckets(buckets);
         self.enter(HistogramVec::new(opts, &[FAMILY])?)

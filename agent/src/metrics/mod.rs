@@ -4,5 +4,8 @@
 mod figures;
 mod triggers;
 
-pub use figures::{Metrics, Policy, family_label};
+pub use figures::{Metrics, Policy, Round, family_label};
 pub use triggers::Triggers;
+
+#[cfg(test)]
+mod tests;

@@ -69,3 +69,58 @@ impl Triggers {
         latencies.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::k8s::Resource;
+
+    fn slice(name: &str, family: &str, trigger: &str) -> Change {
+        let slice = json!({
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": {
+                "name": name, "namespace": "shop",
+                "labels": {"kubernetes.io/service-name": "cart"},
+                "annotations": {"endpoints.kubernetes.io/last-change-trigger-time": trigger},
+            },
+            "addressType": family, "endpoints": [],
+        });
+        let resource = Resource::EndpointSlice(serde_json::from_value(slice).unwrap());
+        Change::Apply(Object { location: None, resource }.into())
+    }
+
+    #[test]
+    fn each_cause_since_the_start_is_measured_once_when_it_is_programmed() {
+        let time = |text: &str| format!("2026-01-01T00:00:{text}Z").parse::<Timestamp>().unwrap();
+        let at = |text: &str| time(text).to_string();
+        let mut triggers = Triggers::new(time("10"));
+        for (name, slices, failing, now, expected) in [
+            ("from before the start", vec![("a", "IPv4", at("10"))], None, "11", vec![]),
+            ("no time", vec![("a", "IPv4", "soon".to_owned())], None, "11", vec![]),
+            ("once", vec![("a", "IPv4", at("11.5"))], None, "12", vec![(Family::V4, 500)]),
+            ("again", vec![("a", "IPv4", at("11.5"))], None, "13", vec![]),
+            (
+                "both families, one fails",
+                vec![("a", "IPv4", at("14")), ("b", "IPv6", at("14"))],
+                Some(Family::V6),
+                "15",
+                vec![(Family::V4, 1000)],
+            ),
+            ("programmed later", vec![], None, "17", vec![(Family::V6, 3000)]),
+            ("by a clock ahead", vec![("a", "IPv4", at("30"))], None, "20", vec![]),
+        ] {
+            for (slice_name, family, trigger) in &slices {
+                triggers.note(&slice(slice_name, family, trigger));
+            }
+            let is_failing = |_: &Name, family| failing == Some(family);
+            let found = triggers.programmed(is_failing, time(now));
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|(family, millis)| (family, Duration::from_millis(millis)))
+                .collect();
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+}

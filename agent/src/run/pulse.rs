@@ -11,7 +11,7 @@ use crate::engine::{Engine, Report};
 use crate::health::{Binds, Moment, Servers, Vitals, listen_addresses, problems};
 use crate::http::families;
 use crate::k8s::{Change, Kind};
-use crate::metrics::{Metrics, Triggers};
+use crate::metrics::{self, Metrics, Triggers};
 use crate::network::Addresses;
 use crate::problem::Problem;
 
@@ -23,6 +23,8 @@ pub(super) struct Pulse {
     families: BTreeSet<Family>,
     node_port_addresses: Vec<NodePortAddress>,
     is_listed: bool,
+    /// Whether the round that began last is one in which all objects were listed.
+    is_full: bool,
     /// Whether this node's Node was there once.
     knew_node: bool,
 }
@@ -43,6 +45,7 @@ impl Pulse {
             families: families().collect(),
             node_port_addresses: config.node_port_addresses.clone(),
             is_listed: false,
+            is_full: false,
             knew_node: false,
         })
     }
@@ -56,12 +59,12 @@ impl Pulse {
         let endpoints = count(|kind| matches!(kind, Kind::EndpointSlice | Kind::Endpoints));
         self.vitals.metrics.changed(endpoints, count(|kind| kind == Kind::Service));
         changes.iter().for_each(|change| self.triggers.note(change));
-        let lists = changes.iter().any(|change| matches!(change, Change::Listed { .. }));
-        if lists && !self.is_listed {
+        self.is_full = changes.iter().any(|change| matches!(change, Change::Listed { .. }));
+        if self.is_full && !self.is_listed {
             self.is_listed = true;
             self.families.iter().for_each(|family| self.vitals.updated(*family, now));
         }
-        if self.is_listed && (lists || changes.iter().any(|change| kind(change).is_some())) {
+        if self.is_listed && (self.is_full || changes.iter().any(|change| kind(change).is_some())) {
             self.families.iter().for_each(|family| self.vitals.queued(*family, now));
         }
         now
@@ -74,9 +77,11 @@ impl Pulse {
         }
         let (now, metrics) = (Moment::now(), &self.vitals.metrics);
         metrics.taken_in();
+        let took = now.steady - began.steady;
+        let kind = if self.is_full { metrics::Round::Full } else { metrics::Round::Partial };
         for &family in &self.families {
             let is_done = !report.behind.contains(&family);
-            metrics.synced(family, now.steady - began.steady, is_done, now.wall);
+            metrics.synced(family, kind(took), is_done, now.wall);
             if is_done {
                 self.vitals.updated(family, now);
             }
