@@ -108,10 +108,11 @@ fn greet(start: Start) -> Result<Option<OwnedFd>> {
     settle(sent.map(drop), socket)
 }
 
-/// A flow whose packet is dropped on its way out has begun nevertheless.
+/// A flow whose packet is dropped on its way out has begun nevertheless: netfilter has that told as
+/// the one error, a device's programs as the other.
 fn settle(outcome: rustix::io::Result<()>, socket: OwnedFd) -> Result<Option<OwnedFd>> {
     match outcome {
-        Ok(()) | Err(Errno::INPROGRESS | Errno::PERM) => Ok(Some(socket)),
+        Ok(()) | Err(Errno::INPROGRESS | Errno::PERM | Errno::NOBUFS) => Ok(Some(socket)),
         Err(Errno::CONNREFUSED) => Ok(None),
         Err(other) => Err(other).context("beginning a flow"),
     }
