@@ -5,6 +5,7 @@ mod agent {
     mod cgroup;
     mod cleanup;
     mod devices;
+    mod health;
     mod host;
     mod kubeconfig;
     mod pods;

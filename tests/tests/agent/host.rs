@@ -3,8 +3,8 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
-    net::TcpListener,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -259,6 +259,46 @@ impl Host {
     pub(super) fn listen(&self, address: &str) -> Result<TcpListener> {
         let namespace = NetNs::open(Path::new(&format!("/proc/{}/ns/net", self.holder.id())))?;
         Ok(namespace.run(|| TcpListener::bind(address))??)
+    }
+
+    /// What is answered at an address of this host and a path; the whole of it.
+    pub(super) fn ask(&self, at: &str, path: &str) -> std::io::Result<String> {
+        let namespace = format!("/proc/{}/ns/net", self.holder.id());
+        let namespace = NetNs::open(Path::new(&namespace)).map_err(std::io::Error::other)?;
+        let connect = || TcpStream::connect(at);
+        let mut stream = namespace.run(connect).map_err(std::io::Error::other)??;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// Asks at the root until the answer is as it should be, and returns it.
+    pub(super) fn wait_for_answer(
+        &self,
+        at: &str,
+        is_right: impl Fn(&str) -> bool,
+    ) -> Result<String> {
+        let mut answer = String::new();
+        self.wait_for(|| {
+            answer = self.ask(at, "/").unwrap_or_else(|error| error.to_string());
+            Ok(is_right(&answer))
+        })
+        .with_context(|| format!("{at} last answered {answer:?}"))?;
+        Ok(answer)
+    }
+
+    /// Waits until it is so.
+    pub(super) fn wait_for(&self, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+        let started = Instant::now();
+        while !is_so()? {
+            if started.elapsed() > PATIENCE {
+                bail!("waited in vain\n{}", self.log()?);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     fn places(&self, run_dir: &str) -> [String; 4] {
