@@ -42,34 +42,26 @@ impl<'a> Agent<'a> {
         manifests: &Path,
         config: Option<&Path>,
     ) -> Result<Self> {
-        Self::launch_from(node, waggle, ["--manifests", &manifests.display().to_string()], config)
+        let manifests = manifests.display().to_string();
+        let mut options = vec!["--manifests", &manifests];
+        let config = config.map(|file| file.display().to_string());
+        if let Some(config) = &config {
+            options.extend(["--config", config]);
+        }
+        Self::launch_with(node, waggle, &options)
     }
 
-    /// Starts it to follow the API server that a kubeconfig leads to, and waits until pods can be
-    /// wired.
-    pub fn follow(
-        node: &'a Node,
-        waggle: &Path,
-        kubeconfig: &Path,
-        config: Option<&Path>,
-    ) -> Result<Self> {
-        let source = ["--kubeconfig", &kubeconfig.display().to_string()];
-        let mut agent = Self::launch_from(node, waggle, source, config)?;
+    /// Starts it to follow the API server that a kubeconfig leads to, with a file for `--config`,
+    /// to serve the uplink, and waits until pods can be wired.
+    pub fn follow(node: &'a Node, waggle: &Path, kubeconfig: &Path, config: &Path) -> Result<Self> {
+        let [kubeconfig, config] = [kubeconfig, config].map(|file| file.display().to_string());
+        let options = ["--kubeconfig", &kubeconfig, "--config", &config, "--devices", "eth0"];
+        let mut agent = Self::launch_with(node, waggle, &options)?;
         agent.wait_ready().map(|()| agent)
     }
 
-    fn launch_from(
-        node: &'a Node,
-        waggle: &Path,
-        source: [&str; 2],
-        config: Option<&Path>,
-    ) -> Result<Self> {
-        let mut arguments = vec!["agent", "--node-name", node.name()];
-        arguments.extend(source);
-        let config = config.map(|file| file.display().to_string());
-        if let Some(config) = &config {
-            arguments.extend(["--config", config]);
-        }
+    fn launch_with(node: &'a Node, waggle: &Path, options: &[&str]) -> Result<Self> {
+        let arguments = [&["agent", "--node-name", node.name()], options].concat();
         let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
         let process = launch(node, waggle, &arguments)?;
         Ok(Self { node, waggle: waggle.to_owned(), arguments, process })

@@ -8,9 +8,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::json;
+use serde_json::Value;
 
-use super::{ControlPlane, KUBE_PROXY};
+use super::{ControlPlane, KUBE_PROXY, configuration};
 use crate::topology::{Node, Process};
 
 /// Its first rules are in place within this or not at all.
@@ -26,25 +26,16 @@ pub struct KubeProxy {
 }
 
 impl KubeProxy {
-    /// Starts it in nftables mode, and waits until it has written its first rules; its
-    /// configuration is below `folder`.
+    /// Starts it with a [`configuration`] of these settings, which is kept below `folder`, and waits
+    /// until it has written its first rules.
     pub fn start(
         node: &Node,
         plane: &ControlPlane<'_>,
         programs: &Path,
         folder: &Path,
+        settings: &Value,
     ) -> Result<Self> {
-        let config = json!({
-            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-            "kind": "KubeProxyConfiguration",
-            "mode": "nftables",
-            "hostnameOverride": node.name(),
-            "clientConnection": {"kubeconfig": plane.kubeconfig(KUBE_PROXY)?},
-            "clusterCIDR": "10.244.0.0/16,fd00:10:244::/48",
-            // The size of the connection table is not a node's to write in a namespace.
-            "conntrack": {"maxPerCore": 0, "min": 0},
-            "nftables": {"minSyncPeriod": "100ms"},
-        });
+        let config = configuration(node, &plane.kubeconfig(KUBE_PROXY)?, settings);
         let path = folder.join(format!("{}.kube-proxy.json", node.name()));
         fs::write(&path, config.to_string())
             .with_context(|| format!("writing {}", path.display()))?;

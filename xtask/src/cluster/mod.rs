@@ -2,11 +2,13 @@
 //! demo and the suites, each of which brings its own Services.
 
 mod agent;
+mod configuration;
 mod control;
 mod kube_proxy;
 mod manifests;
 
 pub use agent::{Agent, PATIENCE};
+pub use configuration::configuration;
 pub use control::{ADMINISTRATOR, ControlPlane, KUBE_PROXY, Request, User, WAGGLE};
 pub use kube_proxy::KubeProxy;
 pub use manifests::{Endpoint, Manifests, Ports};

@@ -21,6 +21,7 @@ use super::{
     judge::{Cluster, Islands},
     places,
     sentinel::{self, Sentinel},
+    setting::Setting,
     state::State,
 };
 use crate::{
@@ -36,6 +37,7 @@ const PREFIX: &str = "waggle-diff";
 /// Sets all up, has `judge` judge, and takes all down.
 pub(super) fn hold<T>(
     artifacts: &Artifacts,
+    setting: Setting,
     judge: impl for<'a> FnOnce(&'a mut (dyn Cluster + 'a), Islands<'a>) -> Result<T>,
 ) -> Result<T> {
     setup::ensure_packages(Scope::Fetch)?;
@@ -51,8 +53,8 @@ pub(super) fn hold<T>(
     let plane = ControlPlane::start(&network, &programs, &folder)?;
     let nodes = places::nodes();
     plane.send(&nodes.map(|node| Request::create("api/v1/nodes", &node)))?;
-    let mut theirs = kube_proxy::inhabit(&theirs, &plane, &programs, &folder)?;
-    let mut ours = waggle::inhabit(&ours, &plane, artifacts, &folder)?;
+    let mut theirs = kube_proxy::inhabit(&theirs, &plane, &programs, &folder, setting)?;
+    let mut ours = waggle::inhabit(&ours, &plane, artifacts, &folder, setting)?;
     say(&format!("both islands are there; what is said on them is in {}", logs.display()));
     let mut fed = Fed::start(&plane)?;
     judge(&mut fed, [&mut theirs, &mut ours])

@@ -37,6 +37,7 @@ mod rows;
 mod run;
 mod sentinel;
 mod service;
+mod setting;
 mod shrink;
 mod slice;
 mod sockets;
@@ -52,6 +53,7 @@ use self::{
     feature::{Feature, Named, Profile},
     judge::Judge,
     run::Bounds,
+    setting::Setting,
 };
 use crate::{interrupt::Interrupt, progress::say, workspace};
 
@@ -80,18 +82,22 @@ pub(crate) struct Options {
     /// Features of the profile to leave out.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FEATURES")]
     without: Vec<Feature>,
+    /// How both are configured.
+    #[arg(long, value_enum, default_value_t)]
+    setting: Setting,
 }
 
 impl Options {
     /// Whether nothing is said.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { cases, seconds, seed, profile, with, without } = self;
+        let Self { cases, seconds, seed, profile, with, without, setting } = self;
         cases.is_none()
             && seconds.is_none()
             && seed.is_none()
             && *profile == Named::Served
             && with.is_empty()
             && without.is_empty()
+            && *setting == Setting::default()
     }
 }
 
@@ -104,7 +110,7 @@ pub(crate) struct Verdict {
 
 /// Compares, and says what it found.
 pub(crate) fn run(options: &Options) -> Result<Verdict> {
-    let Options { cases, seconds, seed, profile, with, without } = options;
+    let Options { cases, seconds, seed, profile, with, without, setting } = options;
     let profile = Profile::new(*profile, with, without);
     let seed = match seed {
         Some(seed) => *seed,
@@ -114,7 +120,7 @@ pub(crate) fn run(options: &Options) -> Result<Verdict> {
     let bounds = Bounds { cases, time: seconds.map_or(Duration::MAX, Duration::from_secs) };
     say(&format!("--seed {seed}, with: {profile}"));
     let interrupt = Interrupt::catch()?;
-    let report = court::hold(&workspace::artifacts(), |cluster, islands| {
+    let report = court::hold(&workspace::artifacts(), *setting, |cluster, islands| {
         let started = Instant::now();
         let rows = rows::folder();
         let judge = Judge::new(cluster, islands, interrupt, profile);

@@ -55,7 +55,7 @@ pub(super) fn run(programs: &Path) -> Result<()> {
     say(&format!("API server: ready in {:.1} s", started.elapsed().as_secs_f64()));
     let (node, started) = (network.a(), Instant::now());
     plane.create("api/v1/nodes", &object(node))?;
-    let _proxy = KubeProxy::start(node, &plane, programs, &folder)?;
+    let _proxy = KubeProxy::start(node, &plane, programs, &folder, &json!({}))?;
     check_rules(node)?;
     say(&format!("kube-proxy: its rules are in place in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(())

@@ -11,7 +11,10 @@ use xtask::{
 use super::{Inhabited, Island, ground, pods};
 use crate::{
     conntrack,
-    diff::places::{OTHER_NODE, OTHER_POD_CIDRS},
+    diff::{
+        places::{OTHER_NODE, OTHER_POD_CIDRS},
+        setting::Setting,
+    },
 };
 
 /// The name of the island.
@@ -24,6 +27,7 @@ pub(in crate::diff) fn inhabit<'a>(
     plane: &ControlPlane<'_>,
     programs: &Path,
     folder: &Path,
+    setting: Setting,
 ) -> Result<impl Island + use<'a>> {
     let node = apart.node();
     ground::populate(apart)?;
@@ -32,7 +36,7 @@ pub(in crate::diff) fn inhabit<'a>(
         routes.map(|(pods, node)| format!("route add {pods} via {node}")).collect();
     node.netns().ip(&routes)?;
     let pods = pods::by_hand(node)?;
-    let proxy = KubeProxy::start(node, plane, programs, folder)?;
+    let proxy = KubeProxy::start(node, plane, programs, folder, &setting.fields())?;
     let netns = node.netns().clone();
     let forget = Box::new(move || Ok(netns.run(conntrack::flush)??));
     Inhabited::new(NAME, apart, &pods, forget, proxy)

@@ -3,7 +3,10 @@
 use anyhow::{Context as _, Result, ensure};
 use xtask::topology::{Attachment, Netns, Node, Pod, Runtime};
 
-use crate::diff::places::{LOCAL_PODS, Place};
+use crate::diff::{
+    places::{LOCAL_PODS, Place},
+    setting::POD_PREFIX,
+};
 
 /// Leaves a stack nothing but neighbour discovery, which the node's end may ask for.
 const SILENCE: &str = "
@@ -32,7 +35,7 @@ pub(super) fn by_runtime(node: &Node, runtime: &Runtime) -> Result<Vec<Netns>> {
 /// Wires them with routes of the node's and neighbours that are known.
 pub(super) fn by_hand(node: &Node) -> Result<Vec<Netns>> {
     each(node, |pod, place| {
-        let name = format!("veth-{}", pod.name());
+        let name = format!("{POD_PREFIX}-{}", pod.name());
         let netns = pod.netns().path().display();
         let mac = format!("02:00:00:00:02:{:02x}", place.v4.octets()[3]);
         let mut lines = vec![

@@ -6,21 +6,23 @@ use anyhow::{Context as _, Result};
 use dataplane_common::abi::{FlowEntry, FlowKey, names};
 use serde_json::Value;
 use xtask::{
-    cluster::{Agent, CNI_CONFIG, ControlPlane, WAGGLE},
+    cluster::{Agent, CNI_CONFIG, ControlPlane, WAGGLE, configuration},
     topology::{Apart, Node, Runtime},
 };
 
 use super::{Inhabited, Island, ground, pods};
-use crate::{bench::bpf, conntrack, diff::prober::Forget, workspace::Artifacts};
+use crate::{
+    bench::bpf,
+    conntrack,
+    diff::{prober::Forget, setting::Setting},
+    workspace::Artifacts,
+};
 
 /// The name of the island.
 pub(in crate::diff) const NAME: &str = "waggle";
 
 /// What the agent's service account may do.
 const ROLES: &str = include_str!("../../../../manifests/rbac.yaml");
-
-/// Serves the uplink, not the way to the control plane.
-const CONFIG: &str = "devices: eth0\n";
 
 /// Starts the agent, which follows the control plane, and has the CNI plugin wire pods; its
 /// configuration is below `folder`.
@@ -29,14 +31,16 @@ pub(in crate::diff) fn inhabit<'a>(
     plane: &ControlPlane<'_>,
     artifacts: &Artifacts,
     folder: &Path,
+    setting: Setting,
 ) -> Result<impl Island + use<'a>> {
     let node = apart.node();
     ground::populate(apart)?;
     allow(plane)?;
-    let config = folder.join("waggle.yaml");
-    fs::write(&config, CONFIG).with_context(|| format!("writing {}", config.display()))?;
-    let kubeconfig = plane.kubeconfig(WAGGLE)?;
-    let agent = Agent::follow(node, &artifacts.waggle, &kubeconfig, Some(&config))?;
+    let (config, kubeconfig) = (folder.join("waggle.json"), plane.kubeconfig(WAGGLE)?);
+    let document = configuration(node, &kubeconfig, &setting.fields());
+    fs::write(&config, document.to_string())
+        .with_context(|| format!("writing {}", config.display()))?;
+    let agent = Agent::follow(node, &artifacts.waggle, &kubeconfig, &config)?;
     let pods = pods::by_runtime(node, &Runtime::new(&artifacts.waggle_cni, CNI_CONFIG))?;
     Inhabited::new(NAME, apart, &pods, forget(node), agent)
 }
