@@ -10,8 +10,9 @@ use crate::config::Conntrack;
 use crate::problem::Problem;
 
 const MAX: &str = "net/netfilter/nf_conntrack_max";
-/// Writable in the host's own network namespace alone: the table is one for all.
 const BUCKETS: &str = "net/netfilter/nf_conntrack_buckets";
+/// Writable in the host's own network namespace alone, because the table is one for all.
+const SHARED: [&str; 2] = [MAX, BUCKETS];
 /// Flows for each bucket.
 const DEPTH: u64 = 4;
 
@@ -78,15 +79,19 @@ fn wanted(settings: &Conntrack, cpus: u64) -> Vec<(&'static str, u64)> {
     values.into_iter().filter(|(_, value)| *value != 0).collect()
 }
 
-/// Buckets are only ever made more. Where they are another namespace's, that is its own affair.
+/// Buckets are only ever made more. In another namespace than the host's it is enough that there is
+/// room for what is wanted.
 fn write(key: &'static str, value: u64) -> hostnet::Result<()> {
-    if key == BUCKETS && sysctl::get(key)?.parse().is_ok_and(|present: u64| present >= value) {
+    let has_room =
+        || sysctl::get(key).is_ok_and(|text| text.parse().is_ok_and(|it: u64| it >= value));
+    if key == BUCKETS && has_room() {
         return Ok(());
     }
     match sysctl::ensure(key, &value.to_string()) {
         Ok(true) => info!(sysctl = key, value, "set for the kernel's connection tracking"),
         Ok(false) => {}
-        Err(error) if key == BUCKETS && error.errno() == Some(libc::EACCES) => {}
+        Err(error)
+            if error.errno() == Some(libc::EACCES) && SHARED.contains(&key) && has_room() => {}
         Err(error) => return Err(error),
     }
     Ok(())

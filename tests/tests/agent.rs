@@ -4,6 +4,7 @@ mod agent {
     mod bring_up;
     mod cgroup;
     mod cleanup;
+    mod configuration;
     mod devices;
     mod health;
     mod host;
