@@ -40,7 +40,9 @@ pub(super) fn hold<T>(
     setting: Setting,
     judge: impl for<'a> FnOnce(&'a mut (dyn Cluster + 'a), Islands<'a>) -> Result<T>,
 ) -> Result<T> {
-    setup::ensure_packages(Scope::Fetch)?;
+    for scope in [Some(Scope::Fetch), setting.scope()].into_iter().flatten() {
+        setup::ensure_packages(scope)?;
+    }
     let programs = upstream::ensure(&setup::cache()?)?;
     let name = SocketAddr::from_abstract_name(PREFIX)?;
     let _lock = UnixListener::bind_addr(&name).context("another run compares: wait for it")?;

@@ -3,13 +3,15 @@
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::setup::Scope;
+
 /// A way, in which both islands are configured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Setting {
     /// Pods are who has an address of the cluster's pods.
-    #[default]
     ClusterCidr,
     /// Pods are who has an address of the node's pods.
+    #[default]
     NodeCidr,
     /// Pods are who comes in by the uplink, as if it were a bridge of pods.
     Bridge,
@@ -21,9 +23,17 @@ pub(crate) enum Setting {
     MasqueradeAll,
     /// NodePorts are at all addresses of the node.
     AllAddresses,
+    /// kube-proxy writes rules of iptables: NodePorts are at all addresses, and ports that a Service
+    /// has not are nobody's.
+    Iptables,
 }
 
 impl Setting {
+    /// What kube-proxy starts that it would not start otherwise.
+    pub(super) fn scope(self) -> Option<Scope> {
+        (self == Self::Iptables).then_some(Scope::Iptables)
+    }
+
     /// Its fields of a `KubeProxyConfiguration`.
     pub(super) fn fields(self) -> Value {
         match self {
@@ -40,6 +50,7 @@ impl Setting {
             Self::NoDetection => json!({"clusterCIDR": ""}),
             Self::MasqueradeAll => json!({"nftables": {"masqueradeAll": true}}),
             Self::AllAddresses => json!({"nodePortAddresses": ["0.0.0.0/0", "::/0"]}),
+            Self::Iptables => json!({"mode": "iptables"}),
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) enum Scope {
     Run,
     /// Fetching archives and unpacking them.
     Fetch,
+    /// Running a kube-proxy that writes rules of iptables.
+    Iptables,
 }
 
 /// What compiles the kernel programs.

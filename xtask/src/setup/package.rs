@@ -26,6 +26,11 @@ const RUN: &[Package] = &[
 const FETCH: &[Package] =
     &[Package { name: "curl", program: "curl" }, Package { name: "unzip", program: "unzip" }];
 
+const IPTABLES: &[Package] = &[
+    Package { name: "iptables", program: "iptables" },
+    Package { name: "iptables", program: "ip6tables-restore" },
+];
+
 const FOLDERS: &[&str] = &["usr/bin", "usr/sbin", "bin", "sbin", "usr/local/bin", "usr/local/sbin"];
 
 /// The packages that the scope needs and that are not there.
@@ -34,6 +39,7 @@ pub(crate) fn missing(machine: &Machine, scope: Scope) -> Vec<Package> {
         Scope::Compile => &[],
         Scope::Run => RUN,
         Scope::Fetch => FETCH,
+        Scope::Iptables => IPTABLES,
     };
     needed
         .iter()
