@@ -23,23 +23,27 @@ pub struct LeftOut {
     pub why: &'static str,
 }
 
-/// A setting by name, and whether two configurations differ in it.
-type Setting = (&'static str, fn(&Config, &Config) -> bool);
+/// A setting by name, why it has no effect, and whether it says another thing than the default.
+type Setting = (&'static str, &'static str, fn(&Config, &Config) -> bool);
 
-/// Settings that nothing heeds yet: whoever wires one takes out its line.
+const LATER: &str = "not yet";
+
+/// Settings that nothing heeds: whoever wires one takes out its line.
 const UNHEEDED: &[Setting] = &[
-    ("nodePortAddresses", |one, other| one.node_port_addresses != other.node_port_addresses),
-    ("detectLocal", |one, other| one.detect_local != other.detect_local),
-    ("masqueradeAll", |one, other| one.masquerade_all != other.masquerade_all),
-    ("minSyncPeriod", |one, other| one.min_sync_period != other.min_sync_period),
+    ("nodePortAddresses", LATER, |one, other| one.node_port_addresses != other.node_port_addresses),
+    ("detectLocal", LATER, |one, other| one.detect_local != other.detect_local),
+    ("masqueradeAll", LATER, |one, other| one.masquerade_all != other.masquerade_all),
+    ("minSyncPeriod", "changes are served at once", |one, other| {
+        one.min_sync_period > other.min_sync_period
+    }),
 ];
 
 impl Taken {
-    /// With those settings that nothing heeds yet.
+    /// With those settings that nothing heeds.
     pub(super) fn with_unheeded(mut self) -> Self {
         let usual = Config::default();
-        let unheeded = UNHEEDED.iter().filter(|(_, differ)| differ(&self.config, &usual));
-        let left_out = |&(field, _): &Setting| LeftOut { field: field.to_owned(), why: "not yet" };
+        let unheeded = UNHEEDED.iter().filter(|(.., differs)| differs(&self.config, &usual));
+        let left_out = |&(field, why, _): &Setting| LeftOut { field: field.to_owned(), why };
         self.left_out.extend(unheeded.map(left_out));
         self
     }

@@ -88,5 +88,23 @@ fn one_warning_names_all_that_has_no_effect() {
     let expected = "configuration c.yaml is taken without ipvs.spin (unknown), ipvs.strictARP (no \
                     IPVS here)";
     assert_eq!(warning(&text).as_deref(), Some(expected));
-    assert_eq!(warning("delivery: stack\n"), None);
+    assert_eq!(warning("delivery: stack\nminSyncPeriod: 0s\n"), None);
+    let expected =
+        "configuration c.yaml is taken without minSyncPeriod (changes are served at once)";
+    assert_eq!(warning("minSyncPeriod: 10s\n").as_deref(), Some(expected));
+}
+
+#[test]
+fn every_key_of_our_own_form_is_described() {
+    let described = include_str!("../../../docs/configuration.md");
+    for section in ["", "conntrack: "] {
+        let message = parse(&format!("{section}{{unknown: 1}}\n")).unwrap_err().to_string();
+        let (_, keys) = message.split_once("expected one of ").unwrap();
+        for key in keys.split(", ") {
+            assert!(
+                described.contains(&format!("`{key}`")),
+                "{key} is not in docs/configuration.md"
+            );
+        }
+    }
 }
