@@ -1,6 +1,7 @@
 //! `waggle agent`: what must hold, what is brought up, and the loop that follows.
 
 mod agent;
+mod news;
 mod pulse;
 mod record;
 mod standing;
@@ -70,7 +71,8 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let mut state = agent::first_state(&node_name, origin.place(), &config, host_clients, before);
     state.problems.extend(left_out.clone());
     let source = origin.open()?;
-    let pulse = Pulse::begin(&config)?;
+    source.announce(news::started(&node_name));
+    let pulse = Pulse::begin(&node_name, &config)?;
     let (record, told) = (Record::default(), None);
     let standing = Standing::new(left_out, &config.conntrack);
     Agent { engine, maps, source, network, pulse, state, run_dir, record, told, standing }

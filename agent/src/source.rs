@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::k8s::Change;
-use crate::kube::{ApiServer, Entrance, Health};
+use crate::kube::{ApiServer, Entrance, Event, Health};
 use crate::manifests::{Manifests, WatchError};
 
 /// A source that can be opened.
@@ -50,6 +50,14 @@ impl Source {
         match self {
             Self::Folder(manifests) => manifests.next().await,
             Self::Api(server) => server.next().await,
+        }
+    }
+
+    /// Says what happened to an object, where there is anybody to read it.
+    pub fn announce(&self, event: Event) {
+        match self {
+            Self::Folder(_) => {}
+            Self::Api(server) => server.announce(event),
         }
     }
 

@@ -14,6 +14,7 @@ mod backoff;
 mod collection;
 mod decode;
 mod entrance;
+mod events;
 mod failure;
 mod follow;
 mod health;
@@ -26,5 +27,6 @@ mod version;
 
 pub use access::{Access, AccessError};
 pub use entrance::Entrance;
+pub use events::Event;
 pub use health::{Contact, Health, Phase};
 pub use source::ApiServer;

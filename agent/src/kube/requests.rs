@@ -1,4 +1,4 @@
-//! Lists and watches of one collection, and what their refusals mean.
+//! Requests, most of all lists and watches of one collection, and what their refusals mean.
 
 use std::time::Duration;
 
@@ -78,15 +78,20 @@ impl Requests {
         request: Result<Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<Body, Failure> {
         let request = request.map_err(|error| Failure::Unreadable(chain(&error)))?;
-        let sent = timeout(PATIENCE, self.entrance.client.send(request.map(Body::from))).await;
-        let response = sent
-            .map_err(|_| Failure::Silent(PATIENCE))?
-            .map_err(|error| Failure::Unreachable(cause(&error)))?;
-        if response.status().is_success() {
-            Ok(response.into_body())
-        } else {
-            Err(refusal(response).await)
-        }
+        send(&self.entrance, request.map(Body::from)).await
+    }
+}
+
+/// The answer to a request, if it is taken.
+pub(super) async fn send(entrance: &Entrance, request: Request<Body>) -> Result<Body, Failure> {
+    let sent = timeout(PATIENCE, entrance.client.send(request)).await;
+    let response = sent
+        .map_err(|_| Failure::Silent(PATIENCE))?
+        .map_err(|error| Failure::Unreachable(cause(&error)))?;
+    if response.status().is_success() {
+        Ok(response.into_body())
+    } else {
+        Err(refusal(response).await)
     }
 }
 

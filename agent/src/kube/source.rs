@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::backoff::Backoff;
 use super::collection::Collection;
 use super::entrance::Entrance;
+use super::events::{Announcer, Event};
 use super::failure::{Failed, Failure};
 use super::follow::{Follower, Word};
 use super::health::Health;
@@ -46,6 +47,7 @@ pub struct ApiServer {
     due: Option<Instant>,
     /// When what there is will do, if not everything came.
     enough: Option<Instant>,
+    announcer: Announcer,
     /// Ends the followers when this is dropped.
     _followers: JoinSet<()>,
 }
@@ -64,6 +66,7 @@ impl ApiServer {
             };
             followers.spawn(follower.follow());
         }
+        let announcer = Announcer::begin(entrance.clone(), &mut followers);
         Self {
             address: entrance.address,
             words,
@@ -74,6 +77,7 @@ impl ApiServer {
             listed: None,
             due: None,
             enough: None,
+            announcer,
             _followers: followers,
         }
     }
@@ -100,6 +104,11 @@ impl ApiServer {
                 },
             }
         }
+    }
+
+    /// Writes an Event there, if it can be written.
+    pub fn announce(&self, event: Event) {
+        self.announcer.announce(event);
     }
 
     /// How it stands.

@@ -141,8 +141,7 @@ impl Agent {
                 Event::Changes(changes) => {
                     report = Some(self.take_in(changes, report.as_ref(), &mut due));
                 }
-                // Whether there is something new to be written down is asked below.
-                Event::Servers => {}
+                Event::Servers => self.announce(),
                 Event::Record => self.record(report.as_ref(), network.as_ref()),
                 Event::Retry => report = Some(self.sync(Vec::new(), &mut due)),
                 Event::Network if !self.network.is_pinned() => anyhow::bail!(
@@ -167,6 +166,13 @@ impl Agent {
         }
         info!("stopped; programs, tables and routes stay in place");
         Ok(())
+    }
+
+    /// Tells those who look at the objects concerned what happened to sockets.
+    fn announce(&mut self) {
+        for event in self.pulse.news() {
+            self.source.announce(event);
+        }
     }
 
     /// The network is looked after when there are Nodes for the first time and when they change.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use dataplane_common::abi::Family;
 use jiff::Timestamp;
 
+use super::news;
 use crate::config::{Config, NodePortAddress};
 use crate::engine::{Engine, Report};
-use crate::health::{Binds, Moment, Servers, Vitals, listen_addresses, problems};
-use crate::http::families;
+use crate::health::{Binds, Moment, Purpose, Servers, Vitals, listen_addresses, problems};
+use crate::http::{Failures, families};
 use crate::k8s::{Change, Kind};
+use crate::kube::Event;
 use crate::metrics::{self, Metrics, Triggers};
 use crate::network::Addresses;
 use crate::problem::Problem;
@@ -27,6 +29,9 @@ pub(super) struct Pulse {
     is_full: bool,
     /// Whether this node's Node was there once.
     knew_node: bool,
+    node: String,
+    /// What could not be opened when it was last told.
+    told: Failures<Purpose>,
 }
 
 impl Pulse {
@@ -34,7 +39,7 @@ impl Pulse {
     ///
     /// # Errors
     /// When there can be no thread for it.
-    pub(super) fn begin(config: &Config) -> anyhow::Result<Self> {
+    pub(super) fn begin(node: &str, config: &Config) -> anyhow::Result<Self> {
         let vitals = Arc::new(Vitals::new(Metrics::new()?, config.sync_period * 2));
         let binds =
             Binds { health: config.healthz_bind_address, metrics: config.metrics_bind_address };
@@ -47,6 +52,8 @@ impl Pulse {
             is_listed: false,
             is_full: false,
             knew_node: false,
+            node: node.to_owned(),
+            told: Failures::new(),
         })
     }
 
@@ -117,6 +124,14 @@ impl Pulse {
     /// What is wrong with the servers.
     pub(super) fn problems(&self) -> Vec<Problem> {
         problems(&self.servers.failures())
+    }
+
+    /// What happened since it was last asked, for those who look at the objects concerned.
+    pub(super) fn news(&mut self) -> Vec<Event> {
+        let failures = self.servers.failures();
+        let events = news::refused(&self.told, &failures, &self.node);
+        self.told = failures;
+        events
     }
 
     /// Waits until something else is. May be dropped and called again.

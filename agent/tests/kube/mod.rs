@@ -1,6 +1,7 @@
 //! The Kubernetes API as the source: what a server without a cluster says, and what comes of it.
 
 mod cluster;
+mod events;
 mod faults;
 mod following;
 mod malformed;
