@@ -7,10 +7,11 @@ use http::StatusCode;
 use jiff::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{
-    Error, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder, exponential_buckets, linear_buckets,
+    Error, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, exponential_buckets, linear_buckets,
 };
 
+use super::process::Process;
 use crate::http::Reply;
 
 /// The form of the text (Prometheus exposition format 0.0.4).
@@ -34,6 +35,7 @@ pub struct Metrics {
     no_local_endpoints: IntGaugeVec,
     healthz: IntCounterVec,
     livez: IntCounterVec,
+    process: Process,
 }
 
 /// Changes of objects: all, and those that wait.
@@ -122,6 +124,7 @@ impl Metrics {
             no_local_endpoints: book.policies()?,
             healthz: book.counts("kubeproxy_proxy_healthz_total", "Answers at /healthz", "code")?,
             livez: book.counts("kubeproxy_proxy_livez_total", "Answers at /livez", "code")?,
+            process: book.process()?,
             registry: book.0,
         })
     }
@@ -186,6 +189,7 @@ impl Metrics {
     /// All of them, as text.
     #[must_use]
     pub fn reply(&self) -> Reply {
+        self.process.look();
         match TextEncoder::new().encode_to_string(&self.registry.gather()) {
             Ok(text) => Reply::new(StatusCode::OK, CONTENT_TYPE, text),
             Err(error) => Reply {
@@ -239,6 +243,22 @@ impl Book {
             "ServicePorts with a Local policy and endpoints, of which none is of this node",
         );
         self.enter(IntGaugeVec::new(opts, &[FAMILY, "traffic_policy"])?)
+    }
+
+    fn process(&self) -> Result<Process, Error> {
+        let began = Gauge::new("process_start_time_seconds", "When the process began")?;
+        self.enter(began)?.set(seconds(Timestamp::now()));
+        let process = Process::new()?;
+        self.enter(process.cpu_seconds.clone())?;
+        for gauge in [
+            &process.resident_bytes,
+            &process.virtual_bytes,
+            &process.open_files,
+            &process.most_files,
+        ] {
+            self.enter(gauge.clone())?;
+        }
+        Ok(process)
     }
 
     fn enter<C: Collector + Clone + 'static>(&self, figure: C) -> Result<C, Error> {

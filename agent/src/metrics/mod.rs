@@ -2,6 +2,7 @@
 //! for it go on working.
 
 mod figures;
+mod process;
 mod triggers;
 
 pub use figures::{Metrics, Policy, Round, family_label};

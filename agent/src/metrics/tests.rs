@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::*;
 
-/// What `kube-proxy` 1.36 in nftables mode has of its own.
+/// What kube-proxy 1.36 in nftables mode has of its own, and of its process.
 const TYPES: &str = "\
 kubeproxy_network_programming_duration_seconds histogram
 kubeproxy_proxy_healthz_total counter
@@ -25,6 +25,12 @@ kubeproxy_sync_proxy_rules_nftables_sync_failures_total counter
 kubeproxy_sync_proxy_rules_no_local_endpoints_total gauge
 kubeproxy_sync_proxy_rules_service_changes_pending gauge
 kubeproxy_sync_proxy_rules_service_changes_total counter
+process_cpu_seconds_total counter
+process_max_fds gauge
+process_open_fds gauge
+process_resident_memory_bytes gauge
+process_start_time_seconds gauge
+process_virtual_memory_bytes gauge
 ";
 
 /// Something of everything.
