@@ -17,7 +17,8 @@ const PORTS: [&str; 12] =
     ["p11", "p11-2", "p12", "p122", "p13", "p14", "p21", "p22", "p23", "p33", "p44", "p45"];
 
 /// `ns1/ep1-1 p11:11,p12:12 10.1.1.1,10.1.1.2L`: the slice, its ports and its endpoints, of which
-/// those with L are of this node. Its Service is called like it, without the number.
+/// those with L are of this node and those with ! do not answer. Its Service is called like it,
+/// without the number.
 type Slice = &'static str;
 
 /// A case: its name; the slices before and after; what is served before and after.
@@ -46,9 +47,11 @@ fn slice_of(slice: Slice) -> Value {
         .collect();
     let endpoints: Vec<_> = list()
         .map(|text| {
-            let address = text.trim_end_matches('L');
+            let address = text.trim_end_matches(['L', '!']);
+            let answers = !text.contains('!');
             let node = text.contains('L').then_some(NAME);
-            json!({"addresses": [address], "nodeName": node})
+            let conditions = json!({"ready": answers, "serving": answers});
+            json!({"addresses": [address], "nodeName": node, "conditions": conditions})
         })
         .collect();
     let (service, _) = name.name.rsplit_once('-').unwrap();
@@ -236,6 +239,23 @@ const SEVERAL: &[Case] = &[
         &["ns1/ep1-2 p11:80 10.0.1.2,10.0.1.3"],
         &["ns1/ep1:p11 10.0.1.1:80 10.0.1.2:80 10.0.1.3:80"],
         &["ns1/ep1:p11 10.0.1.2:80 10.0.1.3:80"],
+    ),
+    (
+        "2 slices, overlapping endpoints, some endpoints unready in 1 or both",
+        &["ns1/ep1-1 p11:80 10.0.1.1,10.0.1.2!,10.0.1.3!"],
+        &[
+            "ns1/ep1-1 p11:80 10.0.1.1,10.0.1.2!,10.0.1.3!",
+            "ns1/ep1-2 p11:80 10.0.1.1!,10.0.1.2,10.0.1.3!",
+        ],
+        &["ns1/ep1:p11 10.0.1.1:80"],
+        &["ns1/ep1:p11 10.0.1.1:80 10.0.1.2:80"],
+    ),
+    (
+        "2 slices, overlapping endpoints, all unready",
+        &["ns1/ep1-1 p11:80 10.0.1.1"],
+        &["ns1/ep1-1 p11:80 10.0.1.1!", "ns1/ep1-2 p11:80 10.0.1.1!"],
+        &["ns1/ep1:p11 10.0.1.1:80"],
+        &[],
     ),
     (
         "a slice is replaced by an empty one",
