@@ -33,6 +33,7 @@ pub(super) struct Shot {
 type Ports = BTreeMap<(String, String, Protocol), Case>;
 
 /// A case for each ServicePort of which anything differs between two states, or which has gone.
+/// What was its own address is then one of nobody, or of a Service that has the port no more.
 pub(super) fn cases(before: &State, after: &State) -> Vec<Case> {
     let is_same = |service: &str| {
         before.services.get(service) == after.services.get(service)
@@ -45,9 +46,23 @@ pub(super) fn cases(before: &State, after: &State) -> Vec<Case> {
             endpoints: BTreeSet::new(),
             ..gone.clone()
         });
-        case.frontends.extend(gone.frontends);
+        let left = gone.frontends.into_iter().filter(|it| !case.frontends.contains(it));
+        let left: Vec<Frontend> = left.map(|it| without_port(it, after)).collect();
+        case.frontends.extend(left);
     }
     found.into_values().filter(|case| !is_same(&case.service)).collect()
+}
+
+fn without_port(frontend: Frontend, state: &State) -> Frontend {
+    let Frontend { role, at } = frontend;
+    let mut addresses = state.services.values().flat_map(|service| service.spec.addresses());
+    let role = match role {
+        Role::ClusterIp if addresses.any(|address| address == at.ip()) => Role::OtherPort,
+        Role::ClusterIp => Role::Unallocated,
+        Role::OtherPort if !addresses.any(|address| address == at.ip()) => Role::Unallocated,
+        role => role,
+    };
+    Frontend { role, at }
 }
 
 fn ports(state: &State) -> Ports {
@@ -92,5 +107,60 @@ impl std::fmt::Display for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { service, port, protocol, frontends: _, endpoints: _ } = self;
         write!(f, "{service}:{port}/{}", protocol.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Role, cases};
+    use crate::diff::{
+        probe::Protocol,
+        service::{Metadata, Port, Service},
+        state::State,
+    };
+
+    fn state(services: &[(&str, &str, &[u16])]) -> State {
+        let mut state = State::default();
+        for (name, address, ports) in services {
+            let metadata = Metadata { name: (*name).to_owned(), ..Metadata::default() };
+            let mut service = Service { metadata, ..Service::default() };
+            service.spec.set_addresses(&[address.parse().unwrap()]);
+            let port = |port: &u16| Port {
+                name: format!("p{port}"),
+                protocol: Protocol::Tcp,
+                port: *port,
+                node_port: None,
+            };
+            service.spec.ports = ports.iter().map(port).collect();
+            state.set_service(service);
+        }
+        state
+    }
+
+    #[test]
+    fn what_has_gone_is_tried_as_what_it_has_become() {
+        let before = state(&[
+            ("a", "10.96.1.1", &[80]),
+            ("b", "10.96.1.2", &[80, 81]),
+            ("c", "10.96.1.3", &[80]),
+        ]);
+        let after = state(&[("b", "10.96.1.2", &[81]), ("c", "10.96.1.3", &[80])]);
+        let found: Vec<_> = cases(&before, &after)
+            .iter()
+            .flat_map(|case| {
+                let of = |it: &super::Frontend| (case.to_string(), it.role, it.at.to_string());
+                case.frontends.iter().map(of).collect::<Vec<_>>()
+            })
+            .filter(|(_, _, at)| ["10.96.1.1:80", "10.96.1.2:80", "10.96.1.2:81"].contains(&&**at))
+            .collect();
+        let row = |case: &str, role, at: &str| (case.to_owned(), role, at.to_owned());
+        assert_eq!(
+            found,
+            [
+                row("a:p80/TCP", Role::Unallocated, "10.96.1.1:80"),
+                row("b:p80/TCP", Role::OtherPort, "10.96.1.2:80"),
+                row("b:p81/TCP", Role::ClusterIp, "10.96.1.2:81"),
+            ]
+        );
     }
 }

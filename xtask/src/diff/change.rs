@@ -23,7 +23,7 @@ const EDITS: [Edit; 14] = [
     renumber,
     turn_external_ips,
     turn_ingress,
-    turn_label,
+    turn_labels,
     turn_conditions,
     add_endpoint,
     remove_endpoints,
@@ -118,12 +118,10 @@ fn turn_ingress(generator: &mut Generator, state: &mut State, service: &Service)
     generator.keep(state, service);
 }
 
-fn turn_label(generator: &mut Generator, state: &mut State, service: &Service) {
+fn turn_labels(generator: &mut Generator, state: &mut State, service: &Service) {
     let mut service = service.clone();
-    if generator.has(Feature::ForeignLabels, 2) {
-        generator.turn_label(&mut service.metadata);
-        state.set_service(service);
-    }
+    generator.turn_labels(&mut service.metadata, 2);
+    state.set_service(service);
 }
 
 /// Those of one address, in whichever slices it is: proxies need not agree about one of which two

@@ -1,5 +1,7 @@
 //! Where Waggle answers otherwise than kube-proxy on purpose: what docs/differences.md tells.
 
+use std::{collections::BTreeSet, net::SocketAddr};
+
 use super::{
     case::Shot,
     places::LOCAL_PODS,
@@ -32,20 +34,22 @@ pub(super) fn explanation(seen: &Seen<'_>) -> Option<&'static str> {
     DIFFERENCES.iter().find(|difference| (difference.covers)(seen)).map(|found| found.name)
 }
 
-/// The client sees the stand-in where kube-proxy shows the node's address; other endpoints of the
-/// same probe must agree.
+/// The client sees the stand-in where kube-proxy shows the node's address, or the client's own if no
+/// slice says that it is on this node; other endpoints of the same probe must agree.
 fn is_hairpin(seen: &Seen<'_>) -> bool {
     if seen.shot.probe.sender != Sender::LocalPod {
         return false;
     }
     let client = LOCAL_PODS[0].like(seen.shot.probe.to.ip());
-    let shown = |arrival: &Arrival| match arrival.source {
-        Source::Node(_) | Source::Other(_) if arrival.at.ip() == client => (arrival.at, None),
-        source @ (Source::Kept | Source::Node(_) | Source::Other(_)) => (arrival.at, Some(source)),
+    let is_itself = |arrival: &Arrival| arrival.at.ip() == client;
+    let shown = |arrival: &Arrival| (arrival.at, (!is_itself(arrival)).then_some(arrival.source));
+    let arrivals = |outcome: &Outcome| -> BTreeSet<(SocketAddr, Option<Source>)> {
+        outcome.arrived.keys().map(shown).collect()
     };
-    let arrivals = |outcome: &Outcome| {
-        outcome.arrived.keys().map(shown).collect::<std::collections::BTreeSet<_>>()
-    };
+    let is_stand_in = |arrival: &Arrival| matches!(arrival.source, Source::Other(_));
+    if !seen.ours.arrived.keys().filter(|it| is_itself(it)).all(is_stand_in) {
+        return false;
+    }
     let rest = |outcome: &Outcome| {
         let Outcome { arrived: _, refused, passed, silent } = outcome;
         (refused.len(), *passed > 0, *silent > 0)

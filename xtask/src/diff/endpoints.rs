@@ -56,9 +56,7 @@ impl Generator {
                 let full = format!("{name}-{family:?}-{number}").to_lowercase();
                 let mut slice = Slice::new(&full, name, family);
                 slice.ports = self.slice_ports(service, &usual, is_several);
-                if self.has(Feature::ForeignLabels, 30) {
-                    self.turn_label(&mut slice.metadata);
-                }
+                self.turn_labels(&mut slice.metadata, 30);
                 slice
             })
             .collect();

@@ -35,8 +35,10 @@ pub(crate) enum Feature {
     NoNodeNames,
     /// Headless Services, and those that are another's name.
     OtherTypes,
-    /// Services and slices that labels give to other proxies.
+    /// Services and slices that a label gives to another proxy.
     ForeignLabels,
+    /// Services and slices that a label calls headless.
+    HeadlessLabels,
     /// Load balancers without NodePorts.
     NoNodePorts,
     /// Hints for zones and nodes.
@@ -77,8 +79,13 @@ const TINY: [Feature; 5] = [
 ];
 
 /// Those of which kube-proxy does what Waggle does not yet.
-const MISSING: [Feature; 4] =
-    [Feature::Hints, Feature::SourceRanges, Feature::OtherPorts, Feature::Unallocated];
+const MISSING: [Feature; 5] = [
+    Feature::HeadlessLabels,
+    Feature::Hints,
+    Feature::SourceRanges,
+    Feature::OtherPorts,
+    Feature::Unallocated,
+];
 
 impl Profile {
     /// A named one with some features more and some less.

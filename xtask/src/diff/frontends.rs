@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     places::{PRIMARY, Place, SECONDARY},
-    service::{Port, Service},
+    service::{ANOTHERS, Port, Service},
 };
 
 /// One address and port.
@@ -33,7 +33,7 @@ pub(super) enum Role {
     ExternalIp,
     /// A port of its own address that it has not.
     OtherPort,
-    /// An address of those that cluster IPs are from, which no Service has.
+    /// An address of those that cluster IPs are from, which no Service has that is served here.
     Unallocated,
 }
 
@@ -60,11 +60,13 @@ impl Role {
 
 /// The frontends of one port of a Service.
 pub(super) fn frontends(service: &Service, port: &Port) -> BTreeSet<Frontend> {
-    let Service { metadata: _, spec, status } = service;
+    let Service { metadata, spec, status } = service;
+    let is_anothers = metadata.labels.contains_key(ANOTHERS);
     let own = spec.addresses().flat_map(|address| {
+        let role = |role| if is_anothers { Role::Unallocated } else { role };
         [
-            (Role::ClusterIp, address, port.port),
-            (Role::OtherPort, address, port.port + 7),
+            (role(Role::ClusterIp), address, port.port),
+            (role(Role::OtherPort), address, port.port + 7),
             (Role::Unallocated, UNALLOCATED.like(address), port.port),
         ]
     });

@@ -4,7 +4,7 @@ use super::{
     feature::{Feature, Profile},
     numbers::Numbers,
     probe::Protocol,
-    service::{Family, Ingress, IpMode, Kind, Metadata, Policy, Port, Service, Spec},
+    service::{ANOTHERS, Family, Ingress, IpMode, Kind, Metadata, Policy, Port, Service, Spec},
     state::State,
 };
 use crate::random::Random;
@@ -18,9 +18,11 @@ pub(super) struct Generator {
     named: u32,
 }
 
-/// Both lead a Service and its slices past every proxy of this kind (KEP-2447).
-const FOREIGN: [&str; 2] =
-    ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"];
+/// Labels that may lead an object past a proxy (KEP-2447), and what has them in objects.
+const LABELS: [(&str, Feature); 2] = [
+    (ANOTHERS, Feature::ForeignLabels),
+    ("service.kubernetes.io/headless", Feature::HeadlessLabels),
+];
 
 /// The families of Services of both.
 const DUAL: [&[Family]; 2] = [&[Family::IPv4, Family::IPv6], &[Family::IPv6, Family::IPv4]];
@@ -77,9 +79,7 @@ impl Generator {
                 service.spec.set_headless();
             }
         }
-        if self.has(Feature::ForeignLabels, 12) {
-            self.turn_label(&mut service.metadata);
-        }
+        self.turn_labels(&mut service.metadata, 16);
         service.spec.internal_traffic_policy = Some(self.policy());
         service.spec.external_traffic_policy = Some(self.policy());
         self.settle(&mut service)?;
@@ -230,13 +230,12 @@ impl Generator {
         Ingress { ip: Some(address), ip_mode, ..Ingress::default() }
     }
 
-    /// Gives an object to another proxy, or takes it back.
-    pub(super) fn turn_label(&mut self, metadata: &mut Metadata) {
-        let held = metadata.labels.len();
-        metadata.labels.retain(|label, _| !FOREIGN.contains(&label.as_str()));
-        if metadata.labels.len() == held {
-            let label = *self.random.pick(&FOREIGN);
-            metadata.labels.insert(label.to_owned(), "another".to_owned());
+    /// Gives an object labels, or takes them, each once in so many times.
+    pub(super) fn turn_labels(&mut self, metadata: &mut Metadata, times: usize) {
+        for (label, feature) in LABELS {
+            if self.has(feature, times) && metadata.labels.remove(label).is_none() {
+                metadata.labels.insert(label.to_owned(), "another".to_owned());
+            }
         }
     }
 }

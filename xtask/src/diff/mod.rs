@@ -48,6 +48,7 @@ mod wire;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
+use clap::ValueEnum as _;
 
 use self::{
     feature::{Feature, Named, Profile},
@@ -82,7 +83,8 @@ pub(crate) struct Options {
     /// Features of the profile to leave out.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FEATURES")]
     without: Vec<Feature>,
-    /// How both are configured.
+    /// How both are configured. That by which the node's pods are known is the one that Waggle
+    /// has of its own.
     #[arg(long, value_enum, default_value_t)]
     setting: Setting,
 }
@@ -118,7 +120,8 @@ pub(crate) fn run(options: &Options) -> Result<Verdict> {
     };
     let cases = cases.unwrap_or(if seconds.is_some() { usize::MAX } else { CASES });
     let bounds = Bounds { cases, time: seconds.map_or(Duration::MAX, Duration::from_secs) };
-    say(&format!("--seed {seed}, with: {profile}"));
+    let name = setting.to_possible_value().map(|value| value.get_name().to_owned());
+    say(&format!("--seed {seed} --setting {}, with: {profile}", name.unwrap_or_default()));
     let interrupt = Interrupt::catch()?;
     let report = court::hold(&workspace::artifacts(), *setting, |cluster, islands| {
         let started = Instant::now();

@@ -109,8 +109,9 @@ pub(super) enum Refusal {
 /// What became of a probe's flows; each is counted once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
-    /// Those that reached an endpoint: a local pod at any address, or by the uplink one that is
-    /// not the probe's destination.
+    /// Those that reached an endpoint: a local pod at any address, or by the uplink or at the
+    /// node's own primary address one that is not the probe's destination. Whether anybody answers
+    /// there is not asked.
     pub(super) arrived: BTreeMap<Arrival, u32>,
     /// Those whose sender was refused.
     pub(super) refused: BTreeMap<Refusal, u32>,

@@ -2,6 +2,7 @@
 
 use std::{
     ops::Range,
+    os::fd::AsFd,
     time::{Duration, Instant},
 };
 
@@ -14,10 +15,11 @@ use xtask::topology::{Apart, Netns};
 
 use super::{
     origins::Origins,
-    probe::{Outcome, Probe, Sender},
+    places::PRIMARY,
+    probe::{Outcome, Probe, Protocol, Sender},
     sockets::{Sockets, Start},
     tally::{Spot, Tally},
-    wire::{Tap, read},
+    wire::{Ear, Tap, read},
 };
 
 /// Flows that begin together: few enough for the node's own sockets and for all queues.
@@ -36,6 +38,8 @@ pub(super) struct Prober {
     wire: Tap,
     /// In the order of [`super::places::LOCAL_PODS`].
     pods: Vec<Tap>,
+    /// At the node's primary addresses.
+    ears: Vec<Ear>,
     sockets: Sockets,
     origins: Origins,
     /// Numbers of flows before this are taken.
@@ -49,7 +53,9 @@ impl Prober {
         let node = apart.node().netns();
         let pods = pods.iter().map(|pod| Tap::open(pod, node)).collect::<Result<_>>()?;
         let (wire, sockets) = (Tap::open(apart.wire(), node)?, Sockets::start(apart.node())?);
-        Ok(Self { forget, wire, pods, sockets, origins: Origins::default(), next: 1 })
+        let ears = PRIMARY.both().into_iter().flat_map(|at| Protocol::ALL.map(|kind| (at, kind)));
+        let ears = ears.map(|(at, kind)| Ear::open(node, at, kind)).collect::<Result<_>>()?;
+        Ok(Self { forget, wire, pods, ears, sockets, origins: Origins::default(), next: 1 })
     }
 
     /// As [`super::island::Island::probe`] has it.
@@ -115,13 +121,21 @@ impl Prober {
                 }
             })?;
         }
+        // After the taps, which may have seen the answer to what is heard here.
+        for ear in &self.ears {
+            count += ear.drain(|sight| tally.note(Spot::Node, sight))?;
+        }
         Ok(count)
     }
 
     /// Until a frame comes, or for a time.
     fn wait(&self, time: Duration) -> Result<()> {
         let taps = self.pods.iter().chain([&self.wire]);
-        let mut events: Vec<_> = taps.map(|tap| PollFd::new(tap, PollFlags::IN)).collect();
+        let mut events: Vec<_> = taps
+            .map(AsFd::as_fd)
+            .chain(self.ears.iter().map(AsFd::as_fd))
+            .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN))
+            .collect();
         match poll(&mut events, Some(&Timespec::try_from(time)?)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error).context("waiting for frames"),

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::probe::Protocol;
 
+/// The label of what is another proxy's (KEP-2447).
+pub(super) const ANOTHERS: &str = "service.kubernetes.io/service-proxy-name";
+
 /// The object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "apiVersion", rename = "v1")]

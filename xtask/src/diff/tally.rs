@@ -18,9 +18,12 @@ pub(super) enum Spot {
     Pod,
     /// At the far end of the uplink.
     Wire,
+    /// In the node's own stack.
+    Node,
 }
 
-/// What became of a flow; the first that was seen counts.
+/// What became of a flow; the first that was seen counts, but that the node's own stack refuses what
+/// has arrived there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Arrived(Arrival),
@@ -107,7 +110,7 @@ impl<'a> Tally<'a> {
             }
             Sight::Refused { number, by } => {
                 if let Some(flow) = self.flow(number) {
-                    self.settle(flow, Fate::Refused(by));
+                    self.settle(flow, Some(Fate::Refused(by)));
                 }
             }
         }
@@ -140,12 +143,15 @@ impl<'a> Tally<'a> {
         (flow < self.flows.len()).then_some(flow)
     }
 
-    fn fate(&self, flow: usize, spot: Spot, seen: &Opening) -> Fate {
+    fn fate(&self, flow: usize, spot: Spot, seen: &Opening) -> Option<Fate> {
+        let is_untouched = seen.to == self.probe(flow).to;
         match spot {
-            Spot::Wire if seen.to == self.probe(flow).to => Fate::Passed,
-            Spot::Pod | Spot::Wire => {
+            Spot::Wire if is_untouched => Some(Fate::Passed),
+            // Nobody served it; what the stack makes of it is seen elsewhere.
+            Spot::Node if is_untouched => None,
+            Spot::Pod | Spot::Wire | Spot::Node => {
                 let source = self.source(flow, seen.from.ip());
-                Fate::Arrived(Arrival { at: seen.to, source })
+                Some(Fate::Arrived(Arrival { at: seen.to, source }))
             }
         }
     }
@@ -159,8 +165,12 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn settle(&mut self, flow: usize, fate: Fate) {
-        self.flows[flow].fate.get_or_insert(fate);
+    fn settle(&mut self, flow: usize, fate: Option<Fate>) {
+        let settled = &mut self.flows[flow].fate;
+        *settled = match (*settled, fate) {
+            (None | Some(Fate::Refused(_)), Some(Fate::Arrived(_))) | (None, _) => fate,
+            (Some(_), _) => *settled,
+        };
     }
 }
 
@@ -251,6 +261,32 @@ mod tests {
             let mut tally = tally(&probes);
             tally.note(Spot::Wire, opening(FIRST, from, to));
             assert_eq!(tally.outcomes(), [expected], "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn what_reaches_the_node_itself_arrives_though_nobody_listens_there() {
+        let probes = [probe(Sender::LocalPod, 1)];
+        let refused = Sight::Refused { number: FIRST, by: Refusal::Reset };
+        let opening = |to| opening(FIRST, "10.244.1.2:2000", to);
+        let at = address("192.168.88.11:8080");
+        let arrived = Outcome {
+            arrived: BTreeMap::from([(Arrival { at, source: Source::Kept }, 1)]),
+            ..Outcome::default()
+        };
+        let untouched =
+            Outcome { refused: BTreeMap::from([(Refusal::Reset, 1)]), ..Outcome::default() };
+        let rows = [
+            ([(Spot::Node, opening("192.168.88.11:8080")), (Spot::Pod, refused)], &arrived),
+            ([(Spot::Pod, refused), (Spot::Node, opening("192.168.88.11:8080"))], &arrived),
+            ([(Spot::Node, opening("10.96.0.1:80")), (Spot::Pod, refused)], &untouched),
+        ];
+        for (seen, expected) in rows {
+            let mut tally = tally(&probes);
+            for (spot, sight) in seen {
+                tally.note(spot, sight);
+            }
+            assert_eq!(tally.outcomes(), [expected.clone()], "{seen:?}");
         }
     }
 

@@ -47,6 +47,19 @@ pub(in crate::diff) fn read(frame: &[u8]) -> Option<Sight> {
     }
 }
 
+/// Reads what is behind an IP header, as [`read`] does.
+pub(super) fn read_payload(
+    from: IpAddr,
+    to: IpAddr,
+    protocol: Protocol,
+    payload: &[u8],
+) -> Option<Sight> {
+    match protocol {
+        Protocol::Tcp => of_segment(from, to, &TcpSlice::from_slice(payload).ok()?),
+        Protocol::Udp => of_datagram(from, to, &UdpSlice::from_slice(payload).ok()?),
+    }
+}
+
 fn addresses(net: &LaxNetSlice<'_>) -> Option<(IpAddr, IpAddr)> {
     match net {
         LaxNetSlice::Ipv4(packet) => {
@@ -105,7 +118,7 @@ mod tests {
 
     use etherparse::PacketBuilder;
 
-    use super::{Sight, read};
+    use super::{Sight, read, read_payload};
     use crate::diff::{
         probe::{Protocol, Refusal},
         wire::{frame::Opening, link::Macs},
@@ -146,6 +159,10 @@ mod tests {
         for opening in openings() {
             let frame = opening.frame(MACS).unwrap();
             assert_eq!(read(&frame), Some(Sight::Opening(opening)), "{opening:?}");
+            let Opening { from, to, protocol, .. } = opening;
+            let behind = if from.is_ipv4() { 34 } else { 54 };
+            let payload = read_payload(from.ip(), to.ip(), protocol, &frame[behind..]);
+            assert_eq!(payload, Some(Sight::Opening(opening)), "{opening:?}");
         }
     }
 

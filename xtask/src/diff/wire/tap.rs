@@ -23,10 +23,10 @@ use crate::diff::option::set;
 
 /// Bytes that wait to be received: those of many thousands of frames, each with what the kernel
 /// keeps beside it.
-const ROOM: usize = 128 << 20;
+pub(super) const ROOM: usize = 128 << 20;
 
 /// Longer than any frame of a flow.
-const LONGEST: usize = 2048;
+pub(super) const LONGEST: usize = 2048;
 
 /// Every protocol, as `linux/if_ether.h` has it.
 const EVERYTHING: u16 = 3;
