@@ -3,7 +3,7 @@
 use super::{
     endpoints::trim,
     feature::Feature,
-    generate::Generator,
+    generate::{Generator, OF_SERVICES},
     service::{Kind, Policy, Service},
     slice::Slice,
     state::State,
@@ -120,7 +120,7 @@ fn turn_ingress(generator: &mut Generator, state: &mut State, service: &Service)
 
 fn turn_labels(generator: &mut Generator, state: &mut State, service: &Service) {
     let mut service = service.clone();
-    generator.turn_labels(&mut service.metadata, 2);
+    generator.turn_labels(&mut service.metadata, OF_SERVICES, 2);
     state.set_service(service);
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     feature::Feature,
-    generate::Generator,
+    generate::{Generator, OF_SLICES},
     places::{LOCAL_PODS, NODE, OTHER_NODE_NAME, OTHER_ZONE, Place, REMOTE_PODS, ZONE},
     probe::Protocol,
     service::{Family, Port, Service},
@@ -56,7 +56,7 @@ impl Generator {
                 let full = format!("{name}-{family:?}-{number}").to_lowercase();
                 let mut slice = Slice::new(&full, name, family);
                 slice.ports = self.slice_ports(service, &usual, is_several);
-                self.turn_labels(&mut slice.metadata, 30);
+                self.turn_labels(&mut slice.metadata, OF_SLICES, 30);
                 slice
             })
             .collect();

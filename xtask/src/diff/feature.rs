@@ -35,8 +35,10 @@ pub(crate) enum Feature {
     NoNodeNames,
     /// Headless Services, and those that are another's name.
     OtherTypes,
-    /// Services and slices that a label gives to another proxy.
-    ForeignLabels,
+    /// Services that a label gives to another proxy.
+    ForeignServices,
+    /// Slices that the same label gives to another proxy, while their Service is ours.
+    ForeignSlices,
     /// Services and slices that a label calls headless.
     HeadlessLabels,
     /// Load balancers without NodePorts.
@@ -80,8 +82,8 @@ const TINY: [Feature; 5] = [
 
 /// Those of which kube-proxy does what Waggle does not yet.
 const MISSING: [Feature; 5] = [
+    Feature::ForeignSlices,
     Feature::HeadlessLabels,
-    Feature::Hints,
     Feature::SourceRanges,
     Feature::OtherPorts,
     Feature::Unallocated,

@@ -18,11 +18,19 @@ pub(super) struct Generator {
     named: u32,
 }
 
-/// Labels that may lead an object past a proxy (KEP-2447), and what has them in objects.
-const LABELS: [(&str, Feature); 2] = [
-    (ANOTHERS, Feature::ForeignLabels),
-    ("service.kubernetes.io/headless", Feature::HeadlessLabels),
-];
+/// The label of what has no address of its own, which leads slices past a proxy.
+const HEADLESS: &str = "service.kubernetes.io/headless";
+
+/// Labels that may lead an object past a proxy, and what has them in objects of a kind.
+type Labels = [(&'static str, Feature); 2];
+
+/// Those of Services.
+pub(super) const OF_SERVICES: Labels =
+    [(ANOTHERS, Feature::ForeignServices), (HEADLESS, Feature::HeadlessLabels)];
+
+/// Those of slices.
+pub(super) const OF_SLICES: Labels =
+    [(ANOTHERS, Feature::ForeignSlices), (HEADLESS, Feature::HeadlessLabels)];
 
 /// The families of Services of both.
 const DUAL: [&[Family]; 2] = [&[Family::IPv4, Family::IPv6], &[Family::IPv6, Family::IPv4]];
@@ -79,7 +87,7 @@ impl Generator {
                 service.spec.set_headless();
             }
         }
-        self.turn_labels(&mut service.metadata, 16);
+        self.turn_labels(&mut service.metadata, OF_SERVICES, 16);
         service.spec.internal_traffic_policy = Some(self.policy());
         service.spec.external_traffic_policy = Some(self.policy());
         self.settle(&mut service)?;
@@ -231,8 +239,8 @@ impl Generator {
     }
 
     /// Gives an object labels, or takes them, each once in so many times.
-    pub(super) fn turn_labels(&mut self, metadata: &mut Metadata, times: usize) {
-        for (label, feature) in LABELS {
+    pub(super) fn turn_labels(&mut self, metadata: &mut Metadata, labels: Labels, times: usize) {
+        for (label, feature) in labels {
             if self.has(feature, times) && metadata.labels.remove(label).is_none() {
                 metadata.labels.insert(label.to_owned(), "another".to_owned());
             }
