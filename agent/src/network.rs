@@ -5,6 +5,7 @@ mod crowd;
 mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -29,10 +30,13 @@ use crate::node_ports::{self, NodePorts};
 use crate::peers::{self, Step};
 use crate::pods;
 use crate::problem::Problem;
+use crate::service_networks::ServiceNetworks;
 
-pub use plan::{Addresses, Device};
+pub use plan::{Addresses, Device, Settings};
 use plan::{Plan, Seen};
 
+/// The device on which a kube-proxy of mode ipvs keeps every cluster IP: nobody listens there.
+const IPVS: &str = "kube-ipvs0";
 /// How long after the start a plugin may still attach a program that the start replaced.
 const SETTLED: Duration = Duration::from_secs(20);
 /// How often processes are looked for that listen on NodePorts, when those do not change.
@@ -44,8 +48,8 @@ pub struct Network {
     netlink: Netlink,
     parts: Parts,
     netns_cookie: Option<u64>,
-    /// The ports of sockets and Services as of the last look.
-    ports: Option<(RangeInclusive<u16>, NodePorts)>,
+    /// The ports of sockets and Services, and where cluster IPs are, as of the last look.
+    known: Option<(RangeInclusive<u16>, NodePorts, ServiceNetworks)>,
     began: Instant,
     written: Option<NodeFile>,
     shadowed: Shadowed,
@@ -67,6 +71,8 @@ pub struct Cluster {
     pub is_complete: bool,
     /// The NodePorts that are served.
     pub node_ports: NodePorts,
+    /// Where cluster IPs are.
+    pub services: ServiceNetworks,
 }
 
 /// How the network is after it was looked after.
@@ -76,6 +82,8 @@ pub struct NetworkState {
     pub devices: Vec<Device>,
     /// The node's addresses by what they are for.
     pub addresses: Addresses,
+    /// All addresses that its devices hold but for those that kube-proxy keeps on one of its own.
+    pub held: BTreeSet<IpAddr>,
     /// What is wrong with it.
     pub problems: BTreeSet<Problem>,
 }
@@ -91,11 +99,21 @@ impl Network {
             netlink,
             parts,
             netns_cookie: netns::cookie()?,
-            ports: None,
+            known: None,
             began: Instant::now(),
             written: None,
             shadowed: Shadowed::default(),
         })
+    }
+
+    /// The addresses that devices of this node hold, as [`NetworkState::held`] has them.
+    ///
+    /// # Errors
+    /// When the host cannot be asked.
+    pub async fn held(&self) -> hostnet::Result<BTreeSet<IpAddr>> {
+        let links = link::list(&self.netlink).await?;
+        let devices = Devices { links, addresses: addr::list(&self.netlink).await? };
+        Ok(devices.addresses_apart(IPVS))
     }
 
     /// Whether what is written to is still what is pinned.
@@ -104,11 +122,14 @@ impl Network {
         self.parts.pins.map(names::META).exists()
     }
 
-    /// Whether ports of sockets or Services are others than at the last look, if there was any.
+    /// Whether ports of sockets or Services, or the places of cluster IPs, are others than at the last
+    /// look, if there was any.
     #[must_use]
-    pub fn is_stale(&self, node_ports: &NodePorts) -> bool {
-        let Some((ephemeral, before)) = &self.ports else { return false };
-        before != node_ports || masquerade::ephemeral().is_ok_and(|now| now != *ephemeral)
+    pub fn is_stale(&self, node_ports: &NodePorts, services: &ServiceNetworks) -> bool {
+        let Some((ephemeral, ports, networks)) = &self.known else { return false };
+        ports != node_ports
+            || networks != services
+            || masquerade::ephemeral().is_ok_and(|now| now != *ephemeral)
     }
 
     /// Makes the network what the nodes want. Whatever is right is not touched.
@@ -125,12 +146,15 @@ impl Network {
         if own.is_none() && !cluster.is_complete {
             // Every table stays as it was: the Node may be there and not be readable.
             problems.extend(self.ensure_hooks(scan, &pods).await?);
-            return Ok(NetworkState { problems, ..NetworkState::default() });
+            let held = seen.devices.addresses_apart(IPVS);
+            return Ok(NetworkState { held, problems, ..NetworkState::default() });
         }
         let plan = Plan::of(&seen, own, cluster, &self.parts.selection, &pods);
         let networks = PodNetworks::of(&self.own, &cluster.nodes);
         problems.extend(networks.problems.iter().cloned());
-        let mut state = NetworkState { devices: plan.devices(), problems, ..Default::default() };
+        let held = seen.devices.addresses_apart(IPVS);
+        let mut state =
+            NetworkState { devices: plan.devices(), held, problems, ..Default::default() };
         self.ensure_tables(&seen, cluster, &plan, &networks, &mut state)?;
         state.problems.extend(self.ensure_hooks(scan, &plan.roles(&seen, pods)).await?);
         if let Some(own) = own {
@@ -162,7 +186,8 @@ impl Network {
         state: &mut NetworkState,
     ) -> anyhow::Result<()> {
         let own = cluster.nodes.get(&self.own);
-        let links = self.parts.maps.ensure_links(&seen.links, plan.links())?;
+        let Settings { detection, node_port_addresses } = &self.parts.settings;
+        let links = self.parts.maps.ensure_links(&seen.links, plan.links(detection))?;
         for (index, now) in links.changed {
             info!(link = index, ?now, "changed the entry of a device");
         }
@@ -170,16 +195,18 @@ impl Network {
         let ephemeral = masquerade::ephemeral()?;
         let range = cluster.node_ports.range;
         let ports = masquerade::ports(ephemeral.clone(), range.map(|(first, last)| first..=last));
-        self.ports = Some((ephemeral, cluster.node_ports.clone()));
+        let Cluster { node_ports, services, .. } = cluster;
+        self.known = Some((ephemeral, node_ports.clone(), services.clone()));
         state.problems.extend(masquerade::shared_ports(ports));
         let before = self.parts.networks.node()?;
-        state.addresses = plan.addresses(seen, own, ports, &before);
-        let networks = state.addresses.networks(seen, own, cluster, pods);
+        state.addresses = plan.addresses(seen, own, ports, &before, node_port_addresses);
+        let networks = state.addresses.networks(seen, own, cluster, pods, detection);
         let written = self.parts.networks.ensure_networks(&networks, cluster.is_complete)?;
         if written > 0 {
             info!(written, "wrote the table of networks");
         }
-        let node = state.addresses.node(self.netns_cookie.unwrap_or_default(), range, &before);
+        let (cookie, flags) = (self.netns_cookie.unwrap_or_default(), detection.flags(own));
+        let node = state.addresses.node(cookie, cluster, flags, &before);
         if self.parts.networks.ensure_node(node)? {
             info!(masquerade = ?state.addresses.masquerade, ?ports, node_ports = ?range, "wrote the table of this node");
         }
@@ -291,6 +318,8 @@ pub struct Parts {
     pub attach: Attach,
     /// Which devices are served.
     pub selection: Selection,
+    /// What is set of senders and entrances.
+    pub settings: Settings,
     /// The tables of delivery.
     pub maps: DeliveryMaps,
     /// The tables of networks.

@@ -67,9 +67,12 @@ pub fn kinds(
     pods: &PodNetworks<'_>,
     devices: &Devices,
     node_ports: &BTreeSet<IpAddr>,
+    service_cidrs: &BTreeSet<IpNetwork>,
 ) -> BTreeMap<IpNetwork, Network> {
     let is_own = |node: &NodeSpec| own.is_some_and(|own| own.name == node.name);
-    let mut kinds = BTreeMap::new();
+    let services = service_cidrs.iter().copied().map(masked);
+    let mut kinds: BTreeMap<_, _> =
+        services.map(|network| (network, of_kind(NetworkKind::Services))).collect();
     for (network, node) in &pods.owned {
         let is_own = is_own(node);
         let kind = if is_own { NetworkKind::OwnPods } else { NetworkKind::OtherPods };
@@ -84,14 +87,20 @@ pub fn kinds(
         kinds.insert((*ip).into(), of_kind(NetworkKind::OtherNode));
     }
     for address in devices.addresses.iter().filter(|address| address.scope == Scope::Global) {
-        let ip = address.network.ip();
-        let mut network = of_kind(NetworkKind::OwnNode);
-        if node_ports.contains(&ip) {
-            network.flags = NetworkFlags::NODE_PORTS;
-        }
-        kinds.insert(ip.into(), network);
+        kinds.insert(address.network.ip().into(), of_kind(NetworkKind::OwnNode));
+    }
+    for ip in node_ports {
+        let flags = NetworkFlags::NODE_PORTS;
+        let own = Network { flags, ..of_kind(NetworkKind::OwnNode) };
+        kinds.insert(if ip.is_loopback() { loopback(*ip) } else { (*ip).into() }, own);
     }
     kinds
+}
+
+/// The network of loopback addresses that an address is of.
+fn loopback(ip: IpAddr) -> IpNetwork {
+    let bits = if ip.is_ipv4() { 8 } else { 128 };
+    IpNetwork::new(ip, bits).map_or_else(|_| ip.into(), masked)
 }
 
 fn of_kind(kind: NetworkKind) -> Network {
@@ -161,8 +170,9 @@ mod tests {
             }
         }
         let pods = PodNetworks::of("a", &nodes);
-        let node_ports = ["192.0.2.1".parse().unwrap()].into();
-        let kinds = kinds(Some(&own), &nodes, &pods, &host, &node_ports);
+        let node_ports = ["192.0.2.1", "127.0.0.1", "::1"].map(|ip| ip.parse().unwrap()).into();
+        let cidrs = ["10.96.0.0/12", "10.1.2.0/24"].map(|cidr| cidr.parse().unwrap()).into();
+        let kinds = kinds(Some(&own), &nodes, &pods, &host, &node_ports, &cidrs);
         let found: Vec<_> = kinds
             .iter()
             .map(|(network, value)| {
@@ -176,9 +186,12 @@ mod tests {
             "10.1.1.1/32 OwnNode",
             "10.1.2.0/24 OtherPods",
             "10.1.2.0/32 OtherNode",
+            "10.96.0.0/12 Services",
+            "127.0.0.0/8 OwnNode NodePorts",
             "192.0.2.1/32 OwnNode NodePorts",
             "192.0.2.2/32 OtherNode",
             "192.0.2.9/32 OwnNode",
+            "::1/128 OwnNode NodePorts",
             "fd01:2::/64 OtherPods",
             "fd01:2::/128 OtherNode",
         ];

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use crate::cli::{AgentArgs, Places};
 use crate::config::{Config, ConfigError};
+use crate::detection::Detection;
 use crate::engine::Engine;
 use crate::loader::hooks::{self, Scan, Wanted};
 use crate::loader::{self, Found, LoadError};
@@ -24,7 +25,7 @@ use crate::logging;
 use crate::maps::delivery::DeliveryMaps;
 use crate::maps::kernel::KernelMaps;
 use crate::maps::networks::NetworkMaps;
-use crate::network::{Network, Parts};
+use crate::network::{Network, Parts, Settings};
 use crate::node_file;
 use crate::problem::Problem;
 use crate::status::State;
@@ -60,13 +61,12 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     bring_up(&netlink, &pins, object, &config).await?;
     let host_clients = loader::attach_clients(&pins, cgroup_root.as_deref())?;
     let maps = KernelMaps::open(&pins)?;
-    let engine =
+    let mut engine =
         Engine::restore(&node_name, config.keep_client_ip, &maps).context("reading the tables")?;
     let network = network(&node_name, netlink, pins, &config, &places)?;
+    engine.hold(&network.held().await?);
     let run_dir = places.run_dir;
-    for file in [State::path(&run_dir), node_file::path(&run_dir)] {
-        whole_file::tidy(&file).with_context(|| file.display().to_string())?;
-    }
+    tidy(&run_dir)?;
     let before = State::read(&run_dir).ok().flatten();
     let mut state = agent::first_state(&node_name, origin.place(), &config, host_clients, before);
     state.problems.extend(left_out.clone());
@@ -79,6 +79,14 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
         .follow()
         .await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Removes what writers that were killed have left.
+fn tidy(run_dir: &Path) -> anyhow::Result<()> {
+    for file in [State::path(run_dir), node_file::path(run_dir)] {
+        whole_file::tidy(&file).with_context(|| file.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// What flags and file say, and what the file says in vain.
@@ -145,7 +153,10 @@ fn network(
     let (attach, selection) = (config.attach, config.devices.clone());
     let boot_id = node_file::boot_id().context("reading the boot's identifier")?;
     let run_dir = places.run_dir.clone();
-    let parts = Parts { pins, attach, selection, maps, networks, run_dir, boot_id };
+    let detection =
+        Detection { by: config.detect_local.clone(), masquerade_all: config.masquerade_all };
+    let settings = Settings { detection, node_port_addresses: config.node_port_addresses.clone() };
+    let parts = Parts { pins, attach, selection, settings, maps, networks, run_dir, boot_id };
     Ok(Network::new(node, netlink, parts)?)
 }
 

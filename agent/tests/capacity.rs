@@ -12,7 +12,7 @@ fn endpoints(count: u8) -> Vec<Endpoint<'static>> {
 }
 
 fn node(slots: u32, backends: u32, services: u32) -> Node {
-    Node::new(WatchedMaps::with_capacity(Capacity { slots, backends, services }))
+    Node::new(WatchedMaps::with_capacity(Capacity { slots, backends, services, sources: 2 }))
 }
 
 fn serve(node: &mut Node, name: &str, address: &str, count: u8) {

@@ -12,6 +12,7 @@
 //! === 8 wait 3                seconds pass
 //! === 9 node-ports            expected: the lowest and the highest
 //! === 10 keep local           the next agent has keepClientIP: local
+//! === 11 hold 10.96.0.10      devices of this node come to hold these addresses, and no others
 //! ```
 //! Files that are written one after the other, without another step between, have different names.
 //!
@@ -132,6 +133,7 @@ fn act(node: &mut Node, step: &Step) -> Option<Outcome> {
         "restart" => node.restart(),
         "keep" if object == "local" => node.keep_client_ip = KeepClientIp::Local,
         "keep" => node.keep_client_ip = KeepClientIp::None,
+        "hold" => node.hold(std::iter::once(object).chain(words).map(|ip| ip.parse().unwrap())),
         "wait" => node.now += Duration::from_secs(object.parse().unwrap()),
         "frontends" | "maps" | "problems" | "writes" | "node-ports" => {
             return Some((found(node, verb), view::effect(&node.maps.inner().fake)));

@@ -6,7 +6,8 @@ use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use aya_ebpf::macros::btf_map;
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Meta, Network, Node, Pod, Service, Slot, SocketEntry, SocketKey, names,
+    Link, Meta, Network, Node, Pod, SOURCE_PREFIX, Service, Slot, SocketEntry, SocketKey,
+    SourceKey, names,
 };
 
 use crate::skb::Scratch;
@@ -60,6 +61,9 @@ static AFFINITIES: LruHashMap<AffinityKey, Affinity, { names::MAX_AFFINITIES as 
 #[btf_map(name = "sockets")]
 static SOCKETS: LruHashMap<SocketKey, SocketEntry, { names::MAX_SOCKETS as usize }> =
     LruHashMap::new();
+
+#[btf_map(name = "sources")]
+static SOURCES: LpmTrie<SourceKey, u32, { names::MAX_SOURCES as usize }> = LpmTrie::new();
 
 /// Not pinned: nothing in them outlives a packet.
 #[btf_map(name = "scratch4")]
@@ -125,6 +129,12 @@ pub(crate) fn node() -> Option<Node> {
 pub(crate) fn network(addr: &Addr) -> Option<Network> {
     let key = Key::new(128, addr.0);
     defined(NETWORKS.get(&key))
+}
+
+#[inline(always)]
+pub(crate) fn lets_in(client: &SourceKey) -> bool {
+    let key = Key::new(SOURCE_PREFIX.wrapping_add(128), *client);
+    SOURCES.get(&key).is_some()
 }
 
 #[inline(always)]

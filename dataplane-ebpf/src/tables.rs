@@ -6,7 +6,7 @@ use aya_ebpf::helpers::generated::{
 };
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Network, Node, Pod, Proto, Service, Slot, SocketEntry, SocketKey,
+    Link, Network, Node, Pod, Proto, Service, Slot, SocketEntry, SocketKey, SourceKey,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use dataplane_common::socket::SocketTables;
@@ -94,6 +94,11 @@ impl<T> ServiceTables for BpfTables<T> {
     #[inline(always)]
     fn network(&self, addr: &Addr) -> Option<Network> {
         maps::network(addr)
+    }
+
+    #[inline(always)]
+    fn lets_in(&self, client: &SourceKey) -> bool {
+        maps::lets_in(client)
     }
 
     #[inline(always)]

@@ -11,6 +11,8 @@ pub enum Resource {
     EndpointSlices,
     /// `v1` Nodes.
     Nodes,
+    /// `networking.k8s.io/v1` ServiceCIDRs.
+    ServiceCidrs,
 }
 
 /// How it is asked for.
@@ -24,7 +26,11 @@ pub enum Verb {
 
 impl Resource {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Services, Self::EndpointSlices, Self::Nodes];
+    pub const ALL: [Self; 4] =
+        [Self::Services, Self::EndpointSlices, Self::Nodes, Self::ServiceCidrs];
+
+    /// The kinds that every API server has.
+    pub const NEEDED: [Self; 3] = [Self::Services, Self::EndpointSlices, Self::Nodes];
 
     /// The kind of one object.
     #[must_use]
@@ -33,6 +39,7 @@ impl Resource {
             Self::Services => "Service",
             Self::EndpointSlices => "EndpointSlice",
             Self::Nodes => "Node",
+            Self::ServiceCidrs => "ServiceCIDR",
         }
     }
 
@@ -42,6 +49,7 @@ impl Resource {
         match self {
             Self::Services | Self::Nodes => "v1",
             Self::EndpointSlices => "discovery.k8s.io/v1",
+            Self::ServiceCidrs => "networking.k8s.io/v1",
         }
     }
 
@@ -52,6 +60,7 @@ impl Resource {
             Self::Services => "/api/v1/services",
             Self::EndpointSlices => "/apis/discovery.k8s.io/v1/endpointslices",
             Self::Nodes => "/api/v1/nodes",
+            Self::ServiceCidrs => "/apis/networking.k8s.io/v1/servicecidrs",
         }
     }
 
@@ -62,6 +71,6 @@ impl Resource {
     pub(crate) fn of(object: &Value) -> Self {
         let kind = object["kind"].as_str().unwrap_or_default();
         let found = Self::ALL.into_iter().find(|resource| resource.kind() == kind);
-        found.expect("an object to be served is a Service, an EndpointSlice or a Node")
+        found.expect("an object of a kind that is served")
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod host;
 pub mod instructions;
+mod net;
 pub mod object;
 pub mod outcome;
 pub mod packet;

@@ -1,6 +1,7 @@
 //! The kernel object, loaded for a test: nothing is pinned, nothing is attached.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -11,7 +12,7 @@ use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfLoader, Pod};
 use dataplane_common::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FrontendKey,
-    Network, Node, NodeConfig, Service, Slot, names,
+    Network, Node, NodeConfig, SOURCE_PREFIX, Service, ServiceId, Slot, SourceKey, names,
 };
 
 use crate::outcome::{Action, Outcome};
@@ -144,6 +145,7 @@ impl Object {
         self.replace::<FlowKey<[u8; 4]>, FlowEntry<[u8; 4]>>(names::FLOWS4, &[])?;
         self.replace::<FlowKey<[u8; 16]>, FlowEntry<[u8; 16]>>(names::FLOWS6, &[])?;
         self.fill_networks(&world.networks())?;
+        self.fill_sources(&world.sources)?;
         let mut node: Array<_, Node> = Array::try_from(self.map(names::NODE)?)?;
         node.set(0, world.node(), 0)?;
         let mut slots: Array<_, Slot> = Array::try_from(self.map(names::SLOTS)?)?;
@@ -241,6 +243,18 @@ impl Object {
         }
         for ((addr, bits), network) in networks {
             map.insert(&Key::new(*bits, *addr), network, 0)?;
+        }
+        Ok(())
+    }
+
+    fn fill_sources(&mut self, clients: &[IpAddr]) -> Result<()> {
+        let mut map: LpmTrie<_, SourceKey, u32> = LpmTrie::try_from(self.map(names::SOURCES)?)?;
+        for key in map.keys().collect::<Result<Vec<_>, _>>()? {
+            map.remove(&key)?;
+        }
+        for client in clients {
+            let key = SourceKey { service: ServiceId(1), addr: Addr::from(*client) };
+            map.insert(&Key::new(SOURCE_PREFIX + 128, key), 0, 0)?;
         }
         Ok(())
     }

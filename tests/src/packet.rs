@@ -38,6 +38,10 @@ enum Body {
         checksum: bool,
         payload: usize,
     },
+    /// A request for an echo.
+    Echo,
+    /// A protocol without ports: an IP packet inside an IPv4 one.
+    Other,
     /// Port unreachable, about a packet whose first bytes these are.
     Unreachable {
         quote: Vec<u8>,
@@ -72,6 +76,18 @@ impl Packet {
         quote.truncate(QUOTE);
         let (src, dst) = (SocketAddr::new(sender, 0), SocketAddr::new(about.src.ip(), 0));
         Self::new(src, dst, Body::Unreachable { quote })
+    }
+
+    /// A ping.
+    #[must_use]
+    pub fn echo(src: IpAddr, dst: IpAddr) -> Self {
+        Self::new(SocketAddr::new(src, 0), SocketAddr::new(dst, 0), Body::Echo)
+    }
+
+    /// What has no ports, and is no ICMP message.
+    #[must_use]
+    pub fn other(src: IpAddr, dst: IpAddr) -> Self {
+        Self::new(SocketAddr::new(src, 0), SocketAddr::new(dst, 0), Body::Other)
     }
 
     fn new(src: SocketAddr, dst: SocketAddr, body: Body) -> Self {
@@ -220,6 +236,11 @@ impl Packet {
             Body::Udp { payload, .. } => builder
                 .udp(self.src.port(), self.dst.port())
                 .write(&mut bytes, &payload_of(*payload)),
+            Body::Echo if self.src.is_ipv4() => {
+                builder.icmpv4_echo_request(1, 1).write(&mut bytes, &payload_of(32))
+            }
+            Body::Echo => builder.icmpv6_echo_request(1, 1).write(&mut bytes, &payload_of(32)),
+            Body::Other => builder.write(&mut bytes, self.number(), &[7; 32]),
             Body::Unreachable { quote } if self.src.is_ipv4() => {
                 builder.icmpv4_raw(3, 3, [0; 4]).write(&mut bytes, quote)
             }
@@ -238,7 +259,7 @@ impl Packet {
     fn udp_size(&self) -> usize {
         match self.body {
             Body::Udp { payload, .. } => 8 + payload,
-            Body::Tcp { .. } | Body::Unreachable { .. } => 0,
+            Body::Tcp { .. } | Body::Unreachable { .. } | Body::Echo | Body::Other => 0,
         }
     }
 
@@ -256,7 +277,8 @@ impl Packet {
         match self.body {
             Body::Tcp { .. } => IpNumber::TCP,
             Body::Udp { .. } => IpNumber::UDP,
-            Body::Unreachable { .. } => IpNumber::ICMP,
+            Body::Unreachable { .. } | Body::Echo => IpNumber::ICMP,
+            Body::Other => IpNumber::IPV4,
         }
     }
 

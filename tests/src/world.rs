@@ -1,6 +1,6 @@
 //! A node small enough to see through: two pods, one uplink, one Service.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use dataplane_common::abi::{
     Addr, Backend, BackendId, BackendState, FrontendKey, FrontendKind, IPV4_PREFIX, Link,
@@ -8,95 +8,9 @@ use dataplane_common::abi::{
     Scopes, Service, ServiceFlags, ServiceId, Slot, SlotFlags,
 };
 use dataplane_common::flow::Route;
-use waggle_agent::maps::{LbMaps as _, fake::FakeMaps};
+use waggle_agent::maps::{LbMaps as _, Source, fake::FakeMaps};
 
-/// The addresses of one family.
-#[derive(Clone, Copy, Debug)]
-pub struct Net {
-    /// A pod of this node that uses the Service.
-    pub client: IpAddr,
-    /// A pod of this node that can serve it.
-    pub local: IpAddr,
-    /// A pod of another node that can serve it.
-    pub remote: IpAddr,
-    /// The Service's address.
-    pub vip: IpAddr,
-    /// This node.
-    pub node: IpAddr,
-    /// The other node.
-    pub gateway: IpAddr,
-    /// The Service's address at a load balancer.
-    pub external: IpAddr,
-    /// A client outside the cluster.
-    pub outside: IpAddr,
-    /// Somebody who has nothing to do with it.
-    pub stranger: IpAddr,
-    /// What a pod sees in place of itself.
-    pub hairpin: IpAddr,
-}
-
-impl Net {
-    /// IPv4 and IPv6.
-    #[must_use]
-    pub fn both() -> [Self; 2] {
-        [
-            [
-                "10.1.1.2",
-                "10.1.1.3",
-                "10.1.2.3",
-                "10.96.0.10",
-                "192.0.2.1",
-                "192.0.2.2",
-                "198.51.100.20",
-                "198.51.100.9",
-                "203.0.113.9",
-            ],
-            [
-                "fd01:1::2",
-                "fd01:1::3",
-                "fd01:2::3",
-                "fd96::a",
-                "fd00:2::1",
-                "fd00:2::2",
-                "fd00:3::20",
-                "fd00:3::9",
-                "2001:db8::9",
-            ],
-        ]
-        .map(|texts| {
-            let [client, local, remote, vip, node, gateway, external, outside, stranger] =
-                texts.map(|text| text.parse().expect("an address"));
-            let hairpin = match client {
-                IpAddr::V4(_) => dataplane_common::abi::HAIRPIN_V4.into(),
-                IpAddr::V6(_) => dataplane_common::abi::HAIRPIN_V6.into(),
-            };
-            Self { client, local, remote, vip, node, gateway, external, outside, stranger, hairpin }
-        })
-    }
-
-    /// The Service as clients address it.
-    #[must_use]
-    pub fn frontend(&self) -> SocketAddr {
-        SocketAddr::new(self.vip, FRONTEND_PORT)
-    }
-
-    /// The Service as clients outside address it: by its load balancer, and by this node.
-    #[must_use]
-    pub fn entrances(&self) -> [SocketAddr; 2] {
-        [SocketAddr::new(self.external, FRONTEND_PORT), SocketAddr::new(self.node, NODE_PORT)]
-    }
-
-    /// Who is where: of this node, of others, and their pods.
-    fn networks(&self) -> [(IpAddr, NetworkKind); 5] {
-        [
-            (self.node, NetworkKind::OwnNode),
-            (self.client, NetworkKind::OwnPods),
-            (self.local, NetworkKind::OwnPods),
-            (self.gateway, NetworkKind::OtherNode),
-            (self.remote, NetworkKind::OtherPods),
-        ]
-    }
-}
+pub use crate::net::Net;
 
 /// The Service's port.
 pub const FRONTEND_PORT: u16 = 80;
@@ -139,6 +53,12 @@ pub struct World {
     pub uplink: LinkFlags,
     /// Switches of the frontend that pods address.
     pub internal: ServiceFlags,
+    /// Switches of the node, beside those that follow from the others.
+    pub node_flags: NodeFlags,
+    /// Switches of the networks of this node's pods.
+    pub pod_networks: NetworkFlags,
+    /// The clients that the load balancer's address lets in; nothing lets in all.
+    pub sources: Vec<IpAddr>,
     /// Switches of the frontends that clients outside address, beside being such.
     pub external: ServiceFlags,
     /// Seconds of session affinity; 0 is none.
@@ -163,6 +83,9 @@ impl World {
             flags: PodFlags::default(),
             uplink: LinkFlags::default(),
             internal: ServiceFlags::default(),
+            node_flags: NodeFlags::default(),
+            pod_networks: NetworkFlags::default(),
+            sources: Vec::new(),
             external: ServiceFlags::default(),
             affinity_seconds: 0,
             first_port: NAT_PORTS[0],
@@ -187,6 +110,7 @@ impl World {
             ..Service::default()
         };
         let external = Service { flags: ServiceFlags::EXTERNAL.union(self.external), ..service };
+        let balanced = Service { flags: external.flags.union(self.ranges()), ..external };
         let any = match self.net.node {
             IpAddr::V4(_) => Addr::from(IpAddr::from([0; 4])),
             IpAddr::V6(_) => Addr([0; 16]),
@@ -201,15 +125,21 @@ impl World {
             };
             let exact = |addr: IpAddr| key(addr.into(), FRONTEND_PORT, FrontendKind::Exact);
             services.push((exact(self.net.vip), service));
-            services.push((exact(self.net.external), external));
+            services.push((exact(self.net.external), balanced));
             services.push((key(any, NODE_PORT, FrontendKind::AnyNode), external));
         }
-        for addr in [self.net.vip, self.net.external].map(Addr::from) {
-            let kind = FrontendKind::Address.number();
+        for (addr, flags) in
+            [(self.net.vip, ServiceFlags::CLUSTER_IP), (self.net.external, ServiceFlags::default())]
+        {
+            let (addr, kind) = (Addr::from(addr), FrontendKind::Address.number());
             let key = FrontendKey { addr, port: Port::new(0), proto: Proto(0), kind };
-            services.push((key, Service::default()));
+            services.push((key, Service { flags, ..Service::default() }));
         }
         services
+    }
+
+    fn ranges(&self) -> ServiceFlags {
+        if self.sources.is_empty() { ServiceFlags::default() } else { ServiceFlags::SOURCE_RANGES }
     }
 
     fn is_here(&self, backend: IpAddr) -> bool {
@@ -229,10 +159,20 @@ impl World {
             last_node_port: 32_767,
             ..Node::default()
         };
+        node.flags = self.node_flags;
         if !self.sockets.is_empty() {
-            node.flags = NodeFlags::SHARED_PORTS;
+            node.flags = node.flags.union(NodeFlags::SHARED_PORTS);
         }
         for net in Net::both() {
+            match (net.vip, net.unallocated) {
+                (IpAddr::V4(first), IpAddr::V4(last)) => {
+                    (node.first_service4, node.last_service4) = (first.octets(), last.octets());
+                }
+                (IpAddr::V6(first), IpAddr::V6(last)) => {
+                    (node.first_service6, node.last_service6) = (first.octets(), last.octets());
+                }
+                (first, last) => unreachable!("cluster IPs from {first} to {last}"),
+            }
             match net.node {
                 IpAddr::V4(address) => node.masquerade4 = address.octets(),
                 IpAddr::V6(address) => node.masquerade6 = address.octets(),
@@ -246,7 +186,10 @@ impl World {
     pub fn networks(&self) -> Vec<((Addr, u32), Network)> {
         let network = |(addr, kind): (IpAddr, NetworkKind)| {
             let bits = if addr.is_ipv4() { IPV4_PREFIX + 32 } else { 128 };
-            let flags = NetworkFlags::NODE_PORTS;
+            let flags = match kind {
+                NetworkKind::OwnPods => NetworkFlags::NODE_PORTS.union(self.pod_networks),
+                _ => NetworkFlags::NODE_PORTS,
+            };
             let network = Network { kind: kind.number(), flags, reserved: [0; 2] };
             ((Addr::from(addr), bits), network)
         };
@@ -321,6 +264,10 @@ impl World {
             maps.put_service(&key, &service).expect("room for three");
         }
         maps.write_slots(1, &self.slots()).expect("room for few");
+        for client in &self.sources {
+            let source = Source { service: ServiceId(1), network: (*client).into() };
+            maps.put_source(source).expect("room for few");
+        }
         for (id, state) in (1..).map(BackendId).zip(self.states()) {
             maps.write_backend(id, &state).expect("room for few");
         }

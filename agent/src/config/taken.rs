@@ -26,17 +26,10 @@ pub struct LeftOut {
 /// A setting by name, why it has no effect, and whether it says another thing than the default.
 type Setting = (&'static str, &'static str, fn(&Config, &Config) -> bool);
 
-const LATER: &str = "not yet";
-
 /// Settings that nothing heeds: whoever wires one takes out its line.
-const UNHEEDED: &[Setting] = &[
-    ("nodePortAddresses", LATER, |one, other| one.node_port_addresses != other.node_port_addresses),
-    ("detectLocal", LATER, |one, other| one.detect_local != other.detect_local),
-    ("masqueradeAll", LATER, |one, other| one.masquerade_all != other.masquerade_all),
-    ("minSyncPeriod", "changes are served at once", |one, other| {
-        one.min_sync_period > other.min_sync_period
-    }),
-];
+const UNHEEDED: &[Setting] = &[("minSyncPeriod", "changes are served at once", |one, other| {
+    one.min_sync_period > other.min_sync_period
+})];
 
 impl Taken {
     /// With those settings that nothing heeds.

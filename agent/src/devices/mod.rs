@@ -61,6 +61,14 @@ impl Devices {
         ips.filter(|ip| self.holding(*ip).is_some()).collect()
     }
 
+    /// All addresses that devices hold but for one of this name.
+    #[must_use]
+    pub fn addresses_apart(&self, name: &str) -> BTreeSet<IpAddr> {
+        let apart = self.links.iter().find(|link| link.name == name).map(|link| link.index);
+        let others = self.addresses.iter().filter(|address| Some(address.link) != apart);
+        others.map(|address| address.network.ip()).collect()
+    }
+
     /// The uplinks of a node by their indexes, and what is wrong with the addresses it names.
     #[must_use]
     pub fn uplinks(&self, node: &NodeSpec) -> (BTreeMap<u32, &Link>, BTreeSet<Problem>) {

@@ -8,6 +8,7 @@ mod report;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use crate::model::{HealthCheck, Name, NodeSpec};
 use crate::node_ports::NodePorts;
 use crate::problem::Problem;
 use crate::reconcile::Realized;
+use crate::service_networks::{ServiceNetworks, addresses_of};
 use crate::state::{Desired, FamilyPort, Store};
 
 use checks::Checks;
@@ -144,6 +146,21 @@ impl Engine {
     #[must_use]
     pub fn node_ports(&self) -> NodePorts {
         NodePorts { range: self.node_port_range(), ports: self.store.node_ports() }
+    }
+
+    /// Where cluster IPs are.
+    #[must_use]
+    pub fn service_networks(&self) -> ServiceNetworks {
+        let families = [Family::V4, Family::V6].into_iter();
+        let taken = families.filter_map(|family| self.realized.cluster_ips(addresses_of(family)));
+        ServiceNetworks { taken: taken.collect(), cidrs: self.store.service_cidrs() }
+    }
+
+    /// Says which addresses devices of this node hold. Cluster IPs among them are not served on this
+    /// node: whoever took one has reason to answer by himself, like a DNS cache. Says whether that
+    /// is for [`Self::feed`] to act upon.
+    pub fn hold(&mut self, addresses: &BTreeSet<IpAddr>) -> bool {
+        self.store.hold(addresses)
     }
 
     /// All nodes, this one among them, in the order of names.

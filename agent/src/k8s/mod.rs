@@ -7,6 +7,7 @@ mod node;
 mod object;
 mod reading;
 mod service;
+mod service_cidr;
 mod trigger;
 
 pub use object::{Change, Kind, Object, ObjectRef, Resource, Spec};

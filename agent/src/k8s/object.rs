@@ -6,11 +6,12 @@ use std::sync::Arc;
 use k8s_openapi::api::{
     core::v1::{Endpoints, Node, Service},
     discovery::v1::EndpointSlice,
+    networking::v1::ServiceCIDR,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Reading, endpoint_slice, endpoints, node, service};
-use crate::model::{EndpointsSpec, Name, NodeSpec, ServiceSpec, SliceSpec};
+use super::{Reading, endpoint_slice, endpoints, node, service, service_cidr};
+use crate::model::{EndpointsSpec, Name, NodeSpec, ServiceCidrSpec, ServiceSpec, SliceSpec};
 use crate::problem::{Location, Problem};
 
 /// What a source of objects says.
@@ -50,6 +51,8 @@ pub enum Resource {
     Endpoints(Endpoints),
     /// A Node.
     Node(Node),
+    /// A ServiceCIDR.
+    ServiceCidr(ServiceCIDR),
 }
 
 /// The identity of an object.
@@ -57,7 +60,7 @@ pub enum Resource {
 pub struct ObjectRef {
     /// Its kind.
     pub kind: Kind,
-    /// Its name; a Node has an empty namespace.
+    /// Its name; Nodes and ServiceCIDRs have an empty namespace.
     pub name: Name,
 }
 
@@ -72,6 +75,8 @@ pub enum Kind {
     Endpoints,
     /// `v1` Node.
     Node,
+    /// `networking.k8s.io/v1` ServiceCIDR.
+    ServiceCidr,
 }
 
 /// What can matter of an object.
@@ -85,6 +90,8 @@ pub enum Spec {
     Endpoints(EndpointsSpec),
     /// Of a Node.
     Node(NodeSpec),
+    /// Of a ServiceCIDR.
+    ServiceCidr(ServiceCidrSpec),
 }
 
 impl Object {
@@ -94,7 +101,7 @@ impl Object {
         let kind = self.resource.kind();
         let metadata = self.resource.metadata();
         let namespace = match kind {
-            Kind::Node => "",
+            Kind::Node | Kind::ServiceCidr => "",
             Kind::Service | Kind::EndpointSlice | Kind::Endpoints => {
                 metadata.namespace.as_deref().unwrap_or("default")
             }
@@ -117,6 +124,7 @@ impl Object {
                 endpoints::from_resource(name, endpoints).map(Spec::Endpoints)
             }
             Resource::Node(node) => node::from_resource(name, node).map(Spec::Node),
+            Resource::ServiceCidr(cidr) => service_cidr::from_resource(cidr).map(Spec::ServiceCidr),
         };
         for problem in &mut problems {
             problem.object = object.to_string();
@@ -133,6 +141,7 @@ impl Resource {
             Self::EndpointSlice(_) => Kind::EndpointSlice,
             Self::Endpoints(_) => Kind::Endpoints,
             Self::Node(_) => Kind::Node,
+            Self::ServiceCidr(_) => Kind::ServiceCidr,
         }
     }
 
@@ -142,7 +151,8 @@ impl Resource {
             Self::Service(Service { metadata, .. })
             | Self::EndpointSlice(EndpointSlice { metadata, .. })
             | Self::Endpoints(Endpoints { metadata, .. })
-            | Self::Node(Node { metadata, .. }) => metadata,
+            | Self::Node(Node { metadata, .. })
+            | Self::ServiceCidr(ServiceCIDR { metadata, .. }) => metadata,
         }
     }
 }
@@ -156,6 +166,7 @@ impl Kind {
             Self::EndpointSlice => "EndpointSlice",
             Self::Endpoints => "Endpoints",
             Self::Node => "Node",
+            Self::ServiceCidr => "ServiceCIDR",
         }
     }
 }

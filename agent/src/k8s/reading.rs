@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use ipnetwork::IpNetwork;
+
 use crate::model::Protocol;
 use crate::problem::Problem;
 
@@ -54,6 +56,17 @@ impl Findings {
             self.error(format!("has {field} \"{text}\", which is no IP address; correct it"));
         }
         address
+    }
+
+    /// A network by its first address, or a finding about `field`.
+    pub(super) fn network(&mut self, field: &str, text: &str) -> Option<IpNetwork> {
+        let network = parse_network(text.trim());
+        if network.is_none() {
+            self.error(format!(
+                "has {field} \"{text}\", which is no network; write it as 192.0.2.0/24"
+            ));
+        }
+        network
     }
 
     /// An address of one host among others, or a finding about `field`.
@@ -128,6 +141,12 @@ fn is_of_no_other_host(ip: IpAddr) -> bool {
 fn parse_ip(text: &str) -> Option<IpAddr> {
     let plain = text.parse().ok().or_else(|| parse_padded_ipv4(text).map(IpAddr::V4));
     plain.as_ref().map(IpAddr::to_canonical)
+}
+
+fn parse_network(text: &str) -> Option<IpNetwork> {
+    let (ip, bits) = text.split_once('/')?;
+    let network = IpNetwork::new(parse_ip(ip)?, bits.parse().ok()?).ok()?;
+    IpNetwork::new(network.network(), network.prefix()).ok()
 }
 
 fn parse_padded_ipv4(text: &str) -> Option<Ipv4Addr> {

@@ -3,7 +3,9 @@
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec as Spec};
 
 use super::Reading;
-use super::addresses::{cluster_ip_texts, cluster_ips, external_ips, load_balancer_ips};
+use super::addresses::{
+    cluster_ip_texts, cluster_ips, external_ips, load_balancer_ips, source_ranges,
+};
 use super::reading::{Findings, is_foreign};
 use crate::model::{Name, PortSpec, ServiceKind, ServiceSpec};
 
@@ -27,12 +29,19 @@ pub(super) fn from_resource(name: Name, service: &Service) -> Reading<ServiceSpe
     let internal_policy = spec.internal_traffic_policy.as_deref();
     let external_policy = spec.external_traffic_policy.as_deref();
     let external_local = findings.is_local("externalTrafficPolicy", external_policy);
+    let source_ranges = source_ranges(&spec, &mut findings);
+    let mut load_balancer_ips = load_balancer_ips(service, &cluster_ips, &mut findings);
+    if source_ranges.is_none() && !load_balancer_ips.is_empty() {
+        findings.error("is not served at its load balancer: none of its ranges can be read");
+        load_balancer_ips.clear();
+    }
     let read = ServiceSpec {
         name,
         created: service.metadata.creation_timestamp.as_ref().map(|time| time.0.as_second()),
         kind,
         ports,
-        load_balancer_ips: load_balancer_ips(service, &cluster_ips, &mut findings),
+        load_balancer_ips,
+        source_ranges: source_ranges.unwrap_or_default(),
         external_ips: external_ips(&spec, &cluster_ips, &mut findings),
         cluster_ips,
         internal_local: findings.is_local("internalTrafficPolicy", internal_policy),

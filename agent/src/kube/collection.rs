@@ -8,6 +8,7 @@ pub(super) enum Collection {
     Services,
     EndpointSlices,
     Nodes,
+    ServiceCidrs,
 }
 
 /// What asks to be left to another proxy or to none never arrives; when an object gets such a label
@@ -16,13 +17,15 @@ const NOT_FOREIGN: &str =
     "!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name";
 
 impl Collection {
-    pub(super) const ALL: [Self; 3] = [Self::Services, Self::EndpointSlices, Self::Nodes];
+    pub(super) const ALL: [Self; 4] =
+        [Self::Services, Self::EndpointSlices, Self::Nodes, Self::ServiceCidrs];
 
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Services => "/api/v1/services",
             Self::EndpointSlices => "/apis/discovery.k8s.io/v1/endpointslices",
             Self::Nodes => "/api/v1/nodes",
+            Self::ServiceCidrs => "/apis/networking.k8s.io/v1/servicecidrs",
         }
     }
 
@@ -32,6 +35,7 @@ impl Collection {
             Self::Services => "services",
             Self::EndpointSlices => "endpointslices.discovery.k8s.io",
             Self::Nodes => "nodes",
+            Self::ServiceCidrs => "servicecidrs.networking.k8s.io",
         }
     }
 
@@ -40,13 +44,20 @@ impl Collection {
             Self::Services => Kind::Service,
             Self::EndpointSlices => Kind::EndpointSlice,
             Self::Nodes => Kind::Node,
+            Self::ServiceCidrs => Kind::ServiceCidr,
         }
+    }
+
+    /// Whether all goes on as without any where there is no such thing, or no leave to read it: API
+    /// servers before Kubernetes 1.33 have no ServiceCIDRs, and roles made for those do not name them.
+    pub(super) const fn is_optional(self) -> bool {
+        matches!(self, Self::ServiceCidrs)
     }
 
     pub(super) fn selector(self) -> Option<String> {
         match self {
             Self::Services | Self::EndpointSlices => Some(NOT_FOREIGN.to_owned()),
-            Self::Nodes => None,
+            Self::Nodes | Self::ServiceCidrs => None,
         }
     }
 }

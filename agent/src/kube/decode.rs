@@ -133,6 +133,7 @@ fn resource(collection: Collection, text: &str) -> Result<Resource, Error> {
         Collection::Services => Resource::Service(serde_json::from_str(text)?),
         Collection::EndpointSlices => Resource::EndpointSlice(serde_json::from_str(text)?),
         Collection::Nodes => Resource::Node(serde_json::from_str(text)?),
+        Collection::ServiceCidrs => Resource::ServiceCidr(serde_json::from_str(text)?),
     })
 }
 

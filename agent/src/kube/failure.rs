@@ -35,6 +35,15 @@ impl Failure {
         matches!(self, Self::Unreachable(_) | Self::Unauthorized(_) | Self::Forbidden(_))
     }
 
+    /// Whether there is nothing to read, or nothing that these credentials allow to read.
+    pub(super) fn is_of_absence(&self) -> bool {
+        match self {
+            Self::Forbidden(_) | Self::Refused { code: 404, .. } => true,
+            Self::Shut(failure, _) => failure.is_of_absence(),
+            _ => false,
+        }
+    }
+
     /// How long the server asked to be left alone.
     pub(super) fn after(&self) -> Option<Duration> {
         match self {

@@ -41,6 +41,8 @@ pub enum Phase {
     Watching,
     /// The last request failed. What was known stays.
     Failing,
+    /// There is no such collection, or no leave to read it, and all goes on without it.
+    Absent,
 }
 
 impl Phase {
@@ -51,6 +53,7 @@ impl Phase {
             Self::Listing => "listing",
             Self::Watching => "watching",
             Self::Failing => "failing",
+            Self::Absent => "absent",
         }
     }
 }

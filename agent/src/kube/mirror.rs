@@ -30,7 +30,12 @@ impl Mirror {
 
     /// Whether Services can be served without it.
     pub(super) fn is_spare(&self) -> bool {
-        self.collection == Collection::Nodes
+        self.collection == Collection::Nodes || self.is_optional()
+    }
+
+    /// Whether its absence, however caused, changes nothing for all else.
+    pub(super) fn is_optional(&self) -> bool {
+        self.collection.is_optional()
     }
 
     pub(super) fn hear(&mut self, word: Word, changes: &mut Vec<Change>) {
@@ -57,6 +62,9 @@ impl Mirror {
                 self.change(version);
             }
             Word::Version(version) => self.contact.reach(version),
+            Word::Failed(failure) if self.is_optional() && failure.is_of_absence() => {
+                self.contact.enter(Phase::Absent);
+            }
             Word::Failed(failure) => {
                 self.failure = Some(failure);
                 self.contact.enter(Phase::Failing);

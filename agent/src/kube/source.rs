@@ -36,7 +36,7 @@ const WITHOUT_NODES: Duration = Duration::from_secs(10);
 pub struct ApiServer {
     address: String,
     words: Receiver<(Collection, Word)>,
-    mirrors: [Mirror; 3],
+    mirrors: [Mirror; 4],
     changes: Vec<Change>,
     told: Vec<Problem>,
     /// Whether a collection is in another phase than was told.
@@ -126,7 +126,7 @@ impl ApiServer {
         let before = mirror.contact.phase;
         mirror.hear(word, &mut self.changes);
         self.is_other_phase |= mirror.contact.phase != before;
-        let has_all = self.mirrors.iter().all(|mirror| mirror.is_listed);
+        let has_all = self.needed().all(|mirror| mirror.is_listed);
         let has_services = self.mirrors.iter().all(|mirror| mirror.is_listed || mirror.is_spare());
         if has_services && !has_all && self.listed.is_none() && self.enough.is_none() {
             self.enough = Some(Instant::now() + WITHOUT_NODES);
@@ -143,9 +143,9 @@ impl ApiServer {
             self.told.clone_from(&problems);
             self.changes.push(Change::SourceProblems(problems));
         }
-        if self.mirrors.iter().all(|mirror| mirror.is_listed) {
+        if self.needed().all(|mirror| mirror.is_listed) {
             self.enough = None;
-            let complete = self.mirrors.iter().all(|mirror| mirror.ledger.is_readable());
+            let complete = self.needed().all(|mirror| mirror.ledger.is_readable());
             if self.listed.is_none() || (complete && self.listed == Some(false)) {
                 self.listed = Some(complete);
                 self.changes.push(Change::Listed { complete });
@@ -171,10 +171,15 @@ impl ApiServer {
         failures.chain(self.mirrors.iter().flat_map(|mirror| mirror.ledger.problems()))
     }
 
+    /// All but those that may be missing.
+    fn needed(&self) -> impl Iterator<Item = &Mirror> {
+        self.mirrors.iter().filter(|mirror| !mirror.is_optional())
+    }
+
     /// What fails, each once, with all the collections that it keeps from coming.
     fn failures(&self) -> Vec<(&Failure, Vec<Collection>)> {
         let mut failures: Vec<(&Failure, Vec<Collection>)> = Vec::new();
-        for mirror in &self.mirrors {
+        for mirror in self.needed() {
             let Some(failure) = &mirror.failure else { continue };
             match failures.iter_mut().find(|(known, _)| *known == failure) {
                 Some((_, collections)) => collections.push(mirror.collection),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use aya::maps::{MapError, MapInfo, MapType};
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FrontendKey, Link, Meta,
-    Network, Node, Pod, Service, Slot, SocketEntry, SocketKey, names,
+    Network, Node, Pod, Service, Slot, SocketEntry, SocketKey, SourceKey, names,
 };
 use hostnet::Pins;
 
@@ -49,6 +49,11 @@ pub const SHAPES: [Shape; names::MAPS.len()] = [
     shape::<Prefix, Network>(names::NETWORKS, MapType::LpmTrie, names::MAX_NETWORKS),
     shape::<AffinityKey, Affinity>(names::AFFINITIES, MapType::LruHash, names::MAX_AFFINITIES),
     shape::<SocketKey, SocketEntry>(names::SOCKETS, MapType::LruHash, names::MAX_SOCKETS),
+    shape::<aya::maps::lpm_trie::Key<SourceKey>, u32>(
+        names::SOURCES,
+        MapType::LpmTrie,
+        names::MAX_SOURCES,
+    ),
 ];
 
 /// Key of a trie of addresses.

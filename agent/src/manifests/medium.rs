@@ -3,6 +3,7 @@
 use k8s_openapi::api::{
     core::v1::{Endpoints, Node, Service},
     discovery::v1::EndpointSlice,
+    networking::v1::ServiceCIDR,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -40,6 +41,7 @@ pub(super) fn resource<M: Medium>(kind: Kind, medium: M) -> Result<Resource, M::
         Kind::EndpointSlice => Resource::EndpointSlice(medium.read::<EndpointSlice>()?),
         Kind::Endpoints => Resource::Endpoints(medium.read::<Endpoints>()?),
         Kind::Node => Resource::Node(medium.read::<Node>()?),
+        Kind::ServiceCidr => Resource::ServiceCidr(medium.read::<ServiceCIDR>()?),
     })
 }
 

@@ -174,6 +174,7 @@ fn object(mut resource: Resource, location: Location) -> Object {
         Resource::EndpointSlice(slice) => &mut slice.metadata,
         Resource::Endpoints(endpoints) => &mut endpoints.metadata,
         Resource::Node(node) => &mut node.metadata,
+        Resource::ServiceCidr(cidr) => &mut cidr.metadata,
     };
     metadata.managed_fields = None;
     Object { location: Some(location), resource }

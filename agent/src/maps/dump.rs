@@ -11,10 +11,10 @@ use dataplane_common::abi::{
     Slot, SlotFlags,
 };
 
-use super::{LbMaps, Result};
+use super::{LbMaps, Result, Source};
 use crate::model::frontend_text;
 
-/// Dumps the three maps of Services.
+/// Dumps the maps of Services.
 ///
 /// # Errors
 /// When a map cannot be read.
@@ -37,6 +37,11 @@ pub fn dump(maps: &impl LbMaps) -> Result<String> {
     backends.sort_unstable_by_key(|(id, _)| *id);
     for (id, backend) in backends {
         line(&mut text, &backend_line(id, backend));
+    }
+    let mut sources = maps.sources()?;
+    sources.sort_unstable();
+    for Source { service, network } in sources {
+        line(&mut text, &format!("source {} {network}", service.0));
     }
     Ok(text)
 }
@@ -93,6 +98,7 @@ pub fn flags_text(flags: ServiceFlags) -> String {
         (ServiceFlags::EXTERNAL, " external"),
         (ServiceFlags::EXTERNAL_LOCAL, " external-local"),
         (ServiceFlags::KEEP_CLIENT, " keep-client"),
+        (ServiceFlags::SOURCE_RANGES, " source-ranges"),
     ];
     names.into_iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, name)| name).collect()
 }
@@ -111,7 +117,9 @@ pub const fn place_text(flags: SlotFlags) -> &'static str {
 
 fn service_line(key: &FrontendKey, service: &Service) -> String {
     if key.kind == FrontendKind::Address.number() {
-        return format!("address {}", key.addr.to_ip());
+        let cluster_ip = service.flags.has(ServiceFlags::CLUSTER_IP);
+        let kind = if cluster_ip { "" } else { " external" };
+        return format!("address {}{kind}", key.addr.to_ip());
     }
     let Service {
         id,

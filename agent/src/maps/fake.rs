@@ -2,16 +2,16 @@
 //! tried on what was reconciled without a kernel.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use dataplane_common::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FrontendKey, Link, Network, Node, Pod, Port, Service, Slot, SlotFlags, names,
+    FrontendKey, Link, Network, Node, Pod, Port, Service, Slot, SlotFlags, SourceKey, names,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 
-use super::{ApplyError, Capacity, LbMaps, Result, length};
+use super::{ApplyError, Capacity, LbMaps, Result, Source, length};
 
 /// All maps of a node, in memory.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct FakeMaps {
     services: BTreeMap<FrontendKey, Service>,
     slots: BTreeMap<u32, Slot>,
     backends: BTreeMap<BackendId, Backend>,
+    sources: BTreeSet<Source>,
     writes: usize,
     /// Pods of this node, by address.
     pub pods: BTreeMap<Addr, Pod>,
@@ -63,6 +64,7 @@ impl FakeMaps {
             slots: names::MAX_SLOTS,
             backends: names::MAX_BACKENDS,
             services: names::MAX_SERVICES,
+            sources: names::MAX_SOURCES,
         })
     }
 
@@ -74,6 +76,7 @@ impl FakeMaps {
             services: BTreeMap::new(),
             slots: BTreeMap::new(),
             backends: BTreeMap::new(),
+            sources: BTreeSet::new(),
             writes: 0,
             pods: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -182,6 +185,26 @@ impl LbMaps for FakeMaps {
         self.backends.insert(id, *backend);
         Ok(())
     }
+
+    fn sources(&self) -> Result<Vec<Source>> {
+        Ok(self.sources.iter().copied().collect())
+    }
+
+    fn put_source(&mut self, source: Source) -> Result<()> {
+        let room = self.capacity.sources as usize > self.sources.len();
+        if !room && !self.sources.contains(&source) {
+            return Err(ApplyError::Full { map: names::SOURCES });
+        }
+        self.writes += 1;
+        self.sources.insert(source);
+        Ok(())
+    }
+
+    fn delete_source(&mut self, source: Source) -> Result<()> {
+        let was_there = self.sources.remove(&source);
+        self.writes += usize::from(was_there);
+        if was_there { Ok(()) } else { Err(ApplyError::NotFound { map: names::SOURCES }) }
+    }
 }
 
 // === impl Tables ===
@@ -268,6 +291,13 @@ impl ServiceTables for FakeMaps {
         };
         let nets = self.networks.iter().filter(|(net, _)| around(net));
         nets.max_by_key(|((_, bits), _)| *bits).map(|(_, network)| *network)
+    }
+
+    fn lets_in(&self, client: &SourceKey) -> bool {
+        let ip = client.addr.to_ip();
+        self.sources
+            .iter()
+            .any(|source| source.service == client.service && source.network.contains(ip))
     }
 
     fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {

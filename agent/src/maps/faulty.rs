@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use dataplane_common::abi::{Backend, BackendId, FrontendKey, Service, Slot, names};
 
-use super::{ApplyError, Capacity, LbMaps, Result};
+use super::{ApplyError, Capacity, LbMaps, Result, Source};
 
 /// Maps that fail one operation in ten. Reads at a restart fail too.
 #[derive(Debug)]
@@ -91,5 +91,20 @@ impl<M: LbMaps> LbMaps for FaultyMaps<M> {
     fn write_backend(&mut self, id: BackendId, backend: &Backend) -> Result<()> {
         self.try_luck(names::BACKENDS, "write to")?;
         self.inner.write_backend(id, backend)
+    }
+
+    fn sources(&self) -> Result<Vec<Source>> {
+        self.try_luck(names::SOURCES, "read")?;
+        self.inner.sources()
+    }
+
+    fn put_source(&mut self, source: Source) -> Result<()> {
+        self.try_luck(names::SOURCES, "write to")?;
+        self.inner.put_source(source)
+    }
+
+    fn delete_source(&mut self, source: Source) -> Result<()> {
+        self.try_luck(names::SOURCES, "delete from")?;
+        self.inner.delete_source(source)
     }
 }

@@ -59,6 +59,7 @@ fn used(pins: &Pins) -> Result<BTreeMap<&'static str, usize>> {
         (names::LINKS, count(&hash::<u32, Link>(pins, names::LINKS)?, names::LINKS)?),
         (names::NETWORKS, networks::count(pins)?),
         (names::AFFINITIES, lru::<AffinityKey, Affinity>(pins, names::AFFINITIES)?),
+        (names::SOURCES, maps.sources()?.len()),
         (names::SOCKETS, lru::<SocketKey, SocketEntry>(pins, names::SOCKETS)?),
     ]))
 }

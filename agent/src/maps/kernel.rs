@@ -5,18 +5,20 @@ use std::ops::Range;
 use std::os::fd::AsFd as _;
 
 use aya::Pod;
+use aya::maps::lpm_trie::LpmTrie;
 use aya::maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError};
-use dataplane_common::abi::{Backend, BackendId, FrontendKey, Service, Slot, names};
+use dataplane_common::abi::{Backend, BackendId, FrontendKey, Service, Slot, SourceKey, names};
 use hostnet::Pins;
 
 use super::batch::read_array;
-use super::{ApplyError, Capacity, LbMaps, Result};
+use super::{ApplyError, Capacity, LbMaps, Result, Source};
 
-/// The pinned maps `services`, `slots` and `backends`.
+/// The pinned maps `services`, `slots`, `backends` and `sources`.
 pub struct KernelMaps {
     services: HashMap<MapData, FrontendKey, Service>,
     slots: Array<MapData, Slot>,
     backends: Array<MapData, Backend>,
+    sources: LpmTrie<MapData, SourceKey, u32>,
     capacity: Capacity,
 }
 
@@ -30,11 +32,14 @@ impl KernelMaps {
             slots: names::MAX_SLOTS,
             backends: names::MAX_BACKENDS,
             services: names::MAX_SERVICES,
+            sources: names::MAX_SOURCES,
         };
         Ok(Self {
             services: hash(pins, names::SERVICES)?,
             slots: array(pins, names::SLOTS)?,
             backends: array(pins, names::BACKENDS)?,
+            sources: LpmTrie::try_from(Map::LpmTrie(pinned(pins, names::SOURCES)?))
+                .map_err(read(names::SOURCES))?,
             capacity,
         })
     }
@@ -80,6 +85,20 @@ impl LbMaps for KernelMaps {
     fn write_backend(&mut self, id: BackendId, backend: &Backend) -> Result<()> {
         self.backends.set(id.0, backend, 0).map_err(write(names::BACKENDS))
     }
+
+    fn sources(&self) -> Result<Vec<Source>> {
+        let keys = self.sources.keys().map(|key| key.map_err(read(names::SOURCES)));
+        let known = keys.filter_map(|key| key.map(|key| Source::of(&key)).transpose());
+        known.collect()
+    }
+
+    fn put_source(&mut self, source: Source) -> Result<()> {
+        self.sources.insert(&source.key(), 0, 0).map_err(failed_to_fit)
+    }
+
+    fn delete_source(&mut self, source: Source) -> Result<()> {
+        self.sources.remove(&source.key()).map_err(failed(names::SOURCES, "delete from"))
+    }
 }
 
 /// The data of a pinned map.
@@ -117,6 +136,18 @@ pub(crate) fn read(map: &'static str) -> impl Fn(MapError) -> ApplyError {
 /// Names a failed write to a map.
 pub(crate) fn write(map: &'static str) -> impl Fn(MapError) -> ApplyError {
     failed(map, "write to")
+}
+
+/// A trie that takes no more keys says so by an error of its own.
+fn failed_to_fit(error: MapError) -> ApplyError {
+    match error {
+        MapError::SyscallError(error)
+            if error.io_error.raw_os_error() == Some(rustix::io::Errno::NOSPC.raw_os_error()) =>
+        {
+            ApplyError::Full { map: names::SOURCES }
+        }
+        other => write(names::SOURCES)(other),
+    }
 }
 
 fn failed(map: &'static str, operation: &'static str) -> impl Fn(MapError) -> ApplyError {

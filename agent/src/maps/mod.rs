@@ -10,14 +10,16 @@ pub(crate) mod fill;
 pub mod kernel;
 pub mod links;
 pub mod networks;
+mod sources;
 
 use std::ops::Range;
 
 use dataplane_common::abi::{Backend, BackendId, FrontendKey, Service, Slot};
 
 pub use error::{ApplyError, Result};
+pub use sources::Source;
 
-/// The maps `services`, `slots` and `backends`.
+/// The maps `services`, `slots`, `backends` and `sources`.
 ///
 /// A failed write has changed nothing, but for [`LbMaps::write_slots`], which may have written a
 /// part.
@@ -66,6 +68,24 @@ pub trait LbMaps {
     /// # Errors
     /// [`ApplyError::NotFound`] when the id leaves the array, else when the kernel refuses.
     fn write_backend(&mut self, id: BackendId, backend: &Backend) -> Result<()>;
+
+    /// Every network of clients that is let in, in no particular order.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn sources(&self) -> Result<Vec<Source>>;
+
+    /// Lets clients in.
+    ///
+    /// # Errors
+    /// [`ApplyError::Full`] when the map takes no more, else when the kernel refuses.
+    fn put_source(&mut self, source: Source) -> Result<()>;
+
+    /// Lets them in no longer.
+    ///
+    /// # Errors
+    /// [`ApplyError::NotFound`] when they were not, else when the kernel refuses.
+    fn delete_source(&mut self, source: Source) -> Result<()>;
 }
 
 /// How many elements the arrays have. Of `backends`, the first is never used.
@@ -77,6 +97,8 @@ pub struct Capacity {
     pub backends: u32,
     /// Elements of `services`.
     pub services: u32,
+    /// Elements of `sources`.
+    pub sources: u32,
 }
 
 /// How many slots there are, as the maps count.

@@ -120,16 +120,27 @@ fn diff(
 }
 
 fn key_of(network: IpNetwork) -> Key<[u8; 16]> {
-    let bits = u32::from(network.prefix());
-    let prefix = if network.is_ipv4() { IPV4_PREFIX + bits } else { bits };
-    Key::new(prefix, Addr::from(network.ip()).0)
+    let (bits, addr) = prefix(network);
+    Key::new(bits, addr.0)
 }
 
 fn network_of(key: &Key<[u8; 16]>) -> Option<IpNetwork> {
-    let ip = Addr(key.data()).to_ip();
+    network(key.prefix_len(), Addr(key.data()))
+}
+
+/// A network as tries have it: how many bits count, and of which address.
+pub(super) fn prefix(network: IpNetwork) -> (u32, Addr) {
+    let bits = u32::from(network.prefix());
+    let bits = if network.is_ipv4() { IPV4_PREFIX + bits } else { bits };
+    (bits, Addr::from(network.ip()))
+}
+
+/// The network of so many bits of an address.
+pub(super) fn network(bits: u32, addr: Addr) -> Option<IpNetwork> {
+    let ip = addr.to_ip();
     let bits = match ip {
-        IpAddr::V4(_) => key.prefix_len().checked_sub(IPV4_PREFIX)?,
-        IpAddr::V6(_) => key.prefix_len(),
+        IpAddr::V4(_) => bits.checked_sub(IPV4_PREFIX)?,
+        IpAddr::V6(_) => bits,
     };
     IpNetwork::new(ip, u8::try_from(bits).ok()?).ok()
 }

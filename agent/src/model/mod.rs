@@ -8,6 +8,7 @@ mod health_check;
 mod name;
 mod node;
 mod service;
+mod service_cidr;
 
 pub use backend::Backend;
 pub use endpoint::{Endpoint, EndpointSet, EndpointsSpec, Hints, SliceSpec};
@@ -17,3 +18,4 @@ pub use health_check::HealthCheck;
 pub use name::{Name, ServicePortName};
 pub use node::NodeSpec;
 pub use service::{PortSpec, Protocol, ServiceKind, ServiceSpec};
+pub use service_cidr::ServiceCidrSpec;

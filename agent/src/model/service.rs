@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use dataplane_common::abi::Proto;
+use ipnetwork::IpNetwork;
 
 use super::Name;
 
@@ -22,6 +23,8 @@ pub struct ServiceSpec {
     pub cluster_ips: Vec<IpAddr>,
     /// Addresses at which a load balancer hands packets to nodes as they are.
     pub load_balancer_ips: Vec<IpAddr>,
+    /// The clients that those let in. Where there are none of a family, all of that are.
+    pub source_ranges: Vec<IpNetwork>,
     /// Addresses that its author lets lead to it.
     pub external_ips: Vec<IpAddr>,
     /// Whether `internalTrafficPolicy` is Local.

@@ -11,11 +11,14 @@ use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
 
 use super::Cluster;
+use crate::config::NodePortAddress;
+use crate::detection::Detection;
 use crate::devices::{self, Class, Devices, Selection};
 use crate::loader::hooks::{Role, Scan, Wanted, Wish};
 use crate::masquerade::{self, Ports, Sources};
 use crate::model::NodeSpec;
 use crate::networks::{self, PodNetworks};
+use crate::node_port_addresses;
 use crate::pods;
 
 /// What the host has.
@@ -48,6 +51,15 @@ pub struct Addresses {
     pub ports: Option<Ports>,
     /// The node's addresses at which NodePorts are served.
     pub node_ports: BTreeSet<IpAddr>,
+}
+
+/// What is set of senders and entrances, and not found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Who counts as a pod of this node.
+    pub detection: Detection,
+    /// At which addresses NodePorts are served.
+    pub node_port_addresses: Vec<NodePortAddress>,
 }
 
 /// The devices with their roles.
@@ -141,36 +153,35 @@ impl<'a> Plan<'a> {
     }
 
     /// Content of the table `links`.
-    pub(super) fn links(&self) -> BTreeMap<u32, abi::Link> {
+    pub(super) fn links(&self, detection: &Detection) -> BTreeMap<u32, abi::Link> {
         let link = |(index, link): (&u32, &&Link)| {
-            let flags = match self.class(*index) {
+            let class = match self.class(*index) {
                 Class::Uplink => LinkFlags::default(),
                 Class::Workloads => LinkFlags::WORKLOADS,
             };
+            let counts = detection.has_device(&link.name);
+            let pods = if counts { LinkFlags::LOCAL_PODS } else { LinkFlags::default() };
+            let flags = class.union(pods);
             (*index, abi::Link { mtu: link.mtu, flags })
         };
         self.served.iter().map(link).collect()
     }
 
-    /// What masqueraded flows leave with after those `before`, and where NodePorts are served: at the
-    /// Node's addresses that a device holds, without any at all that uplinks have.
+    /// What masqueraded flows leave with after those `before`, and where NodePorts are served.
     pub(super) fn addresses(
         &self,
         seen: &Seen,
         own: Option<&NodeSpec>,
         ports: Ports,
         before: &Node,
+        wanted: &[NodePortAddress],
     ) -> Addresses {
         let (devices, ways) = (&seen.devices, &seen.routes.ways);
         let served = self.served.iter().filter(|(index, _)| self.uplinks.contains(index));
         let uplinks = served.map(|(index, link)| (*index, *link)).collect();
         let Sources { v4, v6 } = masquerade::sources(own, devices, ways, &uplinks, before.into());
-        let held = own.map(|own| devices.held(own)).unwrap_or_default();
-        let mut node_ports: BTreeSet<IpAddr> = held.into_iter().collect();
-        if node_ports.is_empty() {
-            let global = uplinks.keys().flat_map(|link| masquerade::global(devices, *link));
-            node_ports.extend(global);
-        }
+        let global = uplinks.keys().flat_map(|link| masquerade::global(devices, *link)).collect();
+        let node_ports = node_port_addresses::served(wanted, own, devices, &global);
         let masquerade = v4.map(IpAddr::from).into_iter().chain(v6.map(IpAddr::from)).collect();
         Addresses { masquerade, ports: Some(ports), node_ports }
     }
@@ -181,7 +192,8 @@ impl Addresses {
     pub(super) fn node(
         &self,
         netns_cookie: u64,
-        node_ports: Option<(u16, u16)>,
+        cluster: &Cluster,
+        detection: NodeFlags,
         before: &Node,
     ) -> Node {
         let v4 = self.masquerade.iter().find_map(|ip| match ip {
@@ -193,8 +205,13 @@ impl Addresses {
             IpAddr::V4(_) => None,
         });
         // A range that nothing is in.
-        let (first_node_port, last_node_port) = node_ports.unwrap_or((1, 0));
+        let (first_node_port, last_node_port) = cluster.node_ports.range.unwrap_or((1, 0));
+        let (first_service4, last_service4) =
+            cluster.services.bounds4().unwrap_or((Ipv4Addr::BROADCAST, Ipv4Addr::UNSPECIFIED));
+        let (first_service6, last_service6) =
+            cluster.services.bounds6().unwrap_or((Ipv6Addr::LOCALHOST, Ipv6Addr::UNSPECIFIED));
         let is_shared = self.ports.is_some_and(|ports| ports.shared);
+        let shared = if is_shared { NodeFlags::SHARED_PORTS } else { NodeFlags::default() };
         let (first_known_port, last_known_port) = masquerade::known(self.ports, before);
         Node {
             netns_cookie,
@@ -206,7 +223,11 @@ impl Addresses {
             last_known_port,
             first_node_port,
             last_node_port,
-            flags: if is_shared { NodeFlags::SHARED_PORTS } else { NodeFlags::default() },
+            flags: detection.union(shared),
+            first_service6: first_service6.octets(),
+            last_service6: last_service6.octets(),
+            first_service4: first_service4.octets(),
+            last_service4: last_service4.octets(),
             reserved: [0; 4],
         }
     }
@@ -218,163 +239,15 @@ impl Addresses {
         own: Option<&NodeSpec>,
         cluster: &Cluster,
         pods: &PodNetworks<'_>,
+        detection: &Detection,
     ) -> BTreeMap<IpNetwork, Network> {
-        networks::kinds(own, &cluster.nodes, pods, &seen.devices, &self.node_ports)
+        let (devices, cidrs) = (&seen.devices, &cluster.services.cidrs);
+        let mut kinds =
+            networks::kinds(own, &cluster.nodes, pods, devices, &self.node_ports, cidrs);
+        detection.mark(own, &mut kinds);
+        kinds
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use dataplane_common::abi::PodFlags;
-    use hostnet::link::Layer;
-    use hostnet::route::{Route, Way};
-
-    use super::*;
-    use crate::devices::tests::{devices, node};
-
-    fn seen() -> Seen {
-        let mut devices = devices(&[
-            (1, "lo", 65536, &["127.0.0.1/8"]),
-            (2, "eth0", 1500, &["192.0.2.1/24", "192.0.2.7/24", "fd00::1/64"]),
-            (3, "tun0", 1400, &[]),
-            (4, "cni0", 1450, &["10.1.1.1/24"]),
-            (5, "vethport", 1450, &[]),
-            (6, "pod0", 1500, &[]),
-            (7, "wag00c0ffee123", 1500, &[]),
-            (8, "bond0", 1500, &[]),
-            (9, "slave0", 1500, &[]),
-        ]);
-        devices.links[2].layer = Layer::Ip;
-        devices.links[3].kind = Some("bridge".to_owned());
-        devices.links[4].controller = Some(4);
-        devices.links[8].controller = Some(8);
-        devices.links[6].kind = Some("veth".to_owned());
-        let pod: IpAddr = "10.1.1.9".parse().unwrap();
-        let entry = Pod { ifindex: 6, flags: PodFlags::default(), ..Pod::default() };
-        let ways = vec![Way { destination: "0.0.0.0/0".parse().unwrap(), metric: 0, link: 2 }];
-        let ours = vec![Route::on_link(pod.into(), 6)];
-        let (pods, links) = ([(pod.into(), entry)].into(), BTreeMap::new());
-        Seen { pods, links, devices, routes: Routes { ours, ways } }
-    }
-
-    fn uplink(mtu: u32) -> abi::Link {
-        abi::Link { mtu, flags: LinkFlags::default() }
-    }
-
-    fn workloads(mtu: u32) -> abi::Link {
-        abi::Link { mtu, flags: LinkFlags::WORKLOADS }
-    }
-
-    fn planned(own: &NodeSpec, test: impl FnOnce(&Seen, &Plan<'_>, Wanted)) {
-        let seen = seen();
-        let pods = seen.pod_links(Scan::Pins);
-        let cluster = Cluster::default();
-        let plan = Plan::of(&seen, Some(own), &cluster, &Selection::default(), &pods);
-        test(&seen, &plan, pods);
-    }
-
-    #[test]
-    fn every_device_has_one_role() {
-        planned(&node("a", &["192.0.2.1"], &[]), |seen, plan, pods| {
-            let roles: Vec<_> =
-                plan.roles(seen, pods).into_values().map(|wish| wish.role).collect();
-            let expected = [
-                Role::Other,
-                Role::Device(Layer::Ethernet),
-                Role::Device(Layer::Ip),
-                Role::Device(Layer::Ethernet),
-                Role::Port,
-                Role::Pod,
-                Role::InTheMaking,
-                Role::Device(Layer::Ethernet),
-                Role::Other,
-            ];
-            assert_eq!(roles, expected);
-            let links: Vec<_> = plan.links().into_iter().collect();
-            let expected = [
-                (2, uplink(1500)),
-                (3, workloads(1400)),
-                (4, workloads(1450)),
-                (8, workloads(1500)),
-            ];
-            assert_eq!(links, expected);
-        });
-    }
-
-    #[test]
-    fn ports_go_with_their_bridge() {
-        for (name, selection, other, expected) in [
-            ("served", "", &[][..], Role::Port),
-            ("whatever the port is called", "!veth*", &[], Role::Port),
-            ("left out", "!cni0", &[], Role::Other),
-            ("uplink", "", &["10.1.1.2"], Role::Other),
-        ] {
-            let mut seen = seen();
-            let towards = |destination: &str| Way {
-                destination: destination.parse().unwrap(),
-                metric: 0,
-                link: 4,
-            };
-            seen.routes.ways.push(towards("10.1.1.0/24"));
-            let cluster = Cluster {
-                nodes: [("b".to_owned(), node("b", other, &[]))].into(),
-                ..Cluster::default()
-            };
-            let (pods, selection) = (seen.pod_links(Scan::Pins), selection.parse().unwrap());
-            let plan = Plan::of(&seen, None, &cluster, &selection, &pods);
-            assert_eq!(plan.roles(&seen, pods)[&5].role, expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_uplink_stays_one_until_all_nodes_are_known() {
-        for (is_complete, expected) in
-            [(false, [uplink(1500), uplink(1400)]), (true, [uplink(1500), workloads(1400)])]
-        {
-            let mut seen = seen();
-            // As an agent before has left it: the default route was another, the tunnel is older.
-            seen.links = [(2, workloads(1500)), (3, uplink(1280)), (4, workloads(1450))].into();
-            let (pods, cluster) =
-                (seen.pod_links(Scan::Pins), Cluster { is_complete, ..Cluster::default() });
-            let plan = Plan::of(&seen, None, &cluster, &Selection::default(), &pods);
-            let links: Vec<_> = plan.links().into_values().take(2).collect();
-            assert_eq!(links, expected, "{is_complete}");
-        }
-    }
-
-    #[test]
-    fn node_ports_are_served_at_the_nodes_addresses_else_at_all_of_its_uplinks() {
-        for (ips, expected) in [
-            (vec!["192.0.2.7"], vec!["192.0.2.7"]),
-            (vec!["203.0.113.1"], vec!["192.0.2.1", "192.0.2.7", "fd00::1"]),
-            (vec![], vec!["192.0.2.1", "192.0.2.7", "fd00::1"]),
-        ] {
-            planned(&node("a", &ips, &[]), |seen, plan, _| {
-                let ports = Ports { first: 1024, last: 29_999, shared: true };
-                let own = node("a", &ips, &[]);
-                let before =
-                    Node { first_known_port: 40_000, last_known_port: 50_000, ..Node::default() };
-                let addresses = plan.addresses(seen, Some(&own), ports, &before);
-                let expected: BTreeSet<IpAddr> =
-                    expected.iter().map(|ip| ip.parse().unwrap()).collect();
-                assert_eq!(addresses.node_ports, expected, "{ips:?}");
-                let node = addresses.node(7, Some((30_000, 30_010)), &before);
-                let four = if ips == ["192.0.2.7"] { [192, 0, 2, 7] } else { [192, 0, 2, 1] };
-                let expected = Node {
-                    netns_cookie: 7,
-                    masquerade4: four,
-                    masquerade6: "fd00::1".parse::<Ipv6Addr>().unwrap().octets(),
-                    first_port: 1024,
-                    last_port: 29_999,
-                    first_known_port: 1024,
-                    last_known_port: 50_000,
-                    first_node_port: 30_000,
-                    last_node_port: 30_010,
-                    flags: NodeFlags::SHARED_PORTS,
-                    reserved: [0; 4],
-                };
-                assert_eq!(node, expected, "{ips:?}");
-            });
-        }
-    }
-}
+mod tests;

@@ -1,14 +1,17 @@
 //! Runs plans on the maps and remembers, step by step, what they hold.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use dataplane_common::abi::{
-    Addr, Backend, BackendId, FrontendKey, FrontendKind, Port, Proto, Service, ServiceId,
+    Addr, Backend, BackendId, FrontendKey, FrontendKind, Port, Proto, Service, ServiceFlags,
+    ServiceId,
 };
+use ipnetwork::IpNetwork;
 
 use super::plan::dead;
 use super::{Plan, Realized, Step};
-use crate::maps::{ApplyError, LbMaps};
+use crate::maps::{ApplyError, LbMaps, Source};
 
 impl Realized {
     /// Runs a plan for the record of `id`, up to the first step that fails.
@@ -31,10 +34,8 @@ impl Realized {
         match step {
             Step::WriteBackend { at, id: backend, element } => {
                 maps.write_backend(backend, &element)?;
-                let record = self.records.entry(id).or_default();
-                if let Some(known) = record.backends.get_mut(&at) {
-                    known.written = Some(element);
-                }
+                let known = self.records.entry(id).or_default().backends.get_mut(&at);
+                known.into_iter().for_each(|known| known.written = Some(element));
             }
             Step::WriteSlots { base, slots } => {
                 maps.write_slots(base, &slots)?;
@@ -44,26 +45,49 @@ impl Realized {
                     extent.is_written = true;
                 }
             }
-            Step::PutAddress(addr) => {
-                maps.put_service(&address_key(addr), &Service::default())?;
-                self.addresses.insert(addr);
-                self.records.entry(id).or_default().addresses.insert(addr);
+            Step::PutAddress { addr, flags } => {
+                self.mark(id, addr, flags, maps)?;
+            }
+            Step::PutSource(network) => {
+                maps.put_source(Source { service: id, network })?;
+                self.sources_of(id).insert(network);
+            }
+            Step::DeleteSource(network) => {
+                gone(maps.delete_source(Source { service: id, network }))?;
+                self.sources_of(id).remove(&network);
             }
             Step::PutFrontend { key, service } => {
                 maps.put_service(&key, &service)?;
                 self.note_frontend(key, service);
             }
             Step::DeleteFrontend(key) => {
-                delete(&key, maps)?;
+                gone(maps.delete_service(&key))?;
                 self.forget_frontend(&key);
             }
             Step::DeleteAddress(addr) => {
-                delete(&address_key(addr), maps)?;
+                gone(maps.delete_service(&address_key(addr)))?;
                 self.addresses.remove(&addr);
             }
         }
         self.writes += 1;
         Ok(())
+    }
+
+    fn mark(
+        &mut self,
+        id: ServiceId,
+        addr: Addr,
+        flags: ServiceFlags,
+        maps: &mut impl LbMaps,
+    ) -> Result<(), ApplyError> {
+        maps.put_service(&address_key(addr), &Service { flags, ..Service::default() })?;
+        self.addresses.insert(addr, flags);
+        self.records.entry(id).or_default().addresses.insert(addr);
+        Ok(())
+    }
+
+    fn sources_of(&mut self, id: ServiceId) -> &mut BTreeSet<IpNetwork> {
+        &mut self.records.entry(id).or_default().sources
     }
 
     /// Ends what was found at the start and belongs to no record.
@@ -79,7 +103,7 @@ impl Realized {
             self.orphans.remove(&id);
             self.backend_ids.give_back(id, now);
         }
-        let marked = self.addresses.iter().copied();
+        let marked = self.addresses.keys().copied();
         let bare: Vec<_> =
             marked.filter(|addr| self.frontends_at(*addr).next().is_none()).collect();
         for addr in bare {
@@ -96,8 +120,8 @@ pub(super) fn address_key(addr: Addr) -> FrontendKey {
 }
 
 /// What is gone already need not be deleted.
-fn delete(key: &FrontendKey, maps: &mut impl LbMaps) -> Result<(), ApplyError> {
-    match maps.delete_service(key) {
+fn gone(deleted: Result<(), ApplyError>) -> Result<(), ApplyError> {
+    match deleted {
         Ok(()) | Err(ApplyError::NotFound { .. }) => Ok(()),
         Err(error @ (ApplyError::Full { .. } | ApplyError::Kernel { .. })) => Err(error),
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use dataplane_common::abi::{
-    Addr, Backend as Element, BackendId, BackendState, FrontendKey, Scopes, Service, ServiceId,
-    Slot,
+    Addr, Backend as Element, BackendId, BackendState, FrontendKey, Scopes, Service, ServiceFlags,
+    ServiceId, Slot,
 };
+use ipnetwork::IpNetwork;
 
 use super::Realized;
 use super::realized::{Known, Record};
@@ -40,7 +41,16 @@ pub enum Step {
         slots: Vec<Slot>,
     },
     /// Marks an address as one that is served.
-    PutAddress(Addr),
+    PutAddress {
+        /// The address.
+        addr: Addr,
+        /// Whether it is a cluster IP.
+        flags: ServiceFlags,
+    },
+    /// Lets clients in.
+    PutSource(IpNetwork),
+    /// Lets them in no longer.
+    DeleteSource(IpNetwork),
     /// Switches a frontend.
     PutFrontend {
         /// The frontend.
@@ -66,8 +76,10 @@ pub(super) fn make(desired: &Desired, target: &Target, realized: &Realized) -> P
                 .map(|extent| Step::WriteSlots { base: service.base, slots: extent.slots.clone() }),
         );
     }
-    let unmarked = &addresses(desired) - &realized.addresses;
-    steps.extend(unmarked.into_iter().map(Step::PutAddress));
+    steps.extend(addresses(desired).into_iter().filter_map(|addr| mark(addr, desired, realized)));
+    let let_in = realized.records.get(&service.id).map(|record| &record.sources);
+    let shut_out = desired.sources.iter().filter(|it| !let_in.is_some_and(|has| has.contains(it)));
+    steps.extend(shut_out.copied().map(Step::PutSource));
     let wanted = desired
         .in_order()
         .map(|(key, frontend)| (*key, Service { flags: frontend.flags, ..service }));
@@ -84,9 +96,11 @@ pub(super) fn retire(id: ServiceId, desired: Option<&Desired>, realized: &Realiz
     let wanted =
         |key: &FrontendKey| desired.is_some_and(|desired| desired.frontends.contains_key(key));
     let unwanted: Vec<_> = record.frontends.iter().copied().filter(|key| !wanted(key)).collect();
-    let bare = bare_addresses(record, desired, &unwanted, realized).map(Step::DeleteAddress);
-    let mut steps: Vec<_> =
-        unwanted.iter().copied().map(Step::DeleteFrontend).chain(bare).collect();
+    let mut steps: Vec<_> = unwanted.iter().copied().map(Step::DeleteFrontend).collect();
+    steps.extend(record.addresses.iter().filter_map(|addr| unmark(*addr, &unwanted, realized)));
+    let let_in = |network: &&IpNetwork| desired.is_some_and(|it| it.sources.contains(network));
+    let shut_out = record.sources.iter().filter(|network| !let_in(network));
+    steps.extend(shut_out.copied().map(Step::DeleteSource));
     let backends = desired.map_or(&[][..], |desired| &desired.backends);
     steps.extend(backends.iter().filter_map(|backend| write_backend(backend, record)));
     let kept: BTreeSet<_> = backends.iter().map(|backend| backend.at).collect();
@@ -133,17 +147,35 @@ fn kill(at: SocketAddr, known: &Known) -> Option<Step> {
     is_alive.then(|| Step::WriteBackend { at, id, element: dead(generation) })
 }
 
-/// The addresses of a record of which no port is left once `unwanted` are gone.
-fn bare_addresses(
-    record: &Record,
-    desired: Option<&Desired>,
-    unwanted: &[FrontendKey],
-    realized: &Realized,
-) -> impl Iterator<Item = Addr> {
-    let wanted = desired.map(addresses).unwrap_or_default();
-    let left = record.addresses.iter().copied().filter(move |addr| !wanted.contains(addr));
-    left.filter(|addr| {
-        realized.addresses.contains(addr)
-            && realized.frontends_at(*addr).all(|key| unwanted.contains(key))
-    })
+/// The write that marks an address before ports of it are served, if it is not marked so.
+fn mark(addr: Addr, desired: &Desired, realized: &Realized) -> Option<Step> {
+    let wanted = desired.frontends.iter().filter(|(key, _)| key.addr == addr && is_exact(key));
+    let wanted = wanted.map(|(_, frontend)| frontend.flags);
+    let others =
+        realized.frontends_at(addr).filter(|(key, _)| !desired.frontends.contains_key(key));
+    let flags = mark_flags(wanted.chain(others.map(|(_, flags)| flags)));
+    let is_other = realized.addresses.get(&addr) != Some(&flags);
+    is_other.then_some(Step::PutAddress { addr, flags })
+}
+
+/// The write that makes the mark of an address right once `unwanted` frontends are gone, if it is
+/// not.
+fn unmark(addr: Addr, unwanted: &[FrontendKey], realized: &Realized) -> Option<Step> {
+    let before = realized.addresses.get(&addr)?;
+    let left = realized.frontends_at(addr).filter(|(key, _)| !unwanted.contains(key));
+    let mut left = left.map(|(_, flags)| flags).peekable();
+    if left.peek().is_none() {
+        return Some(Step::DeleteAddress(addr));
+    }
+    let flags = mark_flags(left);
+    (flags != *before).then_some(Step::PutAddress { addr, flags })
+}
+
+/// An address is a cluster IP where some frontend of it is one.
+fn mark_flags(mut frontends: impl Iterator<Item = ServiceFlags>) -> ServiceFlags {
+    if frontends.any(|flags| !flags.has(ServiceFlags::EXTERNAL)) {
+        ServiceFlags::CLUSTER_IP
+    } else {
+        ServiceFlags::default()
+    }
 }

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
-use dataplane_common::abi::{Addr, Backend, BackendId, FrontendKey, Service, ServiceId, Slot};
+use dataplane_common::abi::{
+    Addr, Backend, BackendId, FrontendKey, Service, ServiceFlags, ServiceId, Slot,
+};
+use ipnetwork::IpNetwork;
 
 use super::affinity::Affinity;
 use super::{BackendIds, Extents, IdPool};
@@ -20,8 +24,8 @@ pub struct Realized {
     pub(super) names: BTreeMap<FamilyPort, ServiceId>,
     /// Every frontend; its value says whose it is.
     pub(super) frontends: BTreeMap<FrontendKey, Service>,
-    /// Addresses of which some port is served, as the map has them.
-    pub(super) addresses: BTreeSet<Addr>,
+    /// Addresses of which some port is served, as the map has them, with their flags.
+    pub(super) addresses: BTreeMap<Addr, ServiceFlags>,
     /// Backends that were alive at the start and that no slot leads to.
     pub(super) orphans: BTreeMap<BackendId, Backend>,
     pub(super) service_ids: IdPool,
@@ -40,6 +44,8 @@ pub(super) struct Record {
     pub(super) addresses: BTreeSet<Addr>,
     pub(super) backends: BTreeMap<SocketAddr, Known>,
     pub(super) affinity: Affinity,
+    /// The clients that it lets in.
+    pub(super) sources: BTreeSet<IpNetwork>,
     /// Extents by their begin. More than one while frontends are being switched.
     pub(super) extents: BTreeMap<u32, Extent>,
 }
@@ -85,6 +91,16 @@ impl Realized {
         node_port_range(&self.frontends)
     }
 
+    /// The lowest and the highest cluster IP in the maps within bounds, found without looking at all
+    /// of them.
+    #[must_use]
+    pub fn cluster_ips(&self, bounds: RangeInclusive<Addr>) -> Option<(Addr, Addr)> {
+        let is_one = |flags: &ServiceFlags| flags.has(ServiceFlags::CLUSTER_IP);
+        let mut found = self.addresses.range(bounds).filter(|(_, flags)| is_one(flags));
+        let (first, _) = found.next()?;
+        Some((*first, found.next_back().map_or(*first, |(last, _)| *last)))
+    }
+
     /// The identifier of a port that has something.
     pub(super) fn id_of(&self, port: &FamilyPort) -> Option<ServiceId> {
         self.names.get(port).copied()
@@ -97,9 +113,12 @@ impl Realized {
     }
 
     /// The frontends for which an address is marked.
-    pub(super) fn frontends_at(&self, addr: Addr) -> impl Iterator<Item = &FrontendKey> {
-        let there = self.frontends.range(keys_at(addr));
-        there.map(|(key, _)| key).filter(|key| is_exact(key))
+    pub(super) fn frontends_at(
+        &self,
+        addr: Addr,
+    ) -> impl Iterator<Item = (&FrontendKey, ServiceFlags)> {
+        let there = self.frontends.range(keys_at(addr)).filter(|(key, _)| is_exact(key));
+        there.map(|(key, service)| (key, service.flags))
     }
 
     /// Remembers that the map has this value for a frontend, whoever had it before.

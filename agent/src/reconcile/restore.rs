@@ -11,7 +11,7 @@ use super::affinity::Affinity;
 use super::realized::{Extent, Known};
 use super::{BackendIds, Extents, IdPool, Realized};
 use crate::maps::dump::{extent_length, is_dead};
-use crate::maps::{ApplyError, LbMaps};
+use crate::maps::{ApplyError, LbMaps, Source};
 
 impl Realized {
     /// Reads the maps. Writes nothing.
@@ -25,7 +25,10 @@ impl Realized {
             .services()?
             .into_iter()
             .partition(|(key, _)| key.kind == FrontendKind::Address.number());
-        let service_ids = frontends.iter().map(|(_, service)| service.id.0).collect();
+        let sources = maps.sources()?;
+        let service_ids = frontends.iter().map(|(_, service)| service.id.0);
+        let service_ids =
+            service_ids.chain(sources.iter().map(|source| source.service.0)).collect();
         let alive = elements.iter().filter(|(_, element)| !is_dead(element));
         let alive: BTreeMap<_, _> = alive.map(|(id, element)| (*id, *element)).collect();
         let backend_ids = alive.keys().map(|id| id.0).collect();
@@ -34,7 +37,7 @@ impl Realized {
             records: BTreeMap::new(),
             names: BTreeMap::new(),
             frontends: BTreeMap::new(),
-            addresses: marks.iter().map(|(key, _)| key.addr).collect(),
+            addresses: marks.iter().map(|(key, mark)| (key.addr, mark.flags)).collect(),
             orphans: alive,
             service_ids: IdPool::restore(&service_ids, capacity.services.saturating_mul(2)),
             backend_ids: BackendIds::restore(&backend_ids, generations, capacity.backends),
@@ -42,6 +45,9 @@ impl Realized {
             writes: 0,
         };
         realized.restore_records(frontends, maps)?;
+        for Source { service, network } in sources {
+            realized.records.entry(service).or_default().sources.insert(network);
+        }
         Ok(realized)
     }
 

@@ -179,8 +179,7 @@ impl Agent {
     fn take_in(&mut self, changes: Vec<Change>, before: Option<&Report>, due: &mut Due) -> Report {
         let round = self.sync(changes, due);
         let is_first = before.is_none_or(|before| !before.listed);
-        let is_stale = || self.network.is_stale(&self.engine.node_ports());
-        if round.listed && (is_first || round.nodes_changed || is_stale()) {
+        if round.listed && (is_first || round.nodes_changed || self.is_stale()) {
             due.network = Instant::now();
         }
         round
@@ -200,7 +199,7 @@ impl Agent {
                 }
                 Happening::Tick => {
                     due.tick = Instant::now() + TICK;
-                    if self.network.is_stale(&self.engine.node_ports()) {
+                    if self.is_stale() {
                         due.network = Instant::now();
                     }
                 }
@@ -232,12 +231,16 @@ impl Agent {
     ) -> NetworkState {
         let nodes = self.engine.nodes().map(|node| (node.name.clone(), node.clone())).collect();
         let node_ports = self.engine.node_ports();
-        let cluster = Cluster { nodes, is_complete, node_ports };
+        let services = self.engine.service_networks();
+        let cluster = Cluster { nodes, is_complete, node_ports, services };
         self.standing.ensure();
         match self.network.ensure(&cluster, due.scan).await {
             Ok(state) => {
                 (due.network, due.scan, due.pause) = (Instant::now() + PERIOD, Scan::Pins, RETRY);
                 self.pulse.listen(&state.addresses);
+                if self.engine.hold(&state.held) {
+                    due.retry = Some(Instant::now());
+                }
                 state
             }
             Err(failure) => {
@@ -247,6 +250,11 @@ impl Agent {
                 NetworkState { problems: [problem].into(), ..before.unwrap_or_default() }
             }
         }
+    }
+
+    /// Whether the network has yet to hear of what is served.
+    fn is_stale(&self) -> bool {
+        self.network.is_stale(&self.engine.node_ports(), &self.engine.service_networks())
     }
 
     fn record_due(

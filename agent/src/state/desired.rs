@@ -1,9 +1,10 @@
 //! What shall be served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use dataplane_common::abi::{Family, FrontendKey};
+use ipnetwork::IpNetwork;
 
 use crate::model::{Backend, Frontend, Name, Protocol, Role, ServicePortName};
 
@@ -26,6 +27,10 @@ pub struct Desired {
     pub backends: Vec<Backend>,
     /// For how many seconds a client stays with its backend, if it does.
     pub affinity_seconds: Option<u32>,
+    /// The clients that frontends with [`ServiceFlags::SOURCE_RANGES`] let in.
+    ///
+    /// [`ServiceFlags::SOURCE_RANGES`]: dataplane_common::abi::ServiceFlags::SOURCE_RANGES
+    pub sources: BTreeSet<IpNetwork>,
 }
 
 impl Desired {

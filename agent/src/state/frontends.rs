@@ -44,7 +44,12 @@ fn keys(spec: &ServiceSpec, port: &PortSpec) -> impl Iterator<Item = (FrontendKe
 }
 
 /// A frontend's switches.
-pub(super) fn flags(spec: &ServiceSpec, role: Role, keep: KeepClientIp) -> ServiceFlags {
+pub(super) fn flags(
+    spec: &ServiceSpec,
+    role: Role,
+    keep: KeepClientIp,
+    has_sources: bool,
+) -> ServiceFlags {
     let when = |is_set, flag| if is_set { flag } else { ServiceFlags::default() };
     if role == Role::ClusterIp {
         return when(spec.internal_local, ServiceFlags::INTERNAL_LOCAL);
@@ -54,6 +59,7 @@ pub(super) fn flags(spec: &ServiceSpec, role: Role, keep: KeepClientIp) -> Servi
     ServiceFlags::EXTERNAL
         .union(when(spec.external_local, ServiceFlags::EXTERNAL_LOCAL))
         .union(when(keeps, ServiceFlags::KEEP_CLIENT))
+        .union(when(has_sources && role == Role::LoadBalancer, ServiceFlags::SOURCE_RANGES))
 }
 
 pub(super) const fn family_of(ip: IpAddr) -> Family {

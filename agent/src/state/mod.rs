@@ -5,6 +5,7 @@ mod choose;
 mod claims;
 mod desired;
 mod frontends;
+mod sources;
 mod store;
 mod topology;
 

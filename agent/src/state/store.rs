@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use dataplane_common::abi::{Family, FrontendKey, ServiceFlags};
+use ipnetwork::IpNetwork;
 
 use super::claims::Claims;
 use super::frontends::{family_of, flags, frontends};
+use super::sources::sources;
 use super::{Desired, FamilyPort, Here, Needs, choose};
 use crate::config::KeepClientIp;
 use crate::k8s::{Kind, ObjectRef, Spec};
 use crate::model::{
-    Endpoint, EndpointSet, EndpointsSpec, Frontend, HealthCheck, Name, NodeSpec, Protocol,
-    ServicePortName, ServiceSpec, SliceSpec,
+    Endpoint, EndpointSet, EndpointsSpec, Frontend, HealthCheck, Name, NodeSpec, Protocol, Role,
+    ServiceCidrSpec, ServicePortName, ServiceSpec, SliceSpec,
 };
 use crate::problem::Problem;
 
@@ -27,6 +29,9 @@ pub struct Store {
     slices_of: BTreeMap<Name, BTreeSet<Name>>,
     endpoints: BTreeMap<Name, EndpointsSpec>,
     nodes: BTreeMap<String, NodeSpec>,
+    service_cidrs: BTreeMap<String, ServiceCidrSpec>,
+    /// Addresses that devices of this node hold.
+    held: BTreeSet<IpAddr>,
     claims: Claims,
     dirty: Dirty,
 }
@@ -54,6 +59,8 @@ impl Store {
             slices_of: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            service_cidrs: BTreeMap::new(),
+            held: BTreeSet::new(),
             claims: Claims::default(),
             dirty: Dirty::default(),
         }
@@ -66,13 +73,34 @@ impl Store {
             Some(Spec::EndpointSlice(spec)) => self.put_slice(&object.name, Some(spec)),
             Some(Spec::Endpoints(spec)) => self.put_endpoints(&object.name, Some(spec)),
             Some(Spec::Node(spec)) => self.put_node(&object.name, Some(spec)),
+            Some(Spec::ServiceCidr(spec)) => {
+                replace(&mut self.service_cidrs, &object.name.name, Some(spec));
+            }
             None => match object.kind {
                 Kind::Service => self.put_service(&object.name, None),
                 Kind::EndpointSlice => self.put_slice(&object.name, None),
                 Kind::Endpoints => self.put_endpoints(&object.name, None),
                 Kind::Node => self.put_node(&object.name, None),
+                Kind::ServiceCidr => {
+                    replace(&mut self.service_cidrs, &object.name.name, None);
+                }
             },
         }
+    }
+
+    /// Says which addresses devices of this node hold: cluster IPs among them are whoever's listens
+    /// there, on this node. Says whether that concerns a Service.
+    pub fn hold(&mut self, addresses: &BTreeSet<IpAddr>) -> bool {
+        let moved: BTreeSet<_> = self.held.symmetric_difference(addresses).copied().collect();
+        if moved.is_empty() {
+            return false;
+        }
+        self.held.clone_from(addresses);
+        let is_moved = |spec: &&ServiceSpec| spec.cluster_ips.iter().any(|ip| moved.contains(ip));
+        let concerned = self.services.values().filter(is_moved).map(|spec| spec.name.clone());
+        let concerned: BTreeSet<_> = concerned.collect();
+        self.dirty.services.extend(concerned.iter().cloned());
+        !concerned.is_empty()
     }
 
     /// What changed since the last call.
@@ -87,17 +115,27 @@ impl Store {
             return BTreeMap::new();
         };
         let mut won: BTreeMap<FamilyPort, BTreeMap<FrontendKey, Frontend>> = BTreeMap::new();
+        let own = self.nodes.get(&self.node);
         for (key, role, port) in frontends(spec) {
-            if self.claims.winner(&key) == Some(&port) {
+            let is_held = role == Role::ClusterIp && self.held.contains(&key.addr.to_ip());
+            if !is_held && self.claims.winner(&key) == Some(&port) {
                 let port = FamilyPort { port, family: key.addr.family() };
-                let flags = flags(spec, role, self.keep_client_ip);
-                won.entry(port).or_default().insert(key, Frontend { role, flags });
+                let has_sources = !sources(spec, port.family, own).is_empty();
+                let flags = flags(spec, role, self.keep_client_ip, has_sources);
+                // An external address that is a load balancer's too lets in whom that lets in.
+                let frontends = won.entry(port).or_default();
+                frontends.entry(key).or_insert(Frontend { role, flags });
             }
         }
         let affinity_seconds = spec.affinity_seconds;
         let desired = won.into_iter().map(|(port, frontends)| {
             let backends = choose(self.members(&port), self.here(), needs(frontends.values()));
-            (port, Desired { frontends, backends, affinity_seconds })
+            let mut flags = frontends.values().map(|frontend| frontend.flags);
+            let sources = match flags.any(|flags| flags.has(ServiceFlags::SOURCE_RANGES)) {
+                true => sources(spec, port.family, own),
+                false => BTreeSet::new(),
+            };
+            (port, Desired { frontends, backends, affinity_seconds, sources })
         });
         desired.collect()
     }
@@ -152,6 +190,12 @@ impl Store {
         &self.nodes
     }
 
+    /// The networks that cluster IPs are taken from, as far as they are known.
+    #[must_use]
+    pub fn service_cidrs(&self) -> BTreeSet<IpNetwork> {
+        self.service_cidrs.values().flat_map(|spec| &spec.networks).copied().collect()
+    }
+
     /// Services that do not get what they name, because another one has it.
     pub fn problems(&self) -> impl Iterator<Item = (Name, Problem)> {
         self.claims.problems()
@@ -199,6 +243,11 @@ impl Store {
     fn put_node(&mut self, name: &Name, spec: Option<NodeSpec>) {
         if self.nodes.get(&name.name) == spec.as_ref() {
             return;
+        }
+        if name.name == self.node {
+            // Source ranges that let in this node are another matter.
+            let ranged = self.services.values().filter(|spec| !spec.source_ranges.is_empty());
+            self.dirty.services.extend(ranged.map(|spec| spec.name.clone()));
         }
         let zone = self.here().zone.map(str::to_owned);
         self.dirty.nodes = true;

@@ -69,8 +69,8 @@ fn requests_select_limit_and_ask_for_bookmarks() {
             .flat_map(|verb| Resource::ALL.map(|resource| (verb, resource)));
         assert_eq!(found, expected.collect::<Vec<_>>());
         for query in &requests {
-            let is_node = query.resource == Resource::Nodes;
-            assert_eq!(query.get("labelSelector"), (!is_node).then_some(SELECTOR), "{query:?}");
+            let is_any = [Resource::Nodes, Resource::ServiceCidrs].contains(&query.resource);
+            assert_eq!(query.get("labelSelector"), (!is_any).then_some(SELECTOR), "{query:?}");
             match query.verb {
                 Verb::List => assert_eq!(query.get("limit"), Some("500"), "{query:?}"),
                 Verb::Watch => {

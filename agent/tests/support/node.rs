@@ -1,6 +1,7 @@
 //! A node without a kernel: its engine, its maps, its files and a clock that only tests move.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use waggle_agent::config::KeepClientIp;
@@ -22,6 +23,7 @@ pub(crate) struct Node {
     pub(crate) keep_client_ip: KeepClientIp,
     library: Library,
     files: BTreeMap<String, String>,
+    held: BTreeSet<IpAddr>,
 }
 
 impl Node {
@@ -46,6 +48,7 @@ impl Node {
             keep_client_ip: KeepClientIp::None,
             library: Library::default(),
             files: BTreeMap::new(),
+            held: BTreeSet::new(),
         };
         let changes = node.library.changes();
         node.feed(changes);
@@ -91,6 +94,14 @@ impl Node {
         self.feed(changes);
     }
 
+    /// Devices come to hold these addresses, and no others.
+    pub(crate) fn hold(&mut self, addresses: impl Iterator<Item = IpAddr>) {
+        self.held = addresses.collect();
+        if self.engine.hold(&self.held) {
+            self.feed(Vec::new());
+        }
+    }
+
     /// Another agent takes over: only maps and files are still there.
     pub(crate) fn restart(&mut self) {
         self.restart_without_source();
@@ -105,6 +116,7 @@ impl Node {
     /// Another agent takes over and has read no object yet.
     pub(crate) fn restart_without_source(&mut self) {
         self.engine = restore(&self.maps, self.keep_client_ip);
+        self.engine.hold(&self.held);
     }
 
     /// Whether something is served that the files as they are do not tell.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use dataplane_common::abi::{BackendState, FrontendKind, Service, ServiceFlags};
 use waggle_agent::engine::{Engine, FrontendRow, ServiceRow};
-use waggle_agent::maps::{LbMaps, dump};
+use waggle_agent::maps::{LbMaps, Source, dump};
 use waggle_agent::model::frontend_text;
 
 /// What the maps do, without the identifiers and places that depend on history.
@@ -19,7 +19,8 @@ pub(crate) fn effect(maps: &impl LbMaps) -> String {
     let mut of_service = BTreeMap::new();
     for (key, service) in services {
         if key.kind == FrontendKind::Address.number() {
-            writeln!(text, "address {}", key.addr.to_ip()).unwrap();
+            let is_cluster_ip = service.flags.has(ServiceFlags::CLUSTER_IP);
+            writeln!(text, "address {} {is_cluster_ip}", key.addr.to_ip()).unwrap();
             continue;
         }
         let shared = Service { flags: ServiceFlags::default(), ..service };
@@ -39,6 +40,11 @@ pub(crate) fn effect(maps: &impl LbMaps) -> String {
             writeln!(text, "  {at} {state} {}{place}", dump::scopes_text(backend.scopes)).unwrap();
             reached.insert(slot.backend);
         }
+    }
+    for Source { service, network } in maps.sources().unwrap() {
+        let service = of_service.get(&service).expect("a source is of a service");
+        writeln!(text, "{:?} lets in {network}", (service.local_count, service.cluster_count))
+            .unwrap();
     }
     let alive: BTreeSet<_> =
         backends.iter().filter(|(_, backend)| !dump::is_dead(backend)).map(|(id, _)| *id).collect();

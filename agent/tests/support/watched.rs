@@ -7,7 +7,7 @@ use dataplane_common::abi::{
     Backend, BackendId, BackendState, FrontendKey, FrontendKind, Scopes, Service, Slot,
 };
 use waggle_agent::maps::fake::FakeMaps;
-use waggle_agent::maps::{Capacity, LbMaps, Result, dump};
+use waggle_agent::maps::{Capacity, LbMaps, Result, Source, dump};
 use waggle_agent::model::frontend_text;
 
 /// Maps over a fake that write down what is done to them.
@@ -149,6 +149,28 @@ impl LbMaps for WatchedMaps {
         let state = dump::state_text(BackendState::from_number(backend.state));
         let scopes = dump::scopes_text(backend.scopes);
         self.note(format!("backend {} {state} {scopes}", id.0));
+        Ok(())
+    }
+
+    fn sources(&self) -> Result<Vec<Source>> {
+        self.fake.sources()
+    }
+
+    fn put_source(&mut self, source: Source) -> Result<()> {
+        if self.is_ended() {
+            return Ok(());
+        }
+        self.fake.put_source(source)?;
+        self.note(format!("let in {}", source.network));
+        Ok(())
+    }
+
+    fn delete_source(&mut self, source: Source) -> Result<()> {
+        if self.is_ended() {
+            return Ok(());
+        }
+        self.fake.delete_source(source)?;
+        self.note(format!("shut out {}", source.network));
         Ok(())
     }
 }

@@ -37,8 +37,17 @@ pub trait Address:
     /// The loopback address.
     const LOOPBACK: Self;
 
+    /// The flag of a node that cannot tell its pods of this family.
+    const PODS_UNKNOWN: super::NodeFlags;
+
     /// Source of this node's masqueraded flows; [`Address::ANY`] is none.
     fn masquerade(node: &super::Node) -> Self;
+
+    /// Whether the address is or can be a cluster IP, as far as two bounds tell.
+    fn is_of_services(self, node: &super::Node) -> bool;
+
+    /// Whether packets for the address leave no host.
+    fn is_loopback(self) -> bool;
 
     /// The address in the form that control tables share.
     fn widen(self) -> Addr;
@@ -53,10 +62,24 @@ impl Address for [u8; 4] {
     const HAIRPIN: Self = super::HAIRPIN_V4;
     const ANY: Self = [0; 4];
     const LOOPBACK: Self = [127, 0, 0, 1];
+    const PODS_UNKNOWN: super::NodeFlags = super::NodeFlags::PODS_UNKNOWN4;
 
     #[inline(always)]
     fn masquerade(node: &super::Node) -> Self {
         node.masquerade4
+    }
+
+    #[inline(always)]
+    fn is_of_services(self, node: &super::Node) -> bool {
+        let [first, this, last] =
+            [node.first_service4, self, node.last_service4].map(u32::from_be_bytes);
+        first <= this && this <= last
+    }
+
+    #[inline(always)]
+    fn is_loopback(self) -> bool {
+        let [first, ..] = self;
+        first == 127
     }
 
     #[inline(always)]
@@ -77,10 +100,23 @@ impl Address for [u8; 16] {
     const HAIRPIN: Self = super::HAIRPIN_V6;
     const ANY: Self = [0; 16];
     const LOOPBACK: Self = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    const PODS_UNKNOWN: super::NodeFlags = super::NodeFlags::PODS_UNKNOWN6;
 
     #[inline(always)]
     fn masquerade(node: &super::Node) -> Self {
         node.masquerade6
+    }
+
+    #[inline(always)]
+    fn is_of_services(self, node: &super::Node) -> bool {
+        let [first, this, last] =
+            [node.first_service6, self, node.last_service6].map(u128::from_be_bytes);
+        first <= this && this <= last
+    }
+
+    #[inline(always)]
+    fn is_loopback(self) -> bool {
+        self == Self::LOOPBACK
     }
 
     #[inline(always)]

@@ -23,6 +23,12 @@ pub enum DropReason {
     NoMasqueradeAddress,
     /// A process of this node that begins a flow by the tuple of a masqueraded one.
     SourcePortTaken,
+    /// To an address that can be a cluster IP and is none.
+    UnallocatedClusterIp,
+    /// What the node itself sends to a cluster IP, where nobody serves it.
+    UnservedClusterIp,
+    /// A client that the load balancer's source ranges leave out.
+    SourceRanges,
 }
 
 /// What became of a packet that was not dropped.
@@ -107,7 +113,7 @@ impl Tries {
 
 impl Counter {
     /// Every counter, in the order of its index.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::Path(PathTaken::Passed),
         Self::Path(PathTaken::Stack),
         Self::Path(PathTaken::Peer),
@@ -133,6 +139,9 @@ impl Counter {
         Self::Tries(Tries::Sixteen),
         Self::Tries(Tries::More),
         Self::Drop(DropReason::SourcePortTaken),
+        Self::Drop(DropReason::UnallocatedClusterIp),
+        Self::Drop(DropReason::UnservedClusterIp),
+        Self::Drop(DropReason::SourceRanges),
     ];
 
     /// The counter's index in the map.
@@ -160,6 +169,9 @@ impl Counter {
             Self::AffinityNew => 17,
             Self::Tries(tries) => 18_u32.wrapping_add(tries.place()),
             Self::Drop(DropReason::SourcePortTaken) => 24,
+            Self::Drop(DropReason::UnallocatedClusterIp) => 25,
+            Self::Drop(DropReason::UnservedClusterIp) => 26,
+            Self::Drop(DropReason::SourceRanges) => 27,
         }
     }
 
@@ -185,6 +197,9 @@ impl Counter {
             Self::Drop(DropReason::HairpinWithoutFlow) => "drop_hairpin_without_flow",
             Self::Drop(DropReason::NoMasqueradeAddress) => "drop_no_masquerade_address",
             Self::Drop(DropReason::SourcePortTaken) => "drop_source_port_taken",
+            Self::Drop(DropReason::UnallocatedClusterIp) => "drop_unallocated_cluster_ip",
+            Self::Drop(DropReason::UnservedClusterIp) => "drop_unserved_cluster_ip",
+            Self::Drop(DropReason::SourceRanges) => "drop_source_ranges",
             Self::AffinityNew => "affinity_new",
             Self::Tries(Tries::One) => "source_port_tries_1",
             Self::Tries(Tries::Two) => "source_port_tries_2",
@@ -203,6 +218,6 @@ mod tests {
     #[test]
     fn every_counter_stands_at_its_index() {
         let indexes: Vec<_> = Counter::ALL.iter().map(|counter| counter.index()).collect();
-        assert_eq!(indexes, (0..25).collect::<Vec<u32>>());
+        assert_eq!(indexes, (0..28).collect::<Vec<u32>>());
     }
 }

@@ -16,6 +16,7 @@ mod node;
 mod pod;
 mod service;
 mod socket;
+mod source;
 #[cfg(feature = "user")]
 mod user;
 
@@ -29,3 +30,4 @@ pub use node::{IPV4_PREFIX, Network, NetworkFlags, NetworkKind, Node, NodeFlags}
 pub use pod::{Link, LinkFlags, Meta, Pod, PodFlags};
 pub use service::{FrontendKey, FrontendKind, Service, ServiceFlags, ServiceId};
 pub use socket::{SocketDirection, SocketEntry, SocketKey};
+pub use source::{SOURCE_PREFIX, SourceKey};

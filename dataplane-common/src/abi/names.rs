@@ -1,14 +1,14 @@
 //! Names and sizes of maps, programs and pins.
 //!
 //! ```text
-//! <bpf root>/abi-3/maps/<map>            maps
-//! <bpf root>/abi-3/programs/<program>    programs, which the CNI plugin attaches to new pods
-//! <bpf root>/abi-3/links/<index>-<in|out>    TCX links (kernels without TCX: the device's own filters)
-//! <bpf root>/abi-3/links/cgroup-<program>    links to the cgroup of the node's processes
+//! <bpf root>/abi-4/maps/<map>            maps
+//! <bpf root>/abi-4/programs/<program>    programs, which the CNI plugin attaches to new pods
+//! <bpf root>/abi-4/links/<index>-<in|out>    TCX links (kernels without TCX: the device's own filters)
+//! <bpf root>/abi-4/links/cgroup-<program>    links to the cgroup of the node's processes
 //! ```
 
 /// Number of the layout that this crate describes; another number is another folder of pins.
-pub const ABI: u32 = 3;
+pub const ABI: u32 = 4;
 
 /// Hash, [`super::FrontendKey`] to [`super::Service`], not preallocated: a replaced value is freed
 /// after a grace period instead of being reused under a reader.
@@ -40,10 +40,13 @@ pub const AFFINITIES: &str = "affinities";
 /// LRU hash, [`super::SocketKey`] to [`super::SocketEntry`].
 pub const SOCKETS: &str = "sockets";
 
+/// LPM trie, prefixes of [`super::SourceKey`] to a u32 without meaning.
+pub const SOURCES: &str = "sources";
+
 /// Every map that is pinned.
-pub const MAPS: [&str; 13] = [
+pub const MAPS: [&str; 14] = [
     SERVICES, SLOTS, BACKENDS, FLOWS4, FLOWS6, PODS, LINKS, COUNTERS, META, NODE, NETWORKS,
-    AFFINITIES, SOCKETS,
+    AFFINITIES, SOCKETS, SOURCES,
 ];
 
 /// tc program at the host side of a pod's link, ingress: what the pod sends.
@@ -104,6 +107,8 @@ pub const MAX_NETWORKS: u32 = 65_536;
 pub const MAX_AFFINITIES: u32 = 65_536;
 /// Most peers of sockets, two for each UDP socket.
 pub const MAX_SOCKETS: u32 = 65_536;
+/// Most networks of clients that load balancers' addresses let in, each ServicePort's its own.
+pub const MAX_SOURCES: u32 = 65_536;
 
 /// Priority of our filters where TCX is missing: behind nobody who asks for an early place, ahead
 /// of those who leave the choice to the kernel (which counts down from 49152).

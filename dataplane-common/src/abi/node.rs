@@ -29,11 +29,19 @@ pub struct Node {
     pub last_node_port: u16,
     /// See [`NodeFlags`].
     pub flags: NodeFlags,
+    /// Lowest IPv6 address that is or can be a cluster IP; above `last_service6` where there is none.
+    pub first_service6: [u8; 16],
+    /// Highest IPv6 address that is or can be a cluster IP.
+    pub last_service6: [u8; 16],
+    /// Lowest IPv4 address that is or can be a cluster IP; above `last_service4` where there is none.
+    pub first_service4: [u8; 4],
+    /// Highest IPv4 address that is or can be a cluster IP.
+    pub last_service4: [u8; 4],
     /// Zero.
     pub reserved: [u8; 4],
 }
 
-const _: () = assert!(size_of::<Node>() == 48 && align_of::<Node>() == 8);
+const _: () = assert!(size_of::<Node>() == 88 && align_of::<Node>() == 8);
 
 impl Node {
     /// Whether a new masqueraded flow may get a port.
@@ -59,12 +67,32 @@ pub struct NodeFlags(pub u32);
 impl NodeFlags {
     /// The node's own sockets may get ports of masqueraded flows, so both sides look out.
     pub const SHARED_PORTS: Self = Self(1);
+    /// Senders in networks with [`NetworkFlags::LOCAL_PODS`], and no others, count as pods of this
+    /// node.
+    pub const PODS_BY_NETWORK: Self = Self(2);
+    /// Senders behind links of pods and behind links with [`super::LinkFlags::LOCAL_PODS`], and no
+    /// others, count as pods of this node.
+    pub const PODS_BY_DEVICE: Self = Self(4);
+    /// In IPv4 nobody can tell who is a pod of this node, so nobody counts as one, and cluster IPs
+    /// hide nobody.
+    pub const PODS_UNKNOWN4: Self = Self(8);
+    /// The same for IPv6.
+    pub const PODS_UNKNOWN6: Self = Self(16);
+    /// Cluster IPs hide every sender.
+    pub const MASQUERADE_ALL: Self = Self(32);
 
     /// Whether all of `flags` are set.
     #[must_use]
     #[inline(always)]
     pub const fn has(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
+    }
+
+    /// Both sets joined.
+    #[must_use]
+    #[inline(always)]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 
@@ -100,6 +128,8 @@ pub enum NetworkKind {
     OwnPods,
     /// Pods of other nodes.
     OtherPods,
+    /// Cluster IPs.
+    Services,
 }
 
 impl NetworkKind {
@@ -113,6 +143,7 @@ impl NetworkKind {
             Self::OtherNode => 2,
             Self::OwnPods => 3,
             Self::OtherPods => 4,
+            Self::Services => 5,
         }
     }
 
@@ -125,6 +156,7 @@ impl NetworkKind {
             2 => Self::OtherNode,
             3 => Self::OwnPods,
             4 => Self::OtherPods,
+            5 => Self::Services,
             _ => Self::Outside,
         }
     }
@@ -138,11 +170,20 @@ pub struct NetworkFlags(pub u8);
 impl NetworkFlags {
     /// NodePorts are served at this address of the node.
     pub const NODE_PORTS: Self = Self(1);
+    /// Where pods are told by their networks: senders in this one count as pods of this node.
+    pub const LOCAL_PODS: Self = Self(2);
 
     /// Whether all of `flags` are set.
     #[must_use]
     #[inline(always)]
     pub const fn has(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
+    }
+
+    /// Both sets joined.
+    #[must_use]
+    #[inline(always)]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }

@@ -57,12 +57,21 @@ impl LinkFlags {
     /// Pods or containers that are not ours are behind it: what goes there or comes from there is
     /// the stack's.
     pub const WORKLOADS: Self = Self(1);
+    /// Where pods are told by their devices: senders behind this one count as pods of this node.
+    pub const LOCAL_PODS: Self = Self(2);
 
     /// Whether all of `flags` are set.
     #[must_use]
     #[inline(always)]
     pub const fn has(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
+    }
+
+    /// Both sets joined.
+    #[must_use]
+    #[inline(always)]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 

@@ -23,8 +23,9 @@ const _: () = assert!(size_of::<FrontendKey>() == 20 && align_of::<FrontendKey>(
 pub enum FrontendKind {
     /// The key's address is the packet's destination.
     Exact,
-    /// The key's address alone, with port and protocol zero and an empty value: some port of it is
-    /// served. Tells fragments without ports that they are meant for a frontend.
+    /// The key's address alone, with port and protocol zero and a value of nothing but flags: some
+    /// port of it is served. Tells fragments without ports that they are meant for a frontend, and
+    /// whether ports that nobody serves are refused.
     Address,
     /// A NodePort: the key's address is its family's unspecified one, and every address of the node
     /// that serves NodePorts matches.
@@ -98,6 +99,11 @@ impl ServiceFlags {
     pub const EXTERNAL_LOCAL: Self = Self(4);
     /// Flows to backends of this node keep their client's address where they need not.
     pub const KEEP_CLIENT: Self = Self(8);
+    /// Of [`FrontendKind::Address`]: the address is a cluster IP, of which every port that nobody
+    /// serves is refused.
+    pub const CLUSTER_IP: Self = Self(16);
+    /// Only clients that the map `sources` has for the ServicePort begin flows here.
+    pub const SOURCE_RANGES: Self = Self(32);
 
     /// Whether all of `flags` are set.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use super::{
     Addr, Affinity, AffinityKey, Backend, FlowEntry, FlowKey, FrontendKey, Link, Meta, Network,
-    Node, NodeConfig, Pod, Service, Slot, SocketEntry, SocketKey,
+    Node, NodeConfig, Pod, Service, Slot, SocketEntry, SocketKey, SourceKey,
 };
 
 /// Every field of these types is an integer or an array of integers, so any bit pattern is valid,
@@ -37,4 +37,5 @@ pod!(
     Slot,
     SocketEntry,
     SocketKey,
+    SourceKey,
 );

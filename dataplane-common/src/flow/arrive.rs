@@ -2,12 +2,14 @@
 
 use super::create::{Client, create, draft};
 use super::policy::Standing;
-use super::select::{choose, frontend, is_ours};
+use super::select::{choose, frontend, is_ours, lets_in};
 use super::{
-    Answer, Arrival, Env, Ingress, Sender, Tables, Verdict, Work, conntrack, deliver::deliver,
-    hairpin, related,
+    Answer, Arrival, Env, Ingress, Sender, Tables, Verdict, Work, cluster_ip, conntrack,
+    deliver::deliver, hairpin, related,
 };
-use crate::abi::{Addr, Address, DropReason, FlowKey, Link, LinkFlags, NetworkKind, Pod, PodFlags};
+use crate::abi::{
+    Address, DropReason, FlowKey, Link, LinkFlags, Network, NodeFlags, Pod, PodFlags,
+};
 use crate::packet::{Bytes, IpAddress, Packet, TcpFlags, Transport};
 
 /// Decides about a packet that comes in.
@@ -22,12 +24,15 @@ pub fn arrive<A: IpAddress>(
 ) -> Verdict {
     match packet.transport {
         Transport::Tcp(_) | Transport::Udp { .. } => {}
-        Transport::Icmp { .. } => return related::arrive(packet, bytes, tables, work),
+        Transport::Icmp { kind, .. } if kind != A::ECHO => {
+            return related::arrive(packet, bytes, tables, work);
+        }
+        Transport::Icmp { .. } | Transport::Other => return without_ports(packet, tables, work),
         // Without ports nobody can say whose flow it is, and the default route is no place for it.
         Transport::LaterFragment if is_ours(packet.key.dst, tables) => {
             return Verdict::Drop(DropReason::FragmentToFrontend);
         }
-        Transport::LaterFragment | Transport::Other => return Verdict::Pass,
+        Transport::LaterFragment => return Verdict::Pass,
     }
     work.key = hairpin::undo(packet.key);
     if !conntrack::find(packet, tables, env, work) {
@@ -41,14 +46,27 @@ pub fn arrive<A: IpAddress>(
                 conntrack::make_way(packet, tables, env, work);
                 return Verdict::Pass;
             }
-            Begun::Rejected => {
-                work.exit.answer = Answer::PortUnreachable;
-                return Verdict::Answer;
-            }
+            Begun::Rejected => return reject(work),
             Begun::Refused(reason) => return Verdict::Drop(reason),
         }
     }
     deliver(packet, arrival, tables, work)
+}
+
+/// No port of a cluster IP is served by what has none.
+#[inline(always)]
+fn without_ports<A: Address>(
+    packet: &Packet<A>,
+    tables: &impl Tables<A>,
+    work: &mut Work<A>,
+) -> Verdict {
+    if cluster_ip::is_one(packet.key.dst, tables) { reject(work) } else { Verdict::Pass }
+}
+
+#[inline(always)]
+fn reject<A>(work: &mut Work<A>) -> Verdict {
+    work.exit.answer = Answer::PortUnreachable;
+    Verdict::Answer
 }
 
 /// What a packet without a flow came to.
@@ -78,12 +96,20 @@ fn begin<A: Address>(
     }
     let FlowKey { src, dst, dport, proto, .. } = work.key;
     if !frontend(dst, dport, proto, tables, &mut work.choice.service) {
+        let is_unserved = packet.transport.begins() && cluster_ip::is_one(dst, tables);
+        return if is_unserved { Begun::Rejected } else { Begun::NotOurs };
+    }
+    // Only the node's own processes use its loopback, and no packet of theirs comes in.
+    if dst.is_loopback() {
         return Begun::NotOurs;
     }
     // Any other segment begins a flow, as Linux conntrack's loose pick-up has it: a backend that
     // does not know the connection resets it, and the client learns in one round trip.
     if matches!(packet.transport, Transport::Tcp(flags) if flags.has(TcpFlags::RST)) {
         return Begun::Refused(DropReason::ResetWithoutFlow);
+    }
+    if !lets_in(&work.choice.service, src, tables) {
+        return Begun::Refused(DropReason::SourceRanges);
     }
     let (sender, client) = who(arrival, src, tables);
     match choose(src, sender, tables, env, &mut work.choice) {
@@ -100,25 +126,29 @@ fn begin<A: Address>(
 /// Who begins a flow, and how it is reached.
 #[inline(always)]
 fn who<A: Address>(arrival: &Arrival, src: A, tables: &impl Tables<A>) -> (Sender, Client) {
+    let detection = tables.node().unwrap_or_default().flags;
     match arrival.by {
         Ingress::Pod => {
             let takes_bypass = tables.pod(src).is_some_and(takes_peers);
-            (Sender::LocalPod, Client { takes_bypass, is_pod: true })
+            let source = match detection.has(NodeFlags::PODS_BY_NETWORK) {
+                true => network(src, tables),
+                false => Network::default(),
+            };
+            (Sender::of_pod::<A>(detection, source), Client { takes_bypass, is_pod: true })
         }
         Ingress::Netdev => {
             let link = tables.link(arrival.ifindex);
             let Link { flags, .. } = link.unwrap_or_default();
             let takes_bypass = link.is_some() && !flags.has(LinkFlags::WORKLOADS);
-            let sender = Sender::behind(flags, network(&src.widen(), tables));
+            let sender = Sender::behind::<A>(detection, flags, network(src, tables));
             (sender, Client { takes_bypass, is_pod: false })
         }
     }
 }
 
 #[inline(always)]
-fn network<A: Address>(addr: &Addr, tables: &impl Tables<A>) -> NetworkKind {
-    let network = tables.network(addr);
-    network.map_or(NetworkKind::Outside, |network| NetworkKind::from_number(network.kind))
+fn network<A: Address>(addr: A, tables: &impl Tables<A>) -> Network {
+    tables.network(&addr.widen()).unwrap_or_default()
 }
 
 /// Whether packets may be redirected into a pod.

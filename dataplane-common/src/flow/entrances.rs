@@ -279,6 +279,25 @@ fn a_packet_that_passes_costs_two_look_ups_and_one_that_leaves_costs_one() {
     assert_eq!(read(), ["flows", "node"]);
 }
 
+/// The maps read for what may begin a flow and has nothing to do with any Service; what follows has
+/// to do with flows that are over. The element of `node` is an array's.
+#[test]
+fn a_plain_first_packet_costs_no_look_up_for_cluster_ips() {
+    let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Bypass);
+    let read = || std::mem::take(&mut *world.tables.reads.lock().unwrap());
+    for transport in [SYN, UDP] {
+        let stray = packet((Host::outside(), 4000), (Host::host(1, 3), 22), transport);
+        world.arrived(&stray);
+        assert_eq!(read()[..4], ["flows", "services", "node", "node"], "{transport:?}");
+        world.handed(&stray);
+        assert_eq!(read(), ["flows", "node", "node"], "{transport:?}");
+    }
+    let ping = packet((Host::outside(), 0), (Host::host(1, 3), 0), Transport::Other);
+    world.arrived(&ping);
+    world.handed(&ping);
+    assert_eq!(read(), ["node", "node"]);
+}
+
 /// The maps read for a packet of an established flow from outside.
 #[test]
 fn an_established_flow_from_outside_costs_two_look_ups_each_way() {

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 use super::{Env, FlowTable, Inserted, Route, ServiceTables, Tables};
 use crate::abi::{
-    Addr, Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, FlowEntry,
-    FlowKey, FrontendKey, FrontendKind, Link, Network, Node, Pod, Port, Proto, Scopes, Service,
-    Slot, SlotFlags, SocketEntry, SocketKey,
+    Addr, Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, Family,
+    FlowEntry, FlowKey, FrontendKey, FrontendKind, Link, Network, Node, Pod, Port, Proto, Scopes,
+    Service, ServiceFlags, Slot, SlotFlags, SocketEntry, SocketKey, SourceKey,
 };
 use crate::socket::SocketTables;
 
@@ -21,6 +21,8 @@ pub(crate) struct Fake<A> {
     pub(crate) node: Mutex<Option<Node>>,
     /// By address: of tests' networks each has but one.
     pub(crate) networks: Mutex<BTreeMap<Addr, Network>>,
+    /// Clients that are let in.
+    pub(crate) sources: Mutex<Vec<SourceKey>>,
     pub(crate) affinities: Mutex<BTreeMap<AffinityKey, Affinity>>,
     /// Whether `affinities` takes no more.
     pub(crate) refuses_affinities: bool,
@@ -45,6 +47,7 @@ impl<A> Default for Fake<A> {
             routes: Mutex::default(),
             node: Mutex::default(),
             networks: Mutex::default(),
+            sources: Mutex::default(),
             affinities: Mutex::default(),
             refuses_affinities: false,
             sockets: Mutex::default(),
@@ -79,6 +82,30 @@ impl<A: Address> Fake<A> {
         let mut services = self.services.lock().unwrap();
         services.insert(key(Port::new(port), proto, FrontendKind::Exact), service);
         services.insert(key(Port::new(0), Proto(0), FrontendKind::Address), Service::default());
+    }
+
+    /// Makes an address the one cluster IP that there is.
+    pub(crate) fn add_cluster_ip(&self, ip: A) {
+        let (port, proto, kind) = (Port::new(0), Proto(0), FrontendKind::Address.number());
+        let key = FrontendKey { addr: ip.widen(), port, proto, kind };
+        let mark = Service { flags: ServiceFlags::CLUSTER_IP, ..Service::default() };
+        self.services.lock().unwrap().insert(key, mark);
+        self.reserve(ip, ip);
+    }
+
+    /// Makes cluster IPs be between these.
+    pub(crate) fn reserve(&self, first: A, last: A) {
+        let mut node = self.node.lock().unwrap();
+        let node = node.get_or_insert_default();
+        match A::FAMILY {
+            Family::V4 => {
+                node.first_service4 = Address::narrow(first.widen());
+                node.last_service4 = Address::narrow(last.widen());
+            }
+            Family::V6 => {
+                (node.first_service6, node.last_service6) = (first.widen().0, last.widen().0);
+            }
+        }
     }
 
     pub(crate) fn add_node_port(&self, port: u16, proto: Proto, service: Service) {
@@ -171,6 +198,11 @@ impl<A: Address> ServiceTables for Fake<A> {
     fn network(&self, addr: &Addr) -> Option<Network> {
         self.reads.lock().unwrap().push("networks");
         self.networks.lock().unwrap().get(addr).copied()
+    }
+
+    fn lets_in(&self, client: &SourceKey) -> bool {
+        self.reads.lock().unwrap().push("sources");
+        self.sources.lock().unwrap().contains(client)
     }
 
     fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {

@@ -3,10 +3,10 @@
 
 use super::outside::{Known, known};
 use super::policy::{Scope, Standing};
-use super::select::frontend;
+use super::select::{frontend, lets_in};
 use super::{
-    Departure, Env, Sender, Tables, Verdict, Work, conntrack, deliver::stack, hairpin, outside,
-    related,
+    Departure, Env, Sender, Tables, Verdict, Work, cluster_ip, conntrack, deliver::stack, hairpin,
+    outside, related,
 };
 use crate::abi::{Address, DropReason, FlowKey};
 use crate::packet::{Bytes, IpAddress, Packet, Transport};
@@ -24,8 +24,16 @@ pub fn leave<A: IpAddress>(
 ) -> Verdict {
     match packet.transport {
         Transport::Tcp(_) | Transport::Udp { .. } => {}
-        Transport::Icmp { .. } => return related::leave(packet, bytes, tables, env, work),
-        Transport::LaterFragment | Transport::Other => return Verdict::Pass,
+        Transport::Icmp { kind, .. } if kind != A::ECHO => {
+            return related::leave(packet, bytes, tables, env, work);
+        }
+        Transport::Icmp { .. } | Transport::Other => {
+            return match refuse_elsewhere(packet, departure, tables) {
+                Some(reason) => Verdict::Drop(reason),
+                None => Verdict::Pass,
+            };
+        }
+        Transport::LaterFragment => return Verdict::Pass,
     }
     let to = match known(&packet.key, tables, env, work) {
         Known::Answer if conntrack::hold(packet, tables, env, work) => {
@@ -33,8 +41,8 @@ pub fn leave<A: IpAddress>(
         }
         Known::Masqueraded => outside::source(&packet.key, work),
         Known::Answer | Known::No => {
-            if departure.own_socket
-                && let Some(reason) = refuse(packet, tables, env, work)
+            if packet.transport.begins()
+                && let Some(reason) = refuse(packet, departure, tables, env, work)
             {
                 return Verdict::Drop(reason);
             }
@@ -44,34 +52,73 @@ pub fn leave<A: IpAddress>(
     stack(packet, to, work)
 }
 
-/// Why a socket of this node must not begin what it begins. The socket's own hooks have no word for
-/// silence.
-// Not inlined: what the node itself sends is the lesser part, and its stack is needed elsewhere.
-#[inline(never)]
+/// Why what may begin a flow must not leave.
+#[inline(always)]
 fn refuse<A: Address>(
     packet: &Packet<A>,
+    departure: Departure,
     tables: &impl Tables<A>,
     env: &impl Env,
     work: &mut Work<A>,
 ) -> Option<DropReason> {
-    let begins = match packet.transport {
-        Transport::Tcp(flags) => flags.opens(),
-        Transport::Udp { .. } => true,
-        Transport::Icmp { .. } | Transport::LaterFragment | Transport::Other => false,
-    };
-    if !begins {
-        return None;
+    if departure.own_socket {
+        match refuse_own(packet, tables, env, work) {
+            Own::Refused(reason) => return Some(reason),
+            Own::Frontend => return None,
+            Own::Elsewhere => {}
+        }
     }
+    refuse_elsewhere(packet, departure, tables)
+}
+
+/// Why a packet must not leave whose destination is no frontend.
+#[inline(always)]
+fn refuse_elsewhere<A: Address>(
+    packet: &Packet<A>,
+    departure: Departure,
+    tables: &impl Tables<A>,
+) -> Option<DropReason> {
+    let dst = packet.key.dst;
+    if cluster_ip::may_be(dst, tables) {
+        cluster_ip::refuse(dst, departure.own_socket, tables)
+    } else {
+        None
+    }
+}
+
+/// What a packet that a socket of this node sends meets.
+enum Own {
+    /// A frontend that it may go to.
+    Frontend,
+    /// No frontend.
+    Elsewhere,
+    /// What it must not begin.
+    Refused(DropReason),
+}
+
+/// Whether a socket of this node must not begin what it begins. The socket's own hooks have no word
+/// for silence.
+// Not inlined: what the node itself sends is the lesser part, and its stack is needed elsewhere.
+#[inline(never)]
+fn refuse_own<A: Address>(
+    packet: &Packet<A>,
+    tables: &impl Tables<A>,
+    env: &impl Env,
+    work: &mut Work<A>,
+) -> Own {
     if outside::is_taken(&packet.key, tables, env, work) {
-        return Some(DropReason::SourcePortTaken);
+        return Own::Refused(DropReason::SourcePortTaken);
     }
-    let FlowKey { dst, dport, proto, .. } = packet.key;
+    let FlowKey { src, dst, dport, proto, .. } = packet.key;
     if !frontend(dst, dport, proto, tables, &mut work.choice.service) {
-        return None;
+        return Own::Elsewhere;
     }
     let service = &work.choice.service;
+    if !lets_in(service, src, tables) {
+        return Own::Refused(DropReason::SourceRanges);
+    }
     match Standing::of(service, Scope::of(service.flags, Sender::OwnNode)) {
-        Standing::NoLocalBackend => Some(DropReason::NoLocalBackend),
-        Standing::Served | Standing::Rejected => None,
+        Standing::NoLocalBackend => Own::Refused(DropReason::NoLocalBackend),
+        Standing::Served | Standing::Rejected => Own::Frontend,
     }
 }

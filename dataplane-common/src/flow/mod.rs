@@ -21,6 +21,7 @@ pub(crate) mod affinity;
 mod arrival;
 mod arrive;
 mod choice;
+pub(crate) mod cluster_ip;
 mod conntrack;
 mod create;
 mod deliver;
@@ -34,6 +35,8 @@ mod leave;
 mod lifetimes;
 #[cfg(test)]
 mod masquerade;
+#[cfg(test)]
+mod matrix;
 #[cfg(test)]
 mod outcome;
 mod outside;

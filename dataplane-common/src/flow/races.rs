@@ -30,6 +30,10 @@ const NODE: Node = Node {
     first_node_port: 1,
     last_node_port: 0,
     flags: NodeFlags(0),
+    first_service6: [0; 16],
+    last_service6: [0; 16],
+    first_service4: [0; 4],
+    last_service4: [0; 4],
     reserved: [0; 4],
 };
 /// Every order there is.

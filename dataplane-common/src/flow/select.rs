@@ -4,7 +4,8 @@
 use super::policy::{Scope, Standing, masquerades};
 use super::{Choice, Env, Sender, ServiceTables, affinity};
 use crate::abi::{
-    Addr, Address, FrontendKey, FrontendKind, NetworkFlags, NetworkKind, Port, Proto, Service,
+    Addr, Address, FrontendKey, FrontendKind, NetworkFlags, NetworkKind, NodeFlags, Port, Proto,
+    Service, ServiceFlags, SourceKey,
 };
 
 /// Finds what a destination stands for; false where it is no frontend.
@@ -51,6 +52,17 @@ fn serves_node_ports(addr: &Addr, tables: &impl ServiceTables) -> bool {
     })
 }
 
+/// Whether a client may begin flows to a frontend.
+#[inline(always)]
+pub(crate) fn lets_in<A: Address>(
+    service: &Service,
+    client: A,
+    tables: &impl ServiceTables,
+) -> bool {
+    !service.flags.has(ServiceFlags::SOURCE_RANGES)
+        || tables.lets_in(&SourceKey { service: service.id, addr: client.widen() })
+}
+
 /// Chooses a backend of the ServicePort in `choice` for a flow that begins. But for
 /// [`Standing::Served`], there is none. Once the choice stands, [`affinity::hold`] is due.
 #[inline(always)]
@@ -74,7 +86,9 @@ pub(crate) fn choose<A: Address>(
     if !found {
         return Standing::Rejected;
     }
-    choice.masquerade = masquerades(choice.service.flags, sender, choice.slot.flags);
+    let detection = tables.node().map_or(NodeFlags::default(), |node| node.flags);
+    choice.masquerade =
+        masquerades::<A>(choice.service.flags, sender, choice.slot.flags, detection);
     Standing::Served
 }
 
@@ -110,17 +124,21 @@ fn pick_for(
 /// A frontend may be at the node's own address, where others than Services are reached too.
 #[inline(always)]
 pub(super) fn is_ours<A: Address>(dst: A, tables: &impl ServiceTables) -> bool {
-    let key = FrontendKey {
-        addr: dst.widen(),
-        port: Port::new(0),
-        proto: Proto(0),
-        kind: FrontendKind::Address.number(),
-    };
-    let is_own = |addr| {
-        let network = tables.network(addr);
-        network.is_some_and(|network| network.kind == NetworkKind::OwnNode.number())
-    };
-    dst == A::HAIRPIN || (tables.service(&key).is_some() && !is_own(&key.addr))
+    dst == A::HAIRPIN || (mark(dst, tables).is_some() && !is_own(dst, tables))
+}
+
+/// What is said of an address of which some port is served.
+#[inline(always)]
+pub(super) fn mark<A: Address>(dst: A, tables: &impl ServiceTables) -> Option<Service> {
+    let (port, proto, kind) = (Port::new(0), Proto(0), FrontendKind::Address.number());
+    tables.service(&FrontendKey { addr: dst.widen(), port, proto, kind })
+}
+
+/// Whether a device of this node has an address.
+#[inline(always)]
+pub(crate) fn is_own<A: Address>(addr: A, tables: &impl ServiceTables) -> bool {
+    let network = tables.network(&addr.widen());
+    network.is_some_and(|network| network.kind == NetworkKind::OwnNode.number())
 }
 
 /// Maps 32 random bits onto `0..count`, evenly but for count/2³², without a division.

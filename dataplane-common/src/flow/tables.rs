@@ -2,7 +2,7 @@
 
 use crate::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FrontendKey, Link, Network, Node, Pod, Service, Slot,
+    FrontendKey, Link, Network, Node, Pod, Service, Slot, SourceKey,
 };
 
 /// What a NOEXIST insert came to.
@@ -41,6 +41,8 @@ pub trait ServiceTables {
     fn node(&self) -> Option<Node>;
     /// What the network around an address is; nothing known is outside.
     fn network(&self, addr: &Addr) -> Option<Network>;
+    /// Whether a client is in a network that a ServicePort's load balancer lets in.
+    fn lets_in(&self, client: &SourceKey) -> bool;
     /// The backend that a client is held to.
     fn affinity(&self, key: &AffinityKey) -> Option<Affinity>;
     /// Holds a client to a backend, whatever it was held to; false where the table refuses.

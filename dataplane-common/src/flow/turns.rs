@@ -6,7 +6,7 @@ use super::fake::Fake;
 use super::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use crate::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Network, Node, Pod, Service, Slot,
+    Link, Network, Node, Pod, Service, Slot, SourceKey,
 };
 
 type V4 = [u8; 4];
@@ -111,6 +111,10 @@ impl ServiceTables for Racer<'_> {
 
     fn network(&self, addr: &Addr) -> Option<Network> {
         self.tables.network(addr)
+    }
+
+    fn lets_in(&self, client: &SourceKey) -> bool {
+        self.tables.lets_in(client)
     }
 
     fn affinity(&self, key: &AffinityKey) -> Option<Affinity> {

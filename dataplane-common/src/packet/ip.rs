@@ -63,6 +63,8 @@ pub trait IpAddress: Address {
 
     /// The protocol number of the version's ICMP.
     const ICMP: Proto;
+    /// Type of an ICMP message that asks for an echo.
+    const ECHO: u8;
     /// Where the source address stands in the header; the destination follows it.
     const ADDRESSES: u32;
     /// Where TTL or hop limit stands in the header.

@@ -21,6 +21,7 @@ impl IpAddress for [u8; 4] {
     type Header = [u8; 20];
 
     const ICMP: Proto = Proto::ICMP;
+    const ECHO: u8 = 8;
     const ADDRESSES: u32 = 12;
     const TTL: u32 = 8;
     const HEADER_CHECKSUM: Option<u32> = Some(10);

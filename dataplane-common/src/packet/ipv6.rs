@@ -41,6 +41,7 @@ impl IpAddress for [u8; 16] {
     type Header = [u8; 40];
 
     const ICMP: Proto = Proto::ICMPV6;
+    const ECHO: u8 = 128;
     const ADDRESSES: u32 = 8;
     const TTL: u32 = 7;
     const HEADER_CHECKSUM: Option<u32> = None;

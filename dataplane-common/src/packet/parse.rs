@@ -68,6 +68,19 @@ pub enum Transport {
     Other,
 }
 
+impl Transport {
+    /// Whether it may be what a flow with ports begins with.
+    #[must_use]
+    #[inline(always)]
+    pub const fn begins(self) -> bool {
+        match self {
+            Self::Tcp(flags) => flags.opens(),
+            Self::Udp { .. } => true,
+            Self::Icmp { .. } | Self::LaterFragment | Self::Other => false,
+        }
+    }
+}
+
 /// TCP's flag byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpFlags(pub u8);

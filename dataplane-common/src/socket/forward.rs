@@ -2,17 +2,18 @@
 
 use super::{Call, SocketTables};
 use crate::abi::{
-    Address, BackendState, Port, Proto, Slot, SlotFlags, SocketDirection, SocketEntry,
+    Address, BackendState, Port, Proto, ServiceFlags, Slot, SlotFlags, SocketDirection, SocketEntry,
 };
 use crate::flow::policy::Standing;
-use crate::flow::select::{choose, frontend};
-use crate::flow::{Choice, Env, Sender, affinity};
+use crate::flow::select::{choose, frontend, is_own, lets_in};
+use crate::flow::{Choice, Env, Sender, affinity, cluster_ip};
 
 /// What a call comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// As if no program were there. Also where a traffic policy hides all backends: a call can be
-    /// refused but not be left without an answer, so the packets are dropped instead.
+    /// As if no program were there. Also where a traffic policy hides all backends or a load
+    /// balancer's address does not let the node in: a call can be refused but not be left without an
+    /// answer, so the packets are dropped instead.
     Leave,
     /// The peer is the backend in the choice.
     Translate,
@@ -44,13 +45,20 @@ fn decide<A: Address>(
     env: &impl Env,
     choice: &mut Choice,
 ) -> Decision {
-    if !matches!(call.proto, Proto::TCP | Proto::UDP)
-        || !frontend(call.addr, call.port, call.proto, tables, &mut choice.service)
-    {
+    if !matches!(call.proto, Proto::TCP | Proto::UDP) {
         return Decision::Leave;
+    }
+    if !frontend(call.addr, call.port, call.proto, tables, &mut choice.service) {
+        let is_unserved = cluster_ip::is_one(call.addr, tables);
+        return if is_unserved { Decision::Refuse } else { Decision::Leave };
     }
     if call.proto == Proto::UDP && stays(call, tables, choice) {
         return Decision::Translate;
+    }
+    if choice.service.flags.has(ServiceFlags::SOURCE_RANGES)
+        && let Some(decision) = shut_out(call, tables, choice)
+    {
+        return decision;
     }
     let client = client::<A>(tables);
     match choose(client, Sender::OwnNode, tables, env, choice) {
@@ -65,6 +73,26 @@ fn decide<A: Address>(
         stay(call, tables, choice);
     }
     Decision::Translate
+}
+
+/// What a call comes to whose packets the load balancer's source ranges leave out. At an address of
+/// the node's own they would come from that address, and never leave.
+// Not inlined: rare, and its stack is needed elsewhere.
+#[inline(never)]
+fn shut_out<A: Address>(
+    call: &Call<A>,
+    tables: &impl SocketTables,
+    choice: &Choice,
+) -> Option<Decision> {
+    let is_own = is_own(call.addr, tables);
+    let source = if is_own { call.addr } else { client::<A>(tables) };
+    if lets_in(&choice.service, source, tables) {
+        None
+    } else if is_own {
+        Some(Decision::Refuse)
+    } else {
+        Some(Decision::Leave)
+    }
 }
 
 /// By whom a node is known to session affinity: no call knows the address it will come from.

@@ -3,7 +3,7 @@
 use super::{Call, Decision, ask, is_of_node, reverse};
 use crate::abi::{
     BackendId, BackendState, Network, NetworkFlags, NetworkKind, Node, Port, Proto, Service,
-    ServiceFlags, ServiceId,
+    ServiceFlags, ServiceId, SourceKey,
 };
 use crate::flow::Choice;
 use crate::flow::fake::{Fake, FixedEnv, backend_slot};
@@ -141,6 +141,35 @@ calls! {
             assert_eq!(world.told(1, peer, proto), peer);
         }
         assert_eq!(*world.tables.calls.lock().unwrap(), [].into());
+    }
+
+    fn a_port_of_a_cluster_ip_that_nobody_serves_is_refused<A: Host>(proto: Proto) {
+        let world = World::<A>::new(ServiceFlags(0));
+        let unserved = (A::host(VIP), 81);
+        assert_eq!(world.asked(1, unserved, proto, LOWEST), (Decision::Leave, None));
+        world.tables.add_cluster_ip(A::host(VIP));
+        assert_eq!(world.asked(1, unserved, proto, LOWEST), (Decision::Refuse, None));
+        let elsewhere = (A::host(NODE), 81);
+        assert_eq!(world.asked(1, elsewhere, proto, LOWEST), (Decision::Leave, None));
+    }
+
+    /// What the node sends to an address that a device of its holds never meets the last hook.
+    fn source_ranges_leave_the_node_to_its_last_hook<A: Host>(proto: Proto) {
+        let service = Service { flags: ServiceFlags::SOURCE_RANGES, ..Service::default() };
+        for (vip, source, left_out) in
+            [(VIP, NODE, Decision::Leave), (NODE, NODE, Decision::Refuse)]
+        {
+            let world = World::<A>::new(ServiceFlags(0));
+            let id = ServiceId(7);
+            let served = Service { id, base: 1, cluster_count: 2, ..service };
+            world.tables.add_service(A::host(vip), 84, proto, served);
+            let frontend = (A::host(vip), 84);
+            assert_eq!(world.asked(1, frontend, proto, LOWEST), (left_out, None));
+            let addr = A::host(source).widen();
+            world.tables.sources.lock().unwrap().push(SourceKey { service: id, addr });
+            let expected = (Decision::Translate, Some((A::host(11), 8080)));
+            assert_eq!(world.asked(1, frontend, proto, LOWEST), expected);
+        }
     }
 
     fn nobody_is_refused_and_nobody_here_is_left_to_the_last_hook<A: Host>(proto: Proto) {

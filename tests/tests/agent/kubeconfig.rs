@@ -74,6 +74,7 @@ fn objects(manifest: &str) -> Result<Vec<Value>> {
         k8s::Resource::EndpointSlice(slice) => serde_json::to_value(slice),
         k8s::Resource::Endpoints(endpoints) => serde_json::to_value(endpoints),
         k8s::Resource::Node(node) => serde_json::to_value(node),
+        k8s::Resource::ServiceCidr(cidr) => serde_json::to_value(cidr),
     });
     Ok(values.collect::<Result<_, _>>()?)
 }

@@ -5,6 +5,7 @@ mod alongside;
 mod bridged;
 mod cleanup;
 mod cluster;
+mod cluster_ips;
 mod crowd;
 mod delivery;
 mod errors;

@@ -5,13 +5,16 @@
 
 mod affinity;
 mod bypass;
+mod cluster_ips;
 mod costs;
 mod entrances;
 mod errors;
 mod framing;
 mod masquerade;
+mod matrix;
 mod object;
 mod races;
 mod row;
 mod senders;
+mod sources;
 mod stack;

@@ -134,9 +134,19 @@ pub(crate) fn into_pod(packet: Packet, scene: &Scene, pod: IpAddr) -> Expected {
 /// Runs the rows of a function for both families and protocols on the host core and on the loaded
 /// object.
 pub(crate) fn agree(delivery: Delivery, rows: impl Fn(&Scene) -> Vec<Row> + Send) {
+    agree_by_chance(delivery, 0, rows);
+}
+
+/// The same with another random number than 0.
+pub(crate) fn agree_by_chance(
+    delivery: Delivery,
+    random: u32,
+    rows: impl Fn(&Scene) -> Vec<Row> + Send,
+) {
     sandbox::inside(move |devices| {
         let config = NodeConfig {
             clock_override: u64::from(NOW) * 1_000_000_000,
+            random_override: random,
             random_overridden: 1,
             ..NodeConfig::new(delivery)
         };
@@ -146,7 +156,7 @@ pub(crate) fn agree(delivery: Delivery, rows: impl Fn(&Scene) -> Vec<Row> + Send
                 let scene = Scene { net, devices, proto };
                 for row in rows(&scene) {
                     let label = format!("{} ({proto:?} from {})", row.name, net.client);
-                    row.run(&label, delivery, &mut object);
+                    row.run(&label, delivery, random, &mut object);
                 }
             }
         }
@@ -173,10 +183,10 @@ struct Twins<'a> {
 }
 
 impl Row {
-    fn run(&self, label: &str, delivery: Delivery, object: &mut Object) {
+    fn run(&self, label: &str, delivery: Delivery, random: u32, object: &mut Object) {
         object.fill(&self.world).unwrap();
         let _sockets = sockets(&self.world);
-        let env = FixedEnv { now: NOW, random: 0 };
+        let env = FixedEnv { now: NOW, random };
         let core = Core { maps: self.world.in_memory(), delivery, env };
         let twins = Twins { core, object, devices: self.world.devices };
         for (hook, packet) in &self.before {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use dataplane_common::abi::{Delivery, LinkFlags, ServiceFlags};
+use dataplane_common::abi::{Delivery, LinkFlags, NetworkFlags, NodeFlags, ServiceFlags};
 use waggle_tests::host::Hook;
 use waggle_tests::world::{NAT_PORTS, World};
 
@@ -66,6 +66,39 @@ fn only_pods_of_this_node_are_served_elsewhere_under_the_local_policy() {
                         if is_pod { there } else { Expected::Drop },
                     )
                 });
+            }
+        }
+        rows
+    });
+}
+
+/// What the node goes by, the uplink's switches and those of the networks of pods; and whether a pod
+/// and a client behind the uplink keep their address inside.
+#[test]
+fn who_counts_as_a_pod_keeps_its_address_inside() {
+    agree(Delivery::Stack, |scene| {
+        let net = scene.net;
+        let mut rows = Vec::new();
+        let plain = NetworkFlags::default();
+        for (node_flags, uplink, pod_networks, keeps) in [
+            (NodeFlags::default(), UPLINK, plain, [true, false]),
+            (NodeFlags::PODS_BY_NETWORK, UPLINK, plain, [false, false]),
+            (NodeFlags::PODS_BY_NETWORK, UPLINK, NetworkFlags::LOCAL_PODS, [true, false]),
+            (NodeFlags::PODS_BY_DEVICE, UPLINK, plain, [true, false]),
+            (NodeFlags::PODS_BY_DEVICE, LinkFlags::LOCAL_PODS, plain, [true, true]),
+        ] {
+            let senders = [
+                ("a pod", Hook::FromPod, net.client),
+                ("by the uplink", Hook::FromNetdev, net.outside),
+            ];
+            for ((name, hook, src), keeps) in senders.into_iter().zip(keeps) {
+                let opening = scene.packet(SocketAddr::new(src, 40_000), net.frontend()).syn();
+                let there = opening.clone().dst(endpoint(net.local));
+                let hidden = SocketAddr::new(src, NAT_PORTS[0]);
+                let there = if keeps { there } else { there.src(hidden) };
+                let world = World { node_flags, uplink, pod_networks, ..scene.world(net.local) };
+                let row = scene.row(name, net.local, opening, Expected::Next(there));
+                rows.push(Row { world, hook, ..row });
             }
         }
         rows

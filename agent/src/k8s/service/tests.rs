@@ -40,6 +40,7 @@ fn web(cluster_ips: &[&str], ports: &[(&str, Protocol, u16)]) -> ServiceSpec {
         ports: ports.iter().map(port_spec).collect(),
         cluster_ips: ips(cluster_ips),
         load_balancer_ips: vec![],
+        source_ranges: vec![],
         external_ips: vec![],
         internal_local: false,
         external_local: false,
@@ -134,17 +135,32 @@ fn a_load_balancers_addresses_are_served_where_packets_arrive_as_they_were_sent(
 }
 
 #[test]
-fn addresses_of_a_load_balancer_that_lets_in_some_are_not_served() {
-    let found = read(
-        "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {clusterIP: 10.96.0.1, \
-         ports: [{port: 80}], loadBalancerSourceRanges: [198.51.100.0/24]}, \
-         status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}}",
-    );
-    assert_says(
-        &found,
-        Some(&plain()),
-        "is not served at 192.0.2.1, because its loadBalancerSource",
-    );
+fn source_ranges_are_read_and_without_any_that_can_be_nobody_is_let_in() {
+    for (ranges, expected, is_served, message) in [
+        ("", &[][..], true, None),
+        ("192.0.2.0/24, ' 203.0.113.130/25 '", &["192.0.2.0/24", "203.0.113.128/25"], true, None),
+        ("010.0.0.0/8, '2001:db8::/32'", &["10.0.0.0/8", "2001:db8::/32"], true, None),
+        ("all, 192.0.2.0/24", &["192.0.2.0/24"], true, Some("\"all\", which is no network")),
+        ("192.0.2.1", &[], false, Some("is not served at its load balancer")),
+    ] {
+        let found = read(&format!(
+            "{{apiVersion: v1, kind: Service, metadata: {{name: web}}, spec: {{clusterIP: \
+             10.96.0.1, ports: [{{port: 80}}], loadBalancerSourceRanges: [{ranges}]}}, \
+             status: {{loadBalancer: {{ingress: [{{ip: 192.0.2.9}}]}}}}}}"
+        ));
+        let spec = ServiceSpec {
+            load_balancer_ips: if is_served { ips(&["192.0.2.9"]) } else { vec![] },
+            source_ranges: expected.iter().map(|range| range.parse().unwrap()).collect(),
+            ..plain()
+        };
+        match message {
+            None => assert_eq!(found, (Some(spec), vec![]), "{ranges}"),
+            Some(message) => {
+                assert_eq!(found.0, Some(spec), "{ranges}");
+                assert!(found.1.iter().any(|told| told.contains(message)), "{:?}", found.1);
+            }
+        }
+    }
 }
 
 #[test]
