@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use aya::util::online_cpus;
 use hostnet::sysctl;
 use tracing::info;
 
 use crate::config::Conntrack;
+use crate::loader::online_cpus;
 use crate::problem::Problem;
 
 const MAX: &str = "net/netfilter/nf_conntrack_max";

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::k8s::Change;
-use crate::kube::{ApiServer, Entrance, Event, Health};
+use crate::k8s::{Change, Event};
+use crate::kube::{ApiServer, Entrance, Health};
 use crate::manifests::{Manifests, WatchError};
 
 /// A source that can be opened.

@@ -3,6 +3,7 @@
 mod addresses;
 mod endpoint_slice;
 mod endpoints;
+mod event;
 mod node;
 mod object;
 mod reading;
@@ -10,6 +11,7 @@ mod service;
 mod service_cidr;
 mod trigger;
 
+pub use event::Event;
 pub use object::{Change, Kind, Object, ObjectRef, Resource, Spec};
 pub use reading::Reading;
 pub use trigger::Trigger;

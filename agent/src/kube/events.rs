@@ -6,9 +6,6 @@ use std::time::Duration;
 use http::Request;
 use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::api::events::v1::Event as Written;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::client::Body;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
@@ -19,36 +16,13 @@ use super::entrance::Entrance;
 use super::failure::Failure;
 use super::lines::whole;
 use super::requests::{PATIENCE, send};
-use crate::k8s::ObjectRef;
+use crate::k8s::Event;
 
 /// How many may wait to be written; what comes while as many do is lost.
 const WAITING: usize = 64;
 /// How often writing one is tried, and how long is waited in between.
 const TRIES: u32 = 12;
 const PAUSE: Duration = Duration::from_secs(10);
-/// Who writes them.
-const CONTROLLER: &str = "waggle";
-/// Where those about objects without a namespace stand.
-const DEFAULT_NAMESPACE: &str = "default";
-/// The longest note that the API takes, in bytes.
-const LONGEST_NOTE: usize = 1024;
-
-/// Something that happened to an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// The object.
-    pub about: ObjectRef,
-    /// Whether it should not have happened.
-    pub is_warning: bool,
-    /// What happened, in a word that programs know.
-    pub reason: &'static str,
-    /// What was being done, likewise.
-    pub action: &'static str,
-    /// What happened, for people.
-    pub note: String,
-    /// Which node's agent says so.
-    pub node: String,
-}
 
 /// Writes events, one after the other.
 pub(super) struct Announcer(Sender<Event>);
@@ -70,9 +44,9 @@ impl Announcer {
 
 async fn write(mut entrance: Entrance, mut events: Receiver<Event>) {
     while let Some(event) = events.recv().await {
-        let written = event.written(Timestamp::now());
+        let body = event.to_json(Timestamp::now());
         for _ in 0..TRIES {
-            let Err(failure) = post(&entrance, &written).await else { break };
+            let Err(failure) = post(&entrance, event.namespace(), &body).await else { break };
             debug!(?failure, reason = event.reason, "failed to write an Event");
             if matches!(failure, Failure::Forbidden(_) | Failure::Refused { code: 400..=499, .. }) {
                 break;
@@ -86,45 +60,10 @@ async fn write(mut entrance: Entrance, mut events: Receiver<Event>) {
     }
 }
 
-async fn post(entrance: &Entrance, event: &Written) -> Result<(), Failure> {
-    let namespace = event.metadata.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-    let unwritable = |error: &dyn std::error::Error| Failure::Unreadable(error.to_string());
-    let body = serde_json::to_vec(event).map_err(|error| unwritable(&error))?;
+async fn post(entrance: &Entrance, namespace: &str, body: &str) -> Result<(), Failure> {
     let request = Request::post(format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"))
         .header(CONTENT_TYPE, "application/json")
-        .body(Body::from(body))
-        .map_err(|error| unwritable(&error))?;
+        .body(Body::from(body.as_bytes().to_vec()))
+        .map_err(|error| Failure::Unreadable(error.to_string()))?;
     whole(send(entrance, request).await?, PATIENCE).await.map(drop)
-}
-
-impl Event {
-    /// As the API has it (events.k8s.io/v1).
-    fn written(&self, now: Timestamp) -> Written {
-        let Self { about, is_warning, reason, action, note, node } = self;
-        let name = &about.name;
-        let namespace = Some(name.namespace.clone()).filter(|namespace| !namespace.is_empty());
-        let until = (0..=LONGEST_NOTE.min(note.len())).rev().find(|at| note.is_char_boundary(*at));
-        Written {
-            metadata: ObjectMeta {
-                name: Some(format!("{}.{:x}", name.name, now.as_nanosecond())),
-                namespace: namespace.clone().or_else(|| Some(DEFAULT_NAMESPACE.to_owned())),
-                ..ObjectMeta::default()
-            },
-            event_time: Some(MicroTime(now)),
-            reporting_controller: Some(CONTROLLER.to_owned()),
-            reporting_instance: Some(format!("{CONTROLLER}-{node}")),
-            action: Some((*action).to_owned()),
-            reason: Some((*reason).to_owned()),
-            type_: Some(if *is_warning { "Warning" } else { "Normal" }.to_owned()),
-            note: Some(note[..until.unwrap_or(0)].to_owned()).filter(|note| !note.is_empty()),
-            regarding: Some(ObjectReference {
-                api_version: Some("v1".to_owned()),
-                kind: Some(about.kind.as_str().to_owned()),
-                name: Some(name.name.clone()),
-                namespace,
-                ..ObjectReference::default()
-            }),
-            ..Written::default()
-        }
-    }
 }

@@ -27,6 +27,5 @@ mod version;
 
 pub use access::{Access, AccessError};
 pub use entrance::Entrance;
-pub use events::Event;
 pub use health::{Contact, Health, Phase};
 pub use source::ApiServer;

@@ -11,13 +11,13 @@ use tokio::time::{Instant, sleep_until};
 use super::backoff::Backoff;
 use super::collection::Collection;
 use super::entrance::Entrance;
-use super::events::{Announcer, Event};
+use super::events::Announcer;
 use super::failure::{Failed, Failure};
 use super::follow::{Follower, Word};
 use super::health::Health;
 use super::mirror::Mirror;
 use super::requests::Requests;
-use crate::k8s::Change;
+use crate::k8s::{Change, Event};
 use crate::problem::Problem;
 
 /// How long after a first change further ones are waited for: endpoints come in bursts.

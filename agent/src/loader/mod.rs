@@ -17,6 +17,7 @@ mod programs;
 mod shape;
 
 use aya::maps::{Array, Map, MapData, MapError};
+pub use aya::util::online_cpus;
 use dataplane_common::abi::{Meta, NodeConfig, names};
 use hostnet::Pins;
 

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 
 use crate::health::Purpose;
 use crate::http::Failures;
-use crate::k8s::{Kind, ObjectRef};
-use crate::kube::Event;
+use crate::k8s::{Event, Kind, ObjectRef};
 use crate::model::Name;
 
 /// The agent has started.

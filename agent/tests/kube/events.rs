@@ -10,8 +10,8 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::time::sleep;
-use waggle_agent::k8s::{Kind, ObjectRef};
-use waggle_agent::kube::{ApiServer, Entrance, Event};
+use waggle_agent::k8s::{Event, Kind, ObjectRef};
+use waggle_agent::kube::{ApiServer, Entrance};
 use waggle_agent::model::Name;
 
 use super::cluster::block_on;
