@@ -81,13 +81,7 @@ const TINY: [Feature; 5] = [
 ];
 
 /// Those of which kube-proxy does what Waggle does not yet.
-const MISSING: [Feature; 5] = [
-    Feature::ForeignSlices,
-    Feature::HeadlessLabels,
-    Feature::SourceRanges,
-    Feature::OtherPorts,
-    Feature::Unallocated,
-];
+const MISSING: [Feature; 2] = [Feature::ForeignSlices, Feature::HeadlessLabels];
 
 impl Profile {
     /// A named one with some features more and some less.

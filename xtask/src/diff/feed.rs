@@ -21,17 +21,27 @@ pub(super) fn changes(namespace: &str, old: &State, new: &State) -> Vec<Request>
     let slices = format!("apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices");
     let gone = |path: &str, name: &String| Request::delete(&format!("{path}/{name}"));
     let mut requests = Vec::new();
-    let left = |name: &&String| !new.services.contains_key(*name);
-    requests.extend(old.services.keys().filter(left).map(|name| gone(&services, name)));
+    let stays = |name: &String, service: &Service| {
+        new.services.get(name).is_some_and(|new| !is_new(service, new))
+    };
+    let left = |(name, service): &(&String, &Service)| !stays(name, service);
+    requests.extend(old.services.iter().filter(left).map(|(name, _)| gone(&services, name)));
     let left = |name: &&String| !new.slices.contains_key(*name);
     requests.extend(old.slices.keys().filter(left).map(|name| gone(&slices, name)));
     for (name, service) in &new.services {
-        requests.extend(service_changes(&services, old.services.get(name), service));
+        let old = old.services.get(name).filter(|old| !is_new(old, service));
+        requests.extend(service_changes(&services, old, service));
     }
     for (name, slice) in &new.slices {
         requests.extend(slice_change(&slices, old.slices.get(name), slice));
     }
     requests
+}
+
+/// Whether one has to go before the other can be: a cluster IP stays what it is.
+fn is_new(old: &Service, new: &Service) -> bool {
+    let address = |service: &Service| service.spec.cluster_ip.clone();
+    address(old).zip(address(new)).is_some_and(|(old, new)| old != new)
 }
 
 /// A status has a path of its own, and one that is to be empty is emptied by the type.
@@ -69,10 +79,12 @@ fn object(object: &impl serde::Serialize, kind: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use serde_json::json;
     use xtask::cluster::Request;
 
-    use super::changes;
+    use super::{changes, object};
     use crate::diff::{
         service::{Family, Ingress, Kind, Metadata, Service},
         slice::Slice,
@@ -99,6 +111,23 @@ mod tests {
             state.set_slice(Slice::new(name, "a", Family::IPv4));
         }
         state
+    }
+
+    #[test]
+    fn a_service_of_another_address_is_another_one() {
+        let at = |address: &str| {
+            let mut service = service("a");
+            service.spec.set_addresses(&[address.parse().unwrap()]);
+            service
+        };
+        let [old, new] = ["10.96.1.1", "10.96.1.2"].map(at);
+        assert_eq!(
+            changes("n", &state(&[old], &[]), &state(slice::from_ref(&new), &[])),
+            [
+                Request::delete("api/v1/namespaces/n/services/a"),
+                Request::create("api/v1/namespaces/n/services", &object(&new, "Service")),
+            ]
+        );
     }
 
     #[test]
