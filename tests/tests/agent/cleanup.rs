@@ -48,7 +48,7 @@ fn cleanup_leaves_filters_of_others_with_their_qdisc() -> Result<()> {
         anyhow::ensure!(answer.is_success, "tc {line}: {answer:?}");
         Ok(answer.stdout)
     };
-    let program = host.path("bpf/waggle/abi-3/programs/from_pod");
+    let program = host.pinned("programs/from_pod");
     let program = program.display();
     tc(&format!("filter add dev eth0 egress prio 7 bpf direct-action object-pinned {program}"))?;
     let answer = host.waggle("cleanup")?;

@@ -46,7 +46,7 @@ fn a_device_has_programs_from_its_coming_to_its_going() -> Result<()> {
         ip(&host, "link delete plugged")?;
         let status = host.wait_until(|status| status["devices"] == first_devices())?;
         assert_eq!(status["healthy"], true, "{attach}: {status:#}");
-        let pinned = host.path("bpf/waggle/abi-3/links").display().to_string();
+        let pinned = host.pinned("links").display().to_string();
         let pinned = host.run("ls", &[&pinned])?.stdout;
         let of_devices = pinned.lines().filter(|pin| !pin.starts_with("cgroup-"));
         let expected = if attach == "auto" { 4 } else { 0 };
@@ -119,7 +119,7 @@ fn devices_are_chosen_by_patterns() -> Result<()> {
 
 /// The kinds of addresses and whether NodePorts are served at them, by the table itself.
 fn kinds<const N: usize>(host: &Host, addresses: [&str; N]) -> Result<[String; N]> {
-    let path = host.path("bpf/waggle/abi-3/maps/networks");
+    let path = host.pinned("maps/networks");
     let kind = |trie: &LpmTrie<MapData, [u8; 16], Network>, text: &str| {
         let ip: std::net::IpAddr = text.parse().expect("an address");
         let Ok(network) = trie.get(&Key::new(128, Addr::from(ip).0), 0) else {

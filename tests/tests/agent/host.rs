@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use dataplane_common::abi::names;
 use hostnet::NetNs;
 use rustix::{
     process::{Pid, Signal, kill_process},
@@ -118,6 +119,11 @@ impl Host {
         host.write("nodes.yaml", NODES)?;
         host.write("services.yaml", SERVICES)?;
         Ok(host)
+    }
+
+    /// Where something pinned in this table layout is on the test's side.
+    pub(super) fn pinned(&self, path: &str) -> PathBuf {
+        self.path(&format!("bpf/waggle/abi-{}/{path}", names::ABI))
     }
 
     /// A path of the host, which is the same from outside, but for the BPF file system.

@@ -88,7 +88,7 @@ fn pins_of_another_version_are_refused_by_name() -> Result<()> {
     host.run("mkdir", &["-p", &other])?;
     refused(&host.waggle(&start)?, &[&other, "layout 9", "`waggle cleanup`"]);
     host.run("rmdir", &[&other])?;
-    let maps = host.path("bpf/waggle/abi-3/maps");
+    let maps = host.pinned("maps");
     host.run("mkdir", &["-p", &maps.display().to_string()])?;
     host.inside(|| {
         let map = Array::<MapData, u64>::create(3, 0)?;
@@ -117,7 +117,7 @@ fn a_cgroup_that_the_hosts_processes_are_not_in_is_refused_and_takes_no_program(
         let cause = "do not see the calls of this process";
         refused(&answer, &[&format!("--cgroup-root {elsewhere}: "), cause, "give the root of"]);
         assert_eq!(attached()?, before);
-        let links = host.path("bpf/waggle/abi-3/links").display().to_string();
+        let links = host.pinned("links").display().to_string();
         let pinned = host.run("find", &[&links, "-name", "cgroup-*"])?.stdout;
         assert_eq!(pinned.lines().count(), count, "{pinned}");
         let agent = host.agent("{}")?;

@@ -55,7 +55,7 @@ fn a_replacement_that_was_interrupted_is_not_taken_for_the_build_before() -> Res
     let host = Host::start()?;
     host.agent("delivery: bypass")?.kill()?;
     // A folder in the way stops the next build after it took the place of some programs.
-    let obstacle = host.path("bpf/waggle/abi-4/programs/to_pod-last").display().to_string();
+    let obstacle = host.pinned("programs/to_pod-last").display().to_string();
     host.run("mkdir", &[&obstacle])?;
     let config = host.path("stack.yaml");
     fs::write(&config, "delivery: stack")?;
@@ -87,7 +87,7 @@ fn hooks_follow_the_configured_way_and_none_runs_twice() -> Result<()> {
 fn a_pod_whose_device_is_gone_is_forgotten_and_the_others_stay() -> Result<()> {
     let host = Host::start()?;
     host.agent("{}")?.kill()?;
-    let path = host.path("bpf/waggle/abi-4/maps/pods");
+    let path = host.pinned("maps/pods");
     // The loopback device is there on any host, and no device has this index.
     let pods = [("10.1.1.7", 1), ("10.1.1.8", 424_242)].map(|(ip, ifindex)| {
         let ip: std::net::IpAddr = ip.parse().expect("an address");
