@@ -80,6 +80,9 @@ impl NodeFlags {
     pub const PODS_UNKNOWN6: Self = Self(16);
     /// Cluster IPs hide every sender.
     pub const MASQUERADE_ALL: Self = Self(32);
+    /// Another proxy's tables are still there and may know connections that we do not: what is in the
+    /// middle of one passes to the stack.
+    pub const ADOPTING: Self = Self(64);
 
     /// Whether all of `flags` are set.
     #[must_use]
