@@ -6,7 +6,7 @@ use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use aya_ebpf::macros::btf_map;
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Meta, Network, Node, Pod, SOURCE_PREFIX, Service, Slot, SocketEntry, SocketKey,
+    LIVES, Link, Meta, Network, Node, Pod, SOURCE_PREFIX, Service, Slot, SocketEntry, SocketKey,
     SourceKey, names,
 };
 
@@ -64,6 +64,9 @@ static SOCKETS: LruHashMap<SocketKey, SocketEntry, { names::MAX_SOCKETS as usize
 
 #[btf_map(name = "sources")]
 static SOURCES: LpmTrie<SourceKey, u32, { names::MAX_SOURCES as usize }> = LpmTrie::new();
+
+#[btf_map(name = "timeouts")]
+static TIMEOUTS: Array<u32, { LIVES as usize }> = Array::new();
 
 /// Not pinned: nothing in them outlives a packet.
 #[btf_map(name = "scratch4")]
@@ -166,6 +169,11 @@ pub(crate) fn hold_socket(key: &SocketKey, entry: &SocketEntry) {
 pub(crate) fn forget_socket(key: &SocketKey) {
     // There is nothing to do where it is gone already.
     let _gone = SOCKETS.remove(key);
+}
+
+#[inline(always)]
+pub(crate) fn timeout(life: u32) -> u32 {
+    TIMEOUTS.get(life).copied().unwrap_or(0)
 }
 
 #[inline(always)]

@@ -112,6 +112,11 @@ impl<T> ServiceTables for BpfTables<T> {
     }
 
     #[inline(always)]
+    fn timeout(&self, life: u32) -> u32 {
+        maps::timeout(life)
+    }
+
+    #[inline(always)]
     fn count(&self, counter: Counter) {
         maps::count(counter);
     }

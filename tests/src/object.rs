@@ -11,8 +11,8 @@ use aya::programs::{Program, ProgramInfo, SchedClassifier, TestRun as _, TestRun
 use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfLoader, Pod};
 use dataplane_common::abi::{
-    Addr, Address, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FrontendKey,
-    Network, Node, NodeConfig, SOURCE_PREFIX, Service, ServiceId, Slot, SourceKey, names,
+    Addr, Address, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FrontendKey, LIVES,
+    Network, Node, NodeConfig, Phase, SOURCE_PREFIX, Service, ServiceId, Slot, SourceKey, names,
 };
 
 use crate::outcome::{Action, Outcome};
@@ -148,6 +148,10 @@ impl Object {
         self.fill_sources(&world.sources)?;
         let mut node: Array<_, Node> = Array::try_from(self.map(names::NODE)?)?;
         node.set(0, world.node(), 0)?;
+        let mut timeouts: Array<_, u32> = Array::try_from(self.map(names::TIMEOUTS)?)?;
+        for life in 0..LIVES {
+            timeouts.set(life, Phase::of(life).usual(), 0)?;
+        }
         let mut slots: Array<_, Slot> = Array::try_from(self.map(names::SLOTS)?)?;
         for (index, slot) in (1..).zip(world.slots()) {
             slots.set(index, slot, 0)?;

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use dataplane_common::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FrontendKey, Link, Network, Node, Pod, Port, Service, Slot, SlotFlags, SourceKey, names,
+    FrontendKey, Link, Network, Node, Phase, Pod, Port, Service, Slot, SlotFlags, SourceKey, names,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 
@@ -307,6 +307,10 @@ impl ServiceTables for FakeMaps {
     fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
         self.affinities.borrow_mut().insert(*key, *affinity);
         true
+    }
+
+    fn timeout(&self, life: u32) -> u32 {
+        Phase::of(life).usual()
     }
 
     fn count(&self, counter: Counter) {

@@ -17,6 +17,7 @@ mod pod;
 mod service;
 mod socket;
 mod source;
+mod timeout;
 #[cfg(feature = "user")]
 mod user;
 
@@ -31,3 +32,4 @@ pub use pod::{Link, LinkFlags, Meta, Pod, PodFlags};
 pub use service::{FrontendKey, FrontendKind, Service, ServiceFlags, ServiceId};
 pub use socket::{SocketDirection, SocketEntry, SocketKey};
 pub use source::{SOURCE_PREFIX, SourceKey};
+pub use timeout::{LIVES, Phase, life};

@@ -1,14 +1,14 @@
 //! Names and sizes of maps, programs and pins.
 //!
 //! ```text
-//! <bpf root>/abi-4/maps/<map>            maps
-//! <bpf root>/abi-4/programs/<program>    programs, which the CNI plugin attaches to new pods
-//! <bpf root>/abi-4/links/<index>-<in|out>    TCX links (kernels without TCX: the device's own filters)
-//! <bpf root>/abi-4/links/cgroup-<program>    links to the cgroup of the node's processes
+//! <bpf root>/abi-5/maps/<map>            maps
+//! <bpf root>/abi-5/programs/<program>    programs, which the CNI plugin attaches to new pods
+//! <bpf root>/abi-5/links/<index>-<in|out>    TCX links (kernels without TCX: the device's own filters)
+//! <bpf root>/abi-5/links/cgroup-<program>    links to the cgroup of the node's processes
 //! ```
 
 /// Number of the layout that this crate describes; another number is another folder of pins.
-pub const ABI: u32 = 4;
+pub const ABI: u32 = 5;
 
 /// Hash, [`super::FrontendKey`] to [`super::Service`], not preallocated: a replaced value is freed
 /// after a grace period instead of being reused under a reader.
@@ -43,10 +43,13 @@ pub const SOCKETS: &str = "sockets";
 /// LPM trie, prefixes of [`super::SourceKey`] to a u32 without meaning.
 pub const SOURCES: &str = "sources";
 
+/// Array of u32, seconds by [`super::life`].
+pub const TIMEOUTS: &str = "timeouts";
+
 /// Every map that is pinned.
-pub const MAPS: [&str; 14] = [
+pub const MAPS: [&str; 15] = [
     SERVICES, SLOTS, BACKENDS, FLOWS4, FLOWS6, PODS, LINKS, COUNTERS, META, NODE, NETWORKS,
-    AFFINITIES, SOCKETS, SOURCES,
+    AFFINITIES, SOCKETS, SOURCES, TIMEOUTS,
 ];
 
 /// tc program at the host side of a pod's link, ingress: what the pod sends.

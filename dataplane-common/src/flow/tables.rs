@@ -47,6 +47,9 @@ pub trait ServiceTables {
     fn affinity(&self, key: &AffinityKey) -> Option<Affinity>;
     /// Holds a client to a backend, whatever it was held to; false where the table refuses.
     fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool;
+    /// Seconds of silence after which a flow is forgotten, by [`crate::abi::life`]; zero where nobody
+    /// has said.
+    fn timeout(&self, life: u32) -> u32;
     /// Adds one to a counter.
     fn count(&self, counter: Counter);
 }

@@ -125,6 +125,10 @@ impl ServiceTables for Racer<'_> {
         self.tables.hold_affinity(key, affinity)
     }
 
+    fn timeout(&self, life: u32) -> u32 {
+        self.tables.timeout(life)
+    }
+
     fn count(&self, counter: Counter) {
         self.tables.count(counter);
     }
