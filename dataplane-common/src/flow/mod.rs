@@ -29,6 +29,7 @@ mod deliver;
 mod entrances;
 #[cfg(test)]
 pub(crate) mod fake;
+mod fragments;
 mod hairpin;
 mod leave;
 #[cfg(test)]

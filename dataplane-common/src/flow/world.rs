@@ -7,7 +7,7 @@ use crate::abi::{
     Address, Delivery, FlowKey, Link, LinkFlags, Network, NetworkFlags, NetworkKind, Node, Pod,
     PodFlags, Port, Proto, Service, ServiceFlags, ServiceId, Slot, SlotFlags,
 };
-use crate::packet::{IpAddress, Packet, TcpFlags, Transport};
+use crate::packet::{Fragment, IpAddress, Packet, TcpFlags, Transport};
 
 /// Runs a walk in both families with both protocols.
 macro_rules! walks {
@@ -211,7 +211,8 @@ impl<A: Host> World<A> {
         let Self { delivery, segment, .. } = *self;
         let arrival = Arrival { by, ifindex, segment, delivery };
         let work = &mut Work::default();
-        let verdict = arrive(packet, &bytes, &arrival, &self.tables, &self.env(), work);
+        let verdict =
+            arrive(&mut packet.clone(), &bytes, &arrival, &self.tables, &self.env(), work);
         Outcome::new(verdict, work.exit)
     }
 
@@ -228,7 +229,8 @@ impl<A: Host> World<A> {
     /// What becomes of a packet that leaves, with all its bytes.
     pub(super) fn goes(&self, packet: &Packet<A>, own_socket: bool, bytes: &[u8]) -> Outcome<A> {
         let (departure, work) = (Departure { own_socket }, &mut Work::default());
-        let verdict = leave(packet, &bytes, departure, &self.tables, &self.env(), work);
+        let verdict =
+            leave(&mut packet.clone(), &bytes, departure, &self.tables, &self.env(), work);
         Outcome::new(verdict, work.exit)
     }
 }
@@ -241,7 +243,8 @@ pub(super) fn packet<A: Host>(
     let proto = if matches!(transport, Transport::Udp { .. }) { Proto::UDP } else { Proto::TCP };
     let (sport, dport) = (Port::new(sport), Port::new(dport));
     let key = FlowKey { src, dst, sport, dport, proto, reserved: [0; 3] };
-    Packet { key, l3: 14, l4: 34, length: 100, ttl: 64, may_fragment: false, transport }
+    let fragment = Fragment::default();
+    Packet { key, l3: 14, l4: 34, length: 100, ttl: 64, may_fragment: false, fragment, transport }
 }
 
 /// The rewrite of `packet` into one between two sockets.

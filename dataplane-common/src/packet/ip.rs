@@ -29,6 +29,18 @@ pub struct IpHeader<A> {
     pub may_fragment: bool,
     /// Whether the packet is a fragment other than the first.
     pub later_fragment: bool,
+    /// What it has in common with other fragments.
+    pub fragment: Fragment,
+}
+
+/// What tells which fragments make up one datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Fragment {
+    /// The datagram's identification, in network order; IPv4's behind two zeroes. Means nothing in
+    /// a packet that is whole.
+    pub id: [u8; 4],
+    /// Whether it is the first of several.
+    pub is_first: bool,
 }
 
 /// What stands behind an IP header and its extensions.
@@ -40,6 +52,8 @@ pub struct Payload {
     pub l4: u32,
     /// Whether it continues a fragmented packet.
     pub later_fragment: bool,
+    /// What it has in common with other fragments.
+    pub fragment: Fragment,
 }
 
 /// What tells one ICMP error from another.

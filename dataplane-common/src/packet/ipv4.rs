@@ -2,12 +2,14 @@
 
 use super::{
     Bytes, BytesMut, Checksum, ParseError, Sum, TooShort, icmp,
-    ip::{IcmpError, IpAddress, IpHeader, OWN_TTL, Payload},
+    ip::{Fragment, IcmpError, IpAddress, IpHeader, OWN_TTL, Payload},
 };
 use crate::{abi::Proto, flow::Answer};
 
 /// Flag: do not fragment.
 const DONT_FRAGMENT: u16 = 0x4000;
+/// Flag: more fragments follow.
+const MORE_FRAGMENTS: u16 = 0x2000;
 /// The fragment's offset, in units of eight bytes.
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 /// Bytes of a header without options.
@@ -30,8 +32,10 @@ impl IpAddress for [u8; 4] {
     #[inline(always)]
     fn header<B: Bytes + ?Sized>(bytes: &B, l3: u32) -> Result<IpHeader<Self>, ParseError> {
         let fixed: [u8; 20] = bytes.read(l3)?;
-        let ([[first, _, length @ ..], [_, _, fragment @ ..], [ttl, proto, _, _], src, dst], []) =
-            fixed.as_chunks::<4>()
+        let (
+            [[first, _, length @ ..], [id0, id1, fragment @ ..], [ttl, proto, _, _], src, dst],
+            [],
+        ) = fixed.as_chunks::<4>()
         else {
             return Err(ParseError::TooShort);
         };
@@ -51,6 +55,10 @@ impl IpAddress for [u8; 4] {
             ttl: *ttl,
             may_fragment: fragment & DONT_FRAGMENT == 0,
             later_fragment: fragment & FRAGMENT_OFFSET != 0,
+            fragment: Fragment {
+                id: [0, 0, *id0, *id1],
+                is_first: fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET) == MORE_FRAGMENTS,
+            },
         })
     }
 
@@ -65,6 +73,7 @@ impl IpAddress for [u8; 4] {
             proto: header.proto,
             l4: l3.wrapping_add(header.size),
             later_fragment: header.later_fragment,
+            fragment: header.fragment,
         })
     }
 

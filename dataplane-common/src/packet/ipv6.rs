@@ -4,7 +4,7 @@ use super::{
     Bytes, BytesMut, ParseError, Sum, TooShort,
     bytes::read_within,
     icmp,
-    ip::{IcmpError, IpAddress, IpHeader, OWN_TTL, Payload},
+    ip::{Fragment, IcmpError, IpAddress, IpHeader, OWN_TTL, Payload},
 };
 use crate::{abi::Proto, flow::Answer};
 
@@ -36,6 +36,8 @@ const SHIM6: u8 = 140;
 
 /// The offset bits of a fragment header's third and fourth byte.
 const FRAGMENT_OFFSET: u16 = 0xfff8;
+/// The bit behind them: more fragments follow.
+const MORE_FRAGMENTS: u16 = 0x0001;
 
 impl IpAddress for [u8; 16] {
     type Header = [u8; 40];
@@ -68,6 +70,7 @@ impl IpAddress for [u8; 16] {
             ttl,
             may_fragment: false,
             later_fragment: false,
+            fragment: Fragment::default(),
         })
     }
 
@@ -80,19 +83,24 @@ impl IpAddress for [u8; 16] {
     ) -> Result<Payload, ParseError> {
         let mut proto = header.proto;
         let mut l4 = l3.wrapping_add(SIZE);
+        let mut fragment = header.fragment;
         // Bounded loops need Linux 5.3.
         for _ in 0..MAX_HEADERS {
             if !is_extension(proto) {
-                return Ok(Payload { proto, l4, later_fragment: false });
+                return Ok(Payload { proto, l4, later_fragment: false, fragment });
             }
             // No extension header is shorter than eight bytes.
-            let [next, length, offset0, offset1, ..]: [u8; 8] = read_within(bytes, l4, end)?;
+            let [next, length, place0, place1, id @ ..]: [u8; 8] = read_within(bytes, l4, end)?;
             l4 = l4.wrapping_add(extension_size(proto, length));
-            let offset = u16::from_be_bytes([offset0, offset1]) & FRAGMENT_OFFSET;
-            let later_fragment = proto.0 == FRAGMENT && offset != 0;
+            let place = u16::from_be_bytes([place0, place1]);
+            let is_fragment = proto.0 == FRAGMENT;
             proto = Proto(next);
-            if later_fragment {
-                return Ok(Payload { proto, l4, later_fragment });
+            if is_fragment {
+                fragment = Fragment { id, is_first: place & MORE_FRAGMENTS != 0 };
+                if place & FRAGMENT_OFFSET != 0 {
+                    fragment.is_first = false;
+                    return Ok(Payload { proto, l4, later_fragment: true, fragment });
+                }
             }
         }
         Err(ParseError::TooManyExtensions)

@@ -2,7 +2,7 @@
 
 use super::{
     Bytes, IpAddress, TooShort, eth,
-    ip::IpHeader,
+    ip::{Fragment, IpHeader},
     l4::{self, L4},
 };
 use crate::abi::{Address, Family, FlowKey};
@@ -41,6 +41,8 @@ pub struct Packet<A> {
     pub ttl: u8,
     /// Whether routers may fragment it: IPv4 without DF.
     pub may_fragment: bool,
+    /// What it has in common with other fragments of its datagram.
+    pub fragment: Fragment,
     /// What follows the IP header.
     pub transport: Transport,
 }
@@ -229,6 +231,7 @@ pub fn parse_l3<A: IpAddress, B: Bytes + ?Sized>(
         length,
         ttl: header.ttl,
         may_fragment: header.may_fragment,
+        fragment: payload.fragment,
         transport,
     })
 }

@@ -9,6 +9,7 @@ mod cluster_ips;
 mod costs;
 mod entrances;
 mod errors;
+mod fragments;
 mod framing;
 mod masquerade;
 mod matrix;
