@@ -11,7 +11,7 @@ use dataplane_common::abi::{
     Port, Proto,
 };
 use dataplane_common::flow::{Arrival, Env, Ingress, Verdict, Work, arrive};
-use dataplane_common::packet::{Fragment, Packet, TcpFlags, Transport};
+use dataplane_common::packet::{Packet, TcpFlags, Transport};
 use waggle_agent::k8s::Change;
 
 const VIP: [u8; 4] = [10, 96, 0, 1];
@@ -60,7 +60,7 @@ fn send(
         length: 60,
         ttl: 64,
         may_fragment: false,
-        fragment: Fragment::default(),
+        more_fragments: 0,
         transport: TCP,
     };
     let arrival = Arrival { by, ifindex: 1, segment: 60, delivery: Delivery::Stack };

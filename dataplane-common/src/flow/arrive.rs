@@ -32,7 +32,7 @@ pub fn arrive<A: IpAddress>(
         }
         Transport::Icmp { .. } | Transport::Other => return without_ports(packet, tables, work),
         Transport::LaterFragment => {
-            if !fragments::complete(packet, Hook::First, tables, env, work) {
+            if !fragments::complete(packet, bytes, Hook::First, tables, env, work) {
                 return overtaken(packet, tables);
             }
         }
@@ -54,8 +54,8 @@ pub fn arrive<A: IpAddress>(
         }
     }
     let verdict = deliver(packet, arrival, tables, work);
-    if packet.fragment.is_first {
-        fragments::note(packet, Hook::First, verdict, tables, env);
+    if packet.is_first_fragment() {
+        fragments::note(packet, bytes, Hook::First, verdict, tables, env);
     }
     verdict
 }

@@ -36,7 +36,7 @@ pub fn leave<A: IpAddress>(
             };
         }
         Transport::LaterFragment => {
-            if !fragments::complete(packet, Hook::Last, tables, env, work) {
+            if !fragments::complete(packet, bytes, Hook::Last, tables, env, work) {
                 return Verdict::Pass;
             }
         }
@@ -56,8 +56,8 @@ pub fn leave<A: IpAddress>(
         }
     };
     let verdict = stack(packet, to, work);
-    if packet.fragment.is_first && verdict == Verdict::Stack {
-        fragments::note(packet, Hook::Last, verdict, tables, env);
+    if packet.is_first_fragment() && verdict == Verdict::Stack {
+        fragments::note(packet, bytes, Hook::Last, verdict, tables, env);
     }
     verdict
 }

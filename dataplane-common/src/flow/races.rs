@@ -9,7 +9,7 @@ use crate::abi::{
     BackendId, BackendState, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, Node, NodeFlags,
     Port, Proto, Service, ServiceId,
 };
-use crate::packet::{Fragment, Packet, Transport};
+use crate::packet::{Packet, Transport};
 
 type V4 = [u8; 4];
 type Flow = FlowEntry<V4>;
@@ -63,8 +63,16 @@ fn key(vip: V4) -> FlowKey<V4> {
 
 fn packet(key: FlowKey<V4>) -> Packet<V4> {
     let transport = Transport::Udp { checksum: true };
-    let fragment = Fragment::default();
-    Packet { key, l3: 14, l4: 34, length: 100, ttl: 64, may_fragment: false, fragment, transport }
+    Packet {
+        key,
+        l3: 14,
+        l4: 34,
+        length: 100,
+        ttl: 64,
+        may_fragment: false,
+        more_fragments: 0,
+        transport,
+    }
 }
 
 impl Request {

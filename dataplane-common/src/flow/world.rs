@@ -7,7 +7,7 @@ use crate::abi::{
     Address, Delivery, FlowKey, Link, LinkFlags, Network, NetworkFlags, NetworkKind, Node, Pod,
     PodFlags, Port, Proto, Service, ServiceFlags, ServiceId, Slot, SlotFlags,
 };
-use crate::packet::{Fragment, IpAddress, Packet, TcpFlags, Transport};
+use crate::packet::{IpAddress, Packet, TcpFlags, Transport};
 
 /// Runs a walk in both families with both protocols.
 macro_rules! walks {
@@ -243,8 +243,16 @@ pub(super) fn packet<A: Host>(
     let proto = if matches!(transport, Transport::Udp { .. }) { Proto::UDP } else { Proto::TCP };
     let (sport, dport) = (Port::new(sport), Port::new(dport));
     let key = FlowKey { src, dst, sport, dport, proto, reserved: [0; 3] };
-    let fragment = Fragment::default();
-    Packet { key, l3: 14, l4: 34, length: 100, ttl: 64, may_fragment: false, fragment, transport }
+    Packet {
+        key,
+        l3: 14,
+        l4: 34,
+        length: 100,
+        ttl: 64,
+        may_fragment: false,
+        more_fragments: 0,
+        transport,
+    }
 }
 
 /// The rewrite of `packet` into one between two sockets.

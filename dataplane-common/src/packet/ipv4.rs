@@ -2,12 +2,14 @@
 
 use super::{
     Bytes, BytesMut, Checksum, ParseError, Sum, TooShort, icmp,
-    ip::{Fragment, IcmpError, IpAddress, IpHeader, OWN_TTL, Payload},
+    ip::{IcmpError, IpAddress, IpHeader, OWN_TTL, Payload},
 };
 use crate::{abi::Proto, flow::Answer};
 
 /// Flag: do not fragment.
 const DONT_FRAGMENT: u16 = 0x4000;
+/// Where the datagram's identification stands.
+const IDENTIFICATION: u32 = 4;
 /// Flag: more fragments follow.
 const MORE_FRAGMENTS: u16 = 0x2000;
 /// The fragment's offset, in units of eight bytes.
@@ -32,10 +34,8 @@ impl IpAddress for [u8; 4] {
     #[inline(always)]
     fn header<B: Bytes + ?Sized>(bytes: &B, l3: u32) -> Result<IpHeader<Self>, ParseError> {
         let fixed: [u8; 20] = bytes.read(l3)?;
-        let (
-            [[first, _, length @ ..], [id0, id1, fragment @ ..], [ttl, proto, _, _], src, dst],
-            [],
-        ) = fixed.as_chunks::<4>()
+        let ([[first, _, length @ ..], [_, _, fragment @ ..], [ttl, proto, _, _], src, dst], []) =
+            fixed.as_chunks::<4>()
         else {
             return Err(ParseError::TooShort);
         };
@@ -55,10 +55,7 @@ impl IpAddress for [u8; 4] {
             ttl: *ttl,
             may_fragment: fragment & DONT_FRAGMENT == 0,
             later_fragment: fragment & FRAGMENT_OFFSET != 0,
-            fragment: Fragment {
-                id: [0, 0, *id0, *id1],
-                is_first: fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET) == MORE_FRAGMENTS,
-            },
+            more_fragments: fragment & MORE_FRAGMENTS,
         })
     }
 
@@ -73,8 +70,18 @@ impl IpAddress for [u8; 4] {
             proto: header.proto,
             l4: l3.wrapping_add(header.size),
             later_fragment: header.later_fragment,
-            fragment: header.fragment,
+            more_fragments: header.more_fragments,
         })
+    }
+
+    #[inline(always)]
+    fn identification<B: Bytes + ?Sized>(
+        bytes: &B,
+        l3: u32,
+        _l4: u32,
+    ) -> Result<[u8; 4], TooShort> {
+        let [id0, id1] = bytes.read(l3.wrapping_add(IDENTIFICATION))?;
+        Ok([0, 0, id0, id1])
     }
 
     #[inline(always)]

@@ -23,7 +23,7 @@ pub use answer::{Headers, QUOTE_MAX, Quote, answer, may_answer, quote, quote_len
 pub use bytes::{Bytes, BytesMut, TooShort};
 pub use checksum::{Checksum, Sum};
 pub use icmp::{Quoted, quoted};
-pub use ip::{Fragment, IcmpError, IpAddress, IpHeader, Payload};
+pub use ip::{IcmpError, IpAddress, IpHeader, Payload};
 pub use l4::checksum_offset;
 pub use parse::{
     Framing, Packet, ParseError, Parsed, TcpFlags, Transport, locate, parse, parse_ip, parse_l3,

@@ -1,14 +1,14 @@
 //! The parser against etherparse's view, and the packets it refuses.
 
-use etherparse::{Ipv6ExtensionSlice, Ipv6Slice, NetSlice, SlicedPacket, TransportSlice};
+use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use proptest::prelude::*;
 
 use super::samples::{Sample, SampleL4, SampleNet, of_any_kind};
 use crate::{
     abi::{Family, FlowKey, Port, Proto},
     packet::{
-        Bytes, Fragment, Framing, Packet, ParseError, Parsed, TcpFlags, Transport, parse, parse_ip,
-        parse_l3,
+        Bytes, Framing, IpAddress as _, Packet, ParseError, Parsed, TcpFlags, Transport, parse,
+        parse_ip, parse_l3,
     },
 };
 
@@ -46,10 +46,7 @@ fn view(bytes: &[u8], sliced: &SlicedPacket) -> Parsed {
                 length: header.total_len().into(),
                 ttl: header.ttl(),
                 may_fragment: !header.dont_fragment(),
-                fragment: Fragment {
-                    id: u32::from(header.identification()).to_be_bytes(),
-                    is_first: false,
-                },
+                more_fragments: 0,
                 transport,
             })
         }
@@ -63,21 +60,12 @@ fn view(bytes: &[u8], sliced: &SlicedPacket) -> Parsed {
                 length: u32::from(header.payload_length()) + 40,
                 ttl: header.hop_limit(),
                 may_fragment: false,
-                fragment: Fragment { id: identification(ip), is_first: false },
+                more_fragments: 0,
                 transport,
             })
         }
         NetSlice::Arp(_) => unreachable!("no sample is ARP"),
     }
-}
-
-/// The datagram's identification, where there is a fragment header.
-fn identification(ip: &Ipv6Slice) -> [u8; 4] {
-    let of_header = |extension| match extension {
-        Ipv6ExtensionSlice::Fragment(fragment) => Some(fragment.identification().to_be_bytes()),
-        _ => None,
-    };
-    ip.extensions().clone().into_iter().find_map(of_header).unwrap_or_default()
 }
 
 fn transport(sliced: &SlicedPacket) -> (Transport, Port, Port) {
@@ -229,7 +217,11 @@ fn fragments_are_named_and_the_first_has_ports() {
         assert_eq!((packet.transport, packet.key.dport), (transport, Port::new(dport)), "{name}");
         assert_eq!(packet.key.proto, Proto::TCP, "{name}");
         assert_eq!(packet.may_fragment, name != "whole", "{name}");
-        assert_eq!(packet.fragment, Fragment { id: [0, 0, 1, 2], is_first }, "{name}");
+        assert_eq!(
+            (packet.fragment.id, packet.is_first_fragment()),
+            ([0, 0, 1, 2], is_first),
+            "{name}"
+        );
     }
 }
 
@@ -323,6 +315,10 @@ fn ipv6_fragments_tell_which_datagram_they_are_of() {
         let header = [17, 0, place[0], place[1], 1, 2, 3, 4];
         let bytes = v6(&[44], &[header, udp].concat());
         let packet = parse_l3::<[u8; 16], [u8]>(&bytes, 0).unwrap();
-        assert_eq!(packet.fragment, Fragment { id: [1, 2, 3, 4], is_first }, "{name}");
+        assert_eq!(
+            (packet.fragment.id, packet.is_first_fragment()),
+            ([1, 2, 3, 4], is_first),
+            "{name}"
+        );
     }
 }
