@@ -55,6 +55,28 @@ fn a_device_has_programs_from_its_coming_to_its_going() -> Result<()> {
     Ok(())
 }
 
+/// Looked for twice a minute, and whenever devices change.
+#[test]
+fn hooks_that_somebody_took_away_come_back() -> Result<()> {
+    for attach in ["auto", "clsact"] {
+        let host = Host::start()?;
+        let _agent = host.agent(&format!("attach: {attach}"))?;
+        wait_for_hooks(&host, "eth0", &ETHERNET)?;
+        let links = host.pinned("links").display().to_string();
+        let taken = match attach {
+            "auto" => {
+                host.run("find", &[&links, "-type", "f", "!", "-name", "cgroup-*", "-delete"])
+            }
+            _ => host.run("tc", &["qdisc", "del", "dev", "eth0", "clsact"]),
+        }?;
+        assert!(taken.is_success, "{attach}: {taken:?}");
+        assert_ne!(hooks_of(&host.status()?, "eth0"), json!(ETHERNET), "{attach}");
+        ip(&host, "tuntap add plug mode tap")?;
+        wait_for_hooks(&host, "eth0", &ETHERNET)?;
+    }
+    Ok(())
+}
+
 /// The devices of a host at first.
 fn first_devices() -> Value {
     json!([
