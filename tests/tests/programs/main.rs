@@ -19,3 +19,4 @@ mod row;
 mod senders;
 mod sources;
 mod stack;
+mod uniform;
