@@ -18,3 +18,4 @@ mod row;
 mod senders;
 mod sources;
 mod stack;
+mod uniform;
