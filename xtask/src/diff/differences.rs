@@ -33,6 +33,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     Difference { name: "A pod that reaches itself", covers: is_hairpin },
     Difference { name: "A pod elsewhere that reaches itself", covers: is_hairpin_elsewhere },
     Difference { name: "The node that reaches itself", covers: is_own_node },
+    Difference { name: "Pods at links of their own", covers: is_pod_by_link },
     Difference { name: "Rules of iptables", covers: is_as_nftables },
     Difference { name: "NodePorts at [::1]", covers: is_at_localhost6 },
 ];
@@ -78,6 +79,11 @@ fn sees_another(seen: &Seen<'_>, client: &[Place], is_shown: fn(Source) -> bool)
         (refused.len(), *passed > 0, *silent > 0)
     };
     arrivals(seen.theirs) == arrivals(seen.ours) && rest(seen.theirs) == rest(seen.ours)
+}
+
+/// kube-proxy takes a pod for a client outside whose link is no port of the bridge that tells pods.
+fn is_pod_by_link(seen: &Seen<'_>) -> bool {
+    seen.setting == Setting::Bridge && seen.shot.probe.sender == Sender::LocalPod
 }
 
 /// What rules of iptables let pass or refuse ends at Waggle as it does at rules of nftables.
