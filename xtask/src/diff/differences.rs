@@ -110,9 +110,8 @@ fn is_as_nftables(seen: &Seen<'_>) -> bool {
 /// kube-proxy serves processes of the node at 127.0.0.1 alone, and that in mode iptables.
 fn is_at_localhost6(seen: &Seen<'_>) -> bool {
     let Seen { shot, theirs, ours, setting: _ } = seen;
-    let refused: u32 = theirs.refused.values().sum();
     let is_there = shot.role == Role::LocalhostNodePort && shot.probe.to.is_ipv6();
-    is_there && refused == shot.probe.flows && ours.refused.is_empty()
+    is_there && theirs.arrived.is_empty() && theirs.passed == 0 && ours.refused.is_empty()
 }
 
 #[cfg(test)]

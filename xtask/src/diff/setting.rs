@@ -113,7 +113,8 @@ impl Setting {
                 "detectLocalMode": "InterfaceNamePrefix",
                 "detectLocal": {"interfaceNamePrefix": POD_PREFIX},
             }),
-            Self::NoDetection => json!({"clusterCIDR": ""}),
+            // Where no mode is said Waggle knows its own pods.
+            Self::NoDetection => json!({"detectLocalMode": "ClusterCIDR", "clusterCIDR": ""}),
             Self::MasqueradeAll => json!({"nftables": {"masqueradeAll": true}}),
             Self::AllAddresses => json!({"nodePortAddresses": ["0.0.0.0/0", "::/0"]}),
             Self::OneNetwork => json!({"nodePortAddresses": ["192.168.89.0/24"]}),
