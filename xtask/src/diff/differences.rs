@@ -50,10 +50,10 @@ fn is_hairpin(seen: &Seen<'_>) -> bool {
         && sees_another(seen, &LOCAL_PODS[..1], |source| matches!(source, Source::Other(_)))
 }
 
-/// The client sees the node's address where kube-proxy shows it its own.
+/// The client does not see itself where kube-proxy shows it its own address.
 fn is_hairpin_elsewhere(seen: &Seen<'_>) -> bool {
     seen.shot.probe.sender == Sender::RemotePod
-        && sees_another(seen, &REMOTE_PODS[..1], |source| matches!(source, Source::Node(_)))
+        && sees_another(seen, &REMOTE_PODS[..1], |source| source != Source::Kept)
 }
 
 /// An endpoint at the node sees the node at another of its addresses.
