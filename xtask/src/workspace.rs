@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -50,8 +51,18 @@ pub(crate) fn cargo() -> Command {
     if let Some(rustc) = beside(&cargo, "rustc") {
         command.env("RUSTC", rustc);
     }
+    for (name, _) in env::vars_os().filter(|(name, _)| is_of_this_package(name)) {
+        command.env_remove(name);
+    }
     command.env("CARGO_TARGET_DIR", target()).current_dir(root());
     command
+}
+
+/// Whether the cargo that runs us has said so about our package. Build scripts ask for these, and
+/// would build again for another answer: ring, and with it the agent.
+fn is_of_this_package(variable: &OsStr) -> bool {
+    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+    prefixes.iter().any(|prefix| variable.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
 /// A cargo subcommand that is a program of its own (`fmt`, `clippy`), from the same toolchain.

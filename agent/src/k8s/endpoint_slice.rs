@@ -8,16 +8,16 @@ use k8s_openapi::api::discovery::v1::{
 };
 
 use super::Reading;
-use super::reading::{Findings, is_foreign};
+use super::reading::{Findings, HEADLESS, has_label};
 use crate::model::{Endpoint, EndpointSet, Hints, Name, Protocol, SliceSpec};
 
 /// The label that names the Service.
 pub(super) const SERVICE: &str = "kubernetes.io/service-name";
 
-/// Reads an EndpointSlice. Those of other proxies and those of host names are ignored.
+/// Reads an EndpointSlice. Those of headless Services and those of host names are ignored.
 pub(super) fn from_resource(name: Name, slice: &EndpointSlice) -> Reading<SliceSpec> {
     let labels = slice.metadata.labels.as_ref();
-    if is_foreign(labels) || slice.address_type == "FQDN" {
+    if has_label(labels, HEADLESS) || slice.address_type == "FQDN" {
         return Reading::ignored();
     }
     let mut findings = Findings::default();

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{EndpointAddress, EndpointSubset, Endpoints};
 
 use super::Reading;
-use super::reading::{Findings, is_foreign};
+use super::reading::{Findings, HEADLESS, has_label};
 use crate::model::{Endpoint, EndpointSet, EndpointsSpec, Name};
 
-/// Reads an Endpoints object. Those of other proxies are ignored.
+/// Reads an Endpoints object. Those of headless Services are ignored.
 pub(super) fn from_resource(name: Name, endpoints: &Endpoints) -> Reading<EndpointsSpec> {
-    if is_foreign(endpoints.metadata.labels.as_ref()) {
+    if has_label(endpoints.metadata.labels.as_ref(), HEADLESS) {
         return Reading::ignored();
     }
     let mut findings = Findings::default();

@@ -14,4 +14,5 @@ mod trigger;
 pub use event::Event;
 pub use object::{Change, Kind, Object, ObjectRef, Resource, Spec};
 pub use reading::Reading;
+pub(crate) use reading::{ANOTHERS, HEADLESS};
 pub use trigger::Trigger;

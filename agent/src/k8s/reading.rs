@@ -8,9 +8,13 @@ use ipnetwork::IpNetwork;
 use crate::model::Protocol;
 use crate::problem::Problem;
 
-/// Labels by which an object asks every service proxy of the default kind to leave it alone.
-const FOREIGN: [&str; 2] =
-    ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"];
+/// The label by which a Service asks every service proxy of the default kind to leave it alone. Of
+/// slices it says nothing, as for kube-proxy 1.36.
+pub(crate) const ANOTHERS: &str = "service.kubernetes.io/service-proxy-name";
+
+/// The label by which endpoints are those of a Service without an address, so that no proxy needs
+/// them. Of Services it says nothing, as for kube-proxy since 1.35.
+pub(crate) const HEADLESS: &str = "service.kubernetes.io/headless";
 
 /// What came of reading an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,9 +131,9 @@ impl Findings {
     }
 }
 
-/// Whether the object asks to be left to another proxy or to none.
-pub(super) fn is_foreign(labels: Option<&BTreeMap<String, String>>) -> bool {
-    labels.is_some_and(|labels| FOREIGN.iter().any(|label| labels.contains_key(*label)))
+/// Whether an object has a label, with whatever value.
+pub(super) fn has_label(labels: Option<&BTreeMap<String, String>>, label: &str) -> bool {
+    labels.is_some_and(|labels| labels.contains_key(label))
 }
 
 fn is_of_no_other_host(ip: IpAddr) -> bool {

@@ -6,7 +6,7 @@ use super::Reading;
 use super::addresses::{
     cluster_ip_texts, cluster_ips, external_ips, load_balancer_ips, source_ranges,
 };
-use super::reading::{Findings, is_foreign};
+use super::reading::{ANOTHERS, Findings, has_label};
 use crate::model::{Name, PortSpec, ServiceKind, ServiceSpec};
 
 /// How long a client stays with its backend where the Service does not say, in seconds.
@@ -19,7 +19,8 @@ const MOST_AFFINITY_SECONDS: u32 = 86_400;
 pub(super) fn from_resource(name: Name, service: &Service) -> Reading<ServiceSpec> {
     let spec = service.spec.clone().unwrap_or_default();
     let is_external_name = spec.type_.as_deref() == Some("ExternalName");
-    if is_foreign(service.metadata.labels.as_ref()) || is_external_name || is_headless(&spec) {
+    let is_anothers = has_label(service.metadata.labels.as_ref(), ANOTHERS);
+    if is_anothers || is_external_name || is_headless(&spec) {
         return Reading::ignored();
     }
     let mut findings = Findings::default();

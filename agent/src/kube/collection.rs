@@ -1,6 +1,6 @@
 //! The collections of the API that are followed.
 
-use crate::k8s::Kind;
+use crate::k8s::{ANOTHERS, HEADLESS, Kind};
 
 /// A collection of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,11 +10,6 @@ pub(super) enum Collection {
     Nodes,
     ServiceCidrs,
 }
-
-/// What asks to be left to another proxy or to none never arrives; when an object gets such a label
-/// the API tells that it is gone.
-const NOT_FOREIGN: &str =
-    "!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name";
 
 impl Collection {
     pub(super) const ALL: [Self; 4] =
@@ -54,9 +49,12 @@ impl Collection {
         matches!(self, Self::ServiceCidrs)
     }
 
+    /// What no proxy of the default kind needs never arrives; when an object gets such a label the
+    /// API tells that it is gone.
     pub(super) fn selector(self) -> Option<String> {
         match self {
-            Self::Services | Self::EndpointSlices => Some(NOT_FOREIGN.to_owned()),
+            Self::Services => Some(format!("!{ANOTHERS}")),
+            Self::EndpointSlices => Some(format!("!{HEADLESS}")),
             Self::Nodes | Self::ServiceCidrs => None,
         }
     }

@@ -10,6 +10,9 @@ use waggle_agent::kube::Phase;
 use super::cluster::{Cluster, block_on, outcome_of_files};
 use super::objects::{node, service, shop, slice, with};
 
+/// The label of slices of a Service without an address.
+const HEADLESS: &str = "service.kubernetes.io/headless";
+
 #[test]
 fn both_sources_come_to_the_same() {
     let many = (0..1234_u32).map(|number| {
@@ -33,30 +36,35 @@ fn both_sources_come_to_the_same() {
 
 #[test]
 fn both_sources_leave_to_others_what_is_labelled_so() {
-    for label in ["service.kubernetes.io/headless", "service.kubernetes.io/service-proxy-name"] {
-        let own = json!({"kubernetes.io/service-name": "cart", label: ""});
-        let left = [
-            with(service("left", "10.96.0.8"), "metadata.labels", json!({label: "other"})),
-            with(
-                with(slice("cart", &["10.1.1.99"]), "metadata.labels", own),
-                "metadata.name",
-                json!("cart-left"),
-            ),
-        ];
-        let objects: Vec<_> = shop().into_iter().chain(left).collect();
+    let labelled = |object: Value, label: &str| {
+        let mut labels = object["metadata"]["labels"].clone();
+        labels[label] = json!("other");
+        with(object, "metadata.labels", labels)
+    };
+    let named = |object, name: &str| with(object, "metadata.name", json!(name));
+    let more = named(slice("cart", &["10.1.1.99"]), "cart-more");
+    let anothers = "service.kubernetes.io/service-proxy-name";
+    for (object, label, is_left) in [
+        (service("more", "10.96.0.8"), anothers, true),
+        (service("more", "10.96.0.8"), HEADLESS, false),
+        (more.clone(), anothers, false),
+        (more, HEADLESS, true),
+    ] {
+        let row = format!("{}, {label}", object["kind"]);
+        let with_it = |object| shop().into_iter().chain([object]).collect::<Vec<_>>();
+        let (plain, objects) = (with_it(object.clone()), with_it(labelled(object, label)));
+        let expected = outcome_of_files(&if is_left { shop() } else { plain });
         block_on(async {
             let mut cluster = Cluster::of(&objects);
-            assert_eq!(cluster.until_well().await, [""; 0], "{label}");
-            assert_eq!(cluster.outcome(), outcome_of_files(&shop()), "{label}");
-            assert_eq!(cluster.outcome(), outcome_of_files(&objects), "{label}");
+            assert_eq!(cluster.until_well().await, [""; 0], "{row}");
+            assert_eq!(cluster.outcome(), expected, "{row}");
+            assert_eq!(outcome_of_files(&objects), expected, "{row}");
         });
     }
 }
 
 #[test]
 fn requests_select_limit_and_ask_for_bookmarks() {
-    const SELECTOR: &str =
-        "!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name";
     block_on(async {
         let mut cluster = Cluster::of(&shop());
         cluster.until_well().await;
@@ -69,8 +77,12 @@ fn requests_select_limit_and_ask_for_bookmarks() {
             .flat_map(|verb| Resource::ALL.map(|resource| (verb, resource)));
         assert_eq!(found, expected.collect::<Vec<_>>());
         for query in &requests {
-            let is_any = [Resource::Nodes, Resource::ServiceCidrs].contains(&query.resource);
-            assert_eq!(query.get("labelSelector"), (!is_any).then_some(SELECTOR), "{query:?}");
+            let selector = match query.resource {
+                Resource::Services => Some("!service.kubernetes.io/service-proxy-name"),
+                Resource::EndpointSlices => Some("!service.kubernetes.io/headless"),
+                Resource::Nodes | Resource::ServiceCidrs => None,
+            };
+            assert_eq!(query.get("labelSelector"), selector, "{query:?}");
             match query.verb {
                 Verb::List => assert_eq!(query.get("limit"), Some("500"), "{query:?}"),
                 Verb::Watch => {

@@ -3,6 +3,9 @@
 use super::Sender;
 use crate::abi::{Address, NodeFlags, Scopes, Service, ServiceFlags, SlotFlags};
 
+/// That a node's own processes count as clients outside: wrong on purpose.
+const PLANTED_BUG: bool = cfg!(feature = "planted-bug");
+
 /// The set that a flow chooses from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -22,7 +25,8 @@ impl Scope {
             // What this node and its pods send has not come through a load balancer that knows
             // which nodes have backends.
             flags.has(ServiceFlags::EXTERNAL_LOCAL)
-                && !matches!(sender, Sender::LocalPod | Sender::OwnNode)
+                && !matches!(sender, Sender::LocalPod)
+                && (PLANTED_BUG || !matches!(sender, Sender::OwnNode))
         };
         if local { Self::Local } else { Self::Cluster }
     }

@@ -1,5 +1,7 @@
 //! The agent, with the kernel programs inside.
 
+use std::{path::Path, process::Command};
+
 use anyhow::Result;
 
 use super::publish::publish;
@@ -19,8 +21,7 @@ pub(crate) enum Profile {
 
 /// Builds `waggle`; the object must be built already.
 pub(crate) fn build(profile: Profile) -> Result<()> {
-    let mut command = workspace::cargo();
-    command.args(["build", "--locked", "--package", "waggle-agent", "--bin", "waggle"]);
+    let mut command = command();
     let folder = match profile {
         Profile::Dev => "debug",
         Profile::Release => {
@@ -30,4 +31,17 @@ pub(crate) fn build(profile: Profile) -> Result<()> {
     };
     step("building waggle", &mut command)?;
     publish(&workspace::target().join(folder).join("waggle"), &artifacts().waggle)
+}
+
+/// Builds a `waggle` around another object, for tests; the next [`build`] has the usual one again.
+pub(super) fn build_around(object: &Path, waggle: &Path) -> Result<()> {
+    let mut command = command();
+    step("building another waggle", command.env("WAGGLE_EBPF_OBJECT", object))?;
+    publish(&workspace::target().join("debug/waggle"), waggle)
+}
+
+fn command() -> Command {
+    let mut command = workspace::cargo();
+    command.args(["build", "--locked", "--package", "waggle-agent", "--bin", "waggle"]);
+    command
 }

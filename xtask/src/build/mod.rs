@@ -3,6 +3,7 @@
 mod agent;
 mod cni;
 mod object;
+mod planted;
 mod publish;
 
 use std::thread;
@@ -12,6 +13,7 @@ use anyhow::{Result, anyhow};
 pub(crate) use self::{
     agent::{Profile, build as agent},
     object::{build as object, command as object_command},
+    planted::build as planted,
 };
 use crate::{
     progress::say,

@@ -1,6 +1,6 @@
 //! The kernel programs: one ELF object for the BPF target.
 
-use std::{env, process::Command};
+use std::{env, path::PathBuf, process::Command};
 
 use anyhow::Result;
 
@@ -16,8 +16,12 @@ const TARGET: &str = "bpfel-unknown-none";
 /// Builds the object if a source of it changed.
 pub(crate) fn build(ready: &Ready) -> Result<()> {
     step("building the kernel programs", &mut command(ready, "build", "ebpf-build", ""))?;
-    let built = workspace::target().join("ebpf-build").join(TARGET).join("release/waggle");
-    publish(&built, &artifacts().object)
+    publish(&built("ebpf-build"), &artifacts().object)
+}
+
+/// Where cargo leaves it in a target folder.
+pub(super) fn built(target: &str) -> PathBuf {
+    workspace::target().join(target).join(TARGET).join("release/waggle")
 }
 
 /// A cargo verb on the kernel programs, in a target folder by itself.

@@ -6,10 +6,11 @@ use std::{
 };
 
 use super::{
+    compare::{agree, stay},
     feature::Profile,
     flows::flows,
     frontends::{Frontend, Role, frontends},
-    probe::{Probe, Protocol, Sender},
+    probe::{Outcome, Probe, Protocol, Sender},
     state::State,
 };
 
@@ -21,6 +22,7 @@ pub(super) struct Case {
     pub(super) protocol: Protocol,
     pub(super) frontends: BTreeSet<Frontend>,
     endpoints: BTreeSet<SocketAddr>,
+    is_sticky: bool,
 }
 
 /// One probe of a case, and what it is aimed at.
@@ -28,6 +30,8 @@ pub(super) struct Case {
 pub(super) struct Shot {
     pub(super) role: Role,
     pub(super) probe: Probe,
+    /// Whether its clients are to stay with their backend.
+    pub(super) is_sticky: bool,
 }
 
 type Ports = BTreeMap<(String, String, Protocol), Case>;
@@ -75,6 +79,7 @@ fn ports(state: &State) -> Ports {
                 protocol: port.protocol,
                 frontends: frontends(service, port),
                 endpoints: state.endpoints(name, &port.name, port.protocol),
+                is_sticky: service.spec.is_sticky(),
             };
             ports.insert((name.clone(), port.name.clone(), port.protocol), case);
         }
@@ -86,7 +91,23 @@ impl Case {
     /// Every frontend from every sender.
     pub(super) fn shots(&self, profile: &Profile) -> Vec<Shot> {
         let tried = self.frontends.iter().filter(|frontend| profile.tries(frontend.role));
-        tried.flat_map(|frontend| Sender::ALL.map(|sender| self.shot(*frontend, sender))).collect()
+        let senders = |role| match role {
+            Role::LocalhostNodePort => &[Sender::OwnNode][..],
+            _ => &Sender::ALL,
+        };
+        let shots = |frontend: &Frontend| {
+            let frontend = *frontend;
+            senders(frontend.role).iter().map(move |sender| self.shot(frontend, *sender))
+        };
+        tried.flat_map(shots).collect()
+    }
+
+    /// Whether two outcomes of one of its shots are the same answer.
+    pub(super) fn agrees(&self, shot: &Shot, theirs: &Outcome, ours: &Outcome) -> bool {
+        match shot.is_sticky {
+            true => stay(theirs, ours, &self.endpoints),
+            false => agree(theirs, ours),
+        }
     }
 
     /// Whether it is of the same ServicePort.
@@ -99,13 +120,14 @@ impl Case {
         let Frontend { role, at: to } = frontend;
         let like = |endpoint: &&SocketAddr| endpoint.is_ipv4() == to.is_ipv4();
         let flows = flows(self.endpoints.iter().filter(like).count());
-        Shot { role, probe: Probe { sender, to, protocol: self.protocol, flows } }
+        let probe = Probe { sender, to, protocol: self.protocol, flows };
+        Shot { role, probe, is_sticky: self.is_sticky }
     }
 }
 
 impl std::fmt::Display for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { service, port, protocol, frontends: _, endpoints: _ } = self;
+        let Self { service, port, protocol, .. } = self;
         write!(f, "{service}:{port}/{}", protocol.name())
     }
 }

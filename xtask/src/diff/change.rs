@@ -4,7 +4,7 @@ use super::{
     endpoints::trim,
     feature::Feature,
     generate::{Generator, OF_SERVICES},
-    service::{Kind, Policy, Service},
+    service::{Affinity, Kind, Policy, Service},
     slice::Slice,
     state::State,
 };
@@ -12,12 +12,13 @@ use super::{
 /// One kind of change to a Service, or to its slices.
 type Edit = fn(&mut Generator, &mut State, &Service);
 
-const EDITS: [Edit; 14] = [
+const EDITS: [Edit; 15] = [
     |generator, state, _| generator.add(state),
     |_, state, service| state.remove(&service.metadata.name),
     |_, state, service| drop(state.services.remove(&service.metadata.name)),
     |generator, state, service| generator.set_slices(state, service),
     retype,
+    turn_affinity,
     turn_internal_policy,
     turn_external_policy,
     renumber,
@@ -70,6 +71,16 @@ fn turn(policy: Policy) -> Policy {
     match policy {
         Policy::Cluster => Policy::Local,
         Policy::Local => Policy::Cluster,
+    }
+}
+
+fn turn_affinity(generator: &mut Generator, state: &mut State, service: &Service) {
+    let mut service = service.clone();
+    if generator.has(Feature::Affinity, 1) {
+        let is_sticky = service.spec.is_sticky();
+        service.spec.session_affinity =
+            Some(if is_sticky { Affinity::None } else { Affinity::ClientIP });
+        generator.keep(state, service);
     }
 }
 
@@ -229,11 +240,14 @@ mod tests {
     fn no_two_services_share_an_address_or_a_node_port() {
         let addresses = |service: &Service| -> Vec<String> {
             let ingress = service.status.load_balancer.ingress.iter().filter_map(|it| it.ip);
-            let all = service.spec.addresses().chain(service.spec.external_ips.clone());
             let ports: BTreeSet<u16> =
                 service.spec.ports.iter().filter_map(|port| port.node_port).collect();
-            let texts = all.chain(ingress).map(|address| address.to_string());
-            texts.chain(ports.iter().map(u16::to_string)).collect()
+            let texts = service.spec.addresses().chain(ingress).map(|it| it.to_string());
+            let external = service.spec.external_ips.iter().flat_map(|address| {
+                let ports: BTreeSet<u16> = service.spec.ports.iter().map(|it| it.port).collect();
+                ports.into_iter().map(move |port| format!("{address} {port}"))
+            });
+            texts.chain(external).chain(ports.iter().map(u16::to_string)).collect()
         };
         let profile = Profile::new(Named::All, &[], &[]);
         for state in (0..20).flat_map(|seed| history(seed, &profile)) {

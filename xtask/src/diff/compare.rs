@@ -1,6 +1,9 @@
 //! Whether two outcomes of one probe are the same answer, and what they are in words.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+};
 
 use super::{
     case::Shot,
@@ -18,7 +21,7 @@ struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     fn new(outcome: &'a Outcome) -> Self {
-        let Outcome { arrived, refused, passed, silent } = outcome;
+        let Outcome { arrived, refused, passed, silent, is_strewn: _ } = outcome;
         Self {
             arrivals: arrived.keys().collect(),
             refusals: refused.keys().collect(),
@@ -33,9 +36,20 @@ pub(super) fn agree(theirs: &Outcome, ours: &Outcome) -> bool {
     Answer::new(theirs) == Answer::new(ours)
 }
 
+/// Whether clients who stay with their backend stay in both, each with one of `endpoints`: it need
+/// not be the same one.
+pub(super) fn stay(theirs: &Outcome, ours: &Outcome, endpoints: &BTreeSet<SocketAddr>) -> bool {
+    let is_known = |arrival: &Arrival| endpoints.contains(&arrival.at);
+    let rest = |outcome: &Outcome| Outcome { arrived: BTreeMap::new(), ..outcome.clone() };
+    theirs.arrived.is_empty() == ours.arrived.is_empty()
+        && theirs.is_strewn == ours.is_strewn
+        && ours.arrived.keys().all(is_known)
+        && agree(&rest(theirs), &rest(ours))
+}
+
 /// An outcome as people read it.
 pub(super) fn words(outcome: &Outcome) -> String {
-    let Outcome { arrived, refused, passed, silent } = outcome;
+    let Outcome { arrived, refused, passed, silent, is_strewn } = outcome;
     let arrivals = arrived.iter().map(|(arrival, count)| {
         let Arrival { at, source } = arrival;
         format!("{count} to {at}, {}", source_in_words(*source))
@@ -47,12 +61,13 @@ pub(super) fn words(outcome: &Outcome) -> String {
     let others = [(*passed, "passed by"), (*silent, "never seen again")];
     let others = others.into_iter().filter(|(count, _)| *count > 0);
     let others = others.map(|(count, what)| format!("{count} {what}"));
-    arrivals.chain(refusals).chain(others).collect::<Vec<_>>().join("; ")
+    let strewn = is_strewn.then(|| "one client's to several".to_owned());
+    arrivals.chain(refusals).chain(others).chain(strewn).collect::<Vec<_>>().join("; ")
 }
 
 /// What a probe was and how its answers differ, in words that many failures of one cause share.
 pub(super) fn kind(shot: &Shot, theirs: &Outcome, ours: &Outcome) -> String {
-    let Shot { role, probe } = shot;
+    let Shot { role, probe, is_sticky } = shot;
     let Probe { sender, to, protocol, flows: _ } = probe;
     let family = if to.is_ipv4() { "IPv4" } else { "IPv6" };
     let (theirs, ours) = (manner(theirs), manner(ours));
@@ -62,12 +77,14 @@ pub(super) fn kind(shot: &Shot, theirs: &Outcome, ours: &Outcome) -> String {
         format!("kube-proxy {theirs}, Waggle {ours}")
     };
     let protocol = protocol.name();
-    format!("{} from {} by {family} {protocol}: {verdict}", role.name(), sender.name())
+    let role = role.name();
+    let affinity = if *is_sticky { " with affinity" } else { "" };
+    format!("{role}{affinity} from {} by {family} {protocol}: {verdict}", sender.name())
 }
 
 /// Without addresses.
 fn manner(outcome: &Outcome) -> String {
-    let Outcome { arrived, refused, passed, silent } = outcome;
+    let Outcome { arrived, refused, passed, silent, is_strewn: _ } = outcome;
     let sources = arrived.keys().map(|arrival| match arrival.source {
         Source::Kept => "delivers",
         Source::Node(_) => "delivers masqueraded",
@@ -93,7 +110,7 @@ fn source_in_words(source: Source) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{agree, kind, words};
+    use super::{agree, kind, stay, words};
     use crate::diff::{
         case::Shot,
         frontends::Role,
@@ -127,13 +144,32 @@ mod tests {
     }
 
     #[test]
+    fn clients_stay_with_whomever_they_have() {
+        let at = |host: u8, is_strewn| Outcome {
+            is_strewn,
+            ..arrived(&format!("10.244.1.{host}:80"), Source::Kept, 3)
+        };
+        let endpoints = [2, 3].map(|host| format!("10.244.1.{host}:80").parse().unwrap()).into();
+        for (name, ours, expected) in [
+            ("with the same", at(2, false), true),
+            ("with another", at(3, false), true),
+            ("with a stranger", at(4, false), false),
+            ("with several", at(3, true), false),
+            ("with nobody", Outcome { silent: 3, ..Outcome::default() }, false),
+            ("some are lost", Outcome { silent: 1, ..at(2, false) }, false),
+        ] {
+            assert_eq!(stay(&at(2, false), &ours, &endpoints), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn outcomes_are_told_in_words() {
         let node = Source::Node("192.168.88.11".parse().unwrap());
         let theirs = Outcome { silent: 1, ..arrived("10.244.1.2:80", node, 30) };
         assert_eq!(words(&theirs), "30 to 10.244.1.2:80, from 192.168.88.11; 1 never seen again");
         let to = "10.96.1.1:80".parse().unwrap();
         let probe = Probe { sender: Sender::Outside, to, protocol: Protocol::Tcp, flows: 31 };
-        let shot = Shot { role: Role::ClusterIp, probe };
+        let shot = Shot { role: Role::ClusterIp, probe, is_sticky: false };
         let ours = Outcome { refused: [(Refusal::Reset, 31)].into(), ..Outcome::default() };
         assert_eq!(
             kind(&shot, &theirs, &ours),

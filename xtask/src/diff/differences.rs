@@ -4,8 +4,10 @@ use std::{collections::BTreeSet, net::SocketAddr};
 
 use super::{
     case::Shot,
-    places::LOCAL_PODS,
-    probe::{Arrival, Outcome, Sender, Source},
+    frontends::Role,
+    places::{LOCAL_PODS, PRIMARY, Place, REMOTE_PODS, SECONDARY},
+    probe::{Arrival, Outcome, Refusal, Sender, Source},
+    setting::Setting,
 };
 
 /// Two outcomes of one probe.
@@ -14,6 +16,7 @@ pub(super) struct Seen<'a> {
     pub(super) shot: &'a Shot,
     pub(super) theirs: &'a Outcome,
     pub(super) ours: &'a Outcome,
+    pub(super) setting: Setting,
 }
 
 /// One intended difference.
@@ -26,8 +29,14 @@ pub(super) struct Difference {
 }
 
 /// All of them, as in the document.
-pub(super) const DIFFERENCES: &[Difference] =
-    &[Difference { name: "A pod that reaches itself", covers: is_hairpin }];
+pub(super) const DIFFERENCES: &[Difference] = &[
+    Difference { name: "A pod that reaches itself", covers: is_hairpin },
+    Difference { name: "A pod elsewhere that reaches itself", covers: is_hairpin_elsewhere },
+    Difference { name: "The node that reaches itself", covers: is_own_node },
+    Difference { name: "Pods at links of their own", covers: is_pod_by_link },
+    Difference { name: "Rules of iptables", covers: is_as_nftables },
+    Difference { name: "NodePorts at [::1]", covers: is_at_localhost6 },
+];
 
 /// The name of the one that explains all that differs.
 pub(super) fn explanation(seen: &Seen<'_>) -> Option<&'static str> {
@@ -35,33 +44,81 @@ pub(super) fn explanation(seen: &Seen<'_>) -> Option<&'static str> {
 }
 
 /// The client sees the stand-in where kube-proxy shows the node's address, or the client's own if no
-/// slice says that it is on this node; other endpoints of the same probe must agree.
+/// slice says that it is on this node.
 fn is_hairpin(seen: &Seen<'_>) -> bool {
-    if seen.shot.probe.sender != Sender::LocalPod {
-        return false;
-    }
-    let client = LOCAL_PODS[0].like(seen.shot.probe.to.ip());
-    let is_itself = |arrival: &Arrival| arrival.at.ip() == client;
+    seen.shot.probe.sender == Sender::LocalPod
+        && sees_another(seen, &LOCAL_PODS[..1], |source| matches!(source, Source::Other(_)))
+}
+
+/// The client does not see itself where kube-proxy shows it its own address.
+fn is_hairpin_elsewhere(seen: &Seen<'_>) -> bool {
+    seen.shot.probe.sender == Sender::RemotePod
+        && sees_another(seen, &REMOTE_PODS[..1], |source| source != Source::Kept)
+}
+
+/// An endpoint at the node sees the node at another of its addresses.
+fn is_own_node(seen: &Seen<'_>) -> bool {
+    seen.shot.probe.sender == Sender::OwnNode
+        && sees_another(seen, &[PRIMARY, SECONDARY], |source| matches!(source, Source::Node(_)))
+}
+
+/// Whether all that differs is whom the client sees as its own backend, and it is whom we show.
+fn sees_another(seen: &Seen<'_>, client: &[Place], is_shown: fn(Source) -> bool) -> bool {
+    let to = seen.shot.probe.to.ip();
+    let is_itself = |arrival: &Arrival| client.iter().any(|it| it.like(to) == arrival.at.ip());
     let shown = |arrival: &Arrival| (arrival.at, (!is_itself(arrival)).then_some(arrival.source));
     let arrivals = |outcome: &Outcome| -> BTreeSet<(SocketAddr, Option<Source>)> {
         outcome.arrived.keys().map(shown).collect()
     };
-    let is_stand_in = |arrival: &Arrival| matches!(arrival.source, Source::Other(_));
-    if !seen.ours.arrived.keys().filter(|it| is_itself(it)).all(is_stand_in) {
+    let mut own = seen.ours.arrived.keys().filter(|it| is_itself(it));
+    if !own.all(|arrival| is_shown(arrival.source)) {
         return false;
     }
     let rest = |outcome: &Outcome| {
-        let Outcome { arrived: _, refused, passed, silent } = outcome;
+        let Outcome { arrived: _, refused, passed, silent, is_strewn: _ } = outcome;
         (refused.len(), *passed > 0, *silent > 0)
     };
     arrivals(seen.theirs) == arrivals(seen.ours) && rest(seen.theirs) == rest(seen.ours)
+}
+
+/// kube-proxy takes a pod for a client outside whose link is no port of the bridge that tells pods.
+fn is_pod_by_link(seen: &Seen<'_>) -> bool {
+    seen.setting == Setting::Bridge && seen.shot.probe.sender == Sender::LocalPod
+}
+
+/// What rules of iptables let pass or refuse ends at Waggle as it does at rules of nftables.
+fn is_as_nftables(seen: &Seen<'_>) -> bool {
+    let Seen { shot, theirs, ours, setting } = seen;
+    let whole = Outcome::default();
+    let flows = shot.probe.flows;
+    let refusals = || [(Refusal::Unreachable, flows)].into();
+    let refused = Outcome { refused: refusals(), ..whole.clone() };
+    let silent = Outcome { silent: flows, ..whole.clone() };
+    let has_passed = **theirs == Outcome { passed: flows, ..whole };
+    let has_ended = **ours == refused || **ours == silent;
+    let is_own = shot.probe.sender == Sender::OwnNode;
+    *setting == Setting::Iptables
+        && match shot.role {
+            Role::OtherPort | Role::Unallocated => has_passed && has_ended,
+            Role::ExternalIp if is_own => has_passed && has_ended,
+            Role::LoadBalancer if is_own && has_passed => has_ended,
+            Role::LoadBalancer => theirs.refused.values().sum::<u32>() == flows && **ours == silent,
+            _ => false,
+        }
+}
+
+/// kube-proxy serves processes of the node at 127.0.0.1 alone, and that in mode iptables.
+fn is_at_localhost6(seen: &Seen<'_>) -> bool {
+    let Seen { shot, theirs, ours, setting: _ } = seen;
+    let is_there = shot.role == Role::LocalhostNodePort && shot.probe.to.is_ipv6();
+    is_there && theirs.arrived.is_empty() && theirs.passed == 0 && ours.refused.is_empty()
 }
 
 #[cfg(test)]
 mod tests {
     use std::{fs, net::IpAddr};
 
-    use super::{Arrival, DIFFERENCES, Outcome, Seen, Sender, Shot, Source, explanation};
+    use super::{Arrival, DIFFERENCES, Outcome, Seen, Sender, Setting, Shot, Source, explanation};
     use crate::{
         diff::{
             frontends::Role,
@@ -93,9 +150,10 @@ mod tests {
         ] {
             let to = "10.96.1.1:80".parse().unwrap();
             let probe = Probe { sender, to, protocol: Protocol::Tcp, flows: 1 };
-            let shot = Shot { role: Role::ClusterIp, probe };
+            let shot = Shot { role: Role::ClusterIp, probe, is_sticky: false };
             let ours = arrived(&ours);
-            let seen = Seen { shot: &shot, theirs: &theirs, ours: &ours };
+            let setting = Setting::default();
+            let seen = Seen { shot: &shot, theirs: &theirs, ours: &ours, setting };
             assert_eq!(explanation(&seen).is_some(), expected, "{name}");
         }
     }

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use super::{
     feature::Feature,
     generate::{Generator, OF_SLICES},
-    places::{LOCAL_PODS, NODE, OTHER_NODE_NAME, OTHER_ZONE, Place, REMOTE_PODS, ZONE},
+    places::{
+        LOCAL_PODS, NODE, OTHER_NODE, OTHER_NODE_NAME, OTHER_ZONE, PRIMARY, Place, REMOTE_PODS,
+        SECONDARY, ZONE,
+    },
     probe::Protocol,
     service::{Family, Port, Service},
     slice::{Conditions, Endpoint, Hint, Hints, Slice, SlicePort},
@@ -102,6 +105,9 @@ impl Generator {
         let count = *self.random.pick(&[0, 1, 1, 1, 2, 2, 2, 3, 4]);
         let preference = self.preference();
         let mut pods: Vec<Place> = LOCAL_PODS.into_iter().chain(REMOTE_PODS).collect();
+        if self.has(Feature::HostEndpoints, 4) {
+            pods.extend([PRIMARY, SECONDARY, OTHER_NODE]);
+        }
         self.random.shuffle(&mut pods);
         for pod in pods.into_iter().take(count) {
             let endpoint = self.endpoint(pod, family, preference);
@@ -128,8 +134,8 @@ impl Generator {
             Family::IPv4 => pod.v4.into(),
             Family::IPv6 => pod.v6.into(),
         };
-        let (node, zone) =
-            if LOCAL_PODS.contains(&pod) { (NODE, ZONE) } else { (OTHER_NODE_NAME, OTHER_ZONE) };
+        let is_here = LOCAL_PODS.contains(&pod) || [PRIMARY, SECONDARY].contains(&pod);
+        let (node, zone) = if is_here { (NODE, ZONE) } else { (OTHER_NODE_NAME, OTHER_ZONE) };
         let is_told = !self.has(Feature::NoNodeNames, 6);
         Endpoint {
             addresses: vec![address],

@@ -16,7 +16,7 @@ use super::{
     places::{LOCAL_PODS, NODE, PRIMARY},
     probe::{Arrival, Outcome, Probe, Refusal, Sender, Source},
     sentinel::Sentinel,
-    service::{Family, IpMode, Policy, Service},
+    service::{ANOTHERS, Family, HEADLESS, IpMode, Policy, Service},
     slice::Endpoint,
     state::State,
 };
@@ -25,6 +25,7 @@ use super::{
 #[derive(Clone, Default)]
 pub(super) struct World {
     states: Arc<Mutex<Vec<State>>>,
+    shown: u32,
 }
 
 /// What an island does wrong.
@@ -38,6 +39,8 @@ pub(super) enum Bug {
     LastIsForgotten,
     /// Clients outside are never masqueraded.
     NoMasquerade,
+    /// Clients go where they like.
+    NoAffinity,
     /// A Service that has gone is still served.
     NothingGoes,
 }
@@ -50,9 +53,13 @@ pub(super) struct Fake {
 }
 
 impl Cluster for World {
-    fn show(&mut self, _: &str, state: &State, sentinel: Sentinel) -> Result<()> {
+    fn begin(&mut self) {}
+
+    fn show(&mut self, state: &State) -> Result<Sentinel> {
+        self.shown += 1;
+        let sentinel = Sentinel::new(self.shown);
         *self.states.lock().unwrap() = vec![state.clone(), sentinel.state()];
-        Ok(())
+        Ok(sentinel)
     }
 }
 
@@ -100,6 +107,9 @@ impl Fake {
             (is_local && !is_inside, !is_local)
         };
         let mut chosen = self.chosen(&members, is_hiding);
+        if service.spec.is_sticky() && self.bug != Some(Bug::NoAffinity) {
+            chosen.truncate(1);
+        }
         if self.bug == Some(Bug::LastIsForgotten) && chosen.len() > 2 {
             chosen.pop();
         }
@@ -132,10 +142,8 @@ impl Fake {
 
 /// The Service that a probe finds, by what, and who is there for it.
 fn served(state: &State, probe: &Probe) -> Option<(Service, Role, Members)> {
-    let is_own = |labels: &BTreeMap<String, String>| {
-        !labels.keys().any(|label| label.starts_with("service.kubernetes.io/"))
-    };
-    let services = state.services.values().filter(|service| is_own(&service.metadata.labels));
+    let services = state.services.values();
+    let services = services.filter(|service| !service.metadata.labels.contains_key(ANOTHERS));
     let family = Family::of(probe.to.ip());
     for service in services.filter(|it| it.spec.addresses().any(|ip| Family::of(ip) == family)) {
         let is_proxied = service.status.load_balancer.ingress.iter().any(|ingress| {
@@ -146,16 +154,19 @@ fn served(state: &State, probe: &Probe) -> Option<(Service, Role, Members)> {
             let Some(found) = all.iter().find(|frontend| frontend.at == probe.to) else { continue };
             let is_served = match found.role {
                 Role::ClusterIp | Role::NodePort | Role::LoadBalancer | Role::ExternalIp => true,
-                Role::SecondaryNodePort | Role::OtherPort | Role::Unallocated => false,
+                Role::SecondaryNodePort
+                | Role::LocalhostNodePort
+                | Role::OtherPort
+                | Role::Unallocated => false,
             };
             if is_proxied || !is_served {
                 return None;
             }
             let mut members = Members::new();
             let slices = state.slices_of(&service.metadata.name);
-            for slice in
-                slices.filter(|it| is_own(&it.metadata.labels) && it.address_type == family)
-            {
+            for slice in slices.filter(|it| {
+                !it.metadata.labels.contains_key(HEADLESS) && it.address_type == family
+            }) {
                 for number in slice.numbers(&port.name, port.protocol) {
                     slice.endpoints.iter().for_each(|it| add(&mut members, it, number));
                 }
@@ -189,13 +200,17 @@ fn arrivals(chosen: &[SocketAddr], probe: &Probe, is_masqueraded: bool) -> Outco
             true => Source::Node(PRIMARY.like(at.ip())),
             false => Source::Kept,
         };
+        outcome.is_strewn |= *at != chosen[0];
         *outcome.arrived.entry(Arrival { at: *at, source }).or_default() += 1;
     }
     outcome
 }
 
 mod tests {
-    use std::{path::Path, time::Duration};
+    use std::{
+        path::Path,
+        time::{Duration, Instant},
+    };
 
     use super::{Bug, Fake, World};
     use crate::{
@@ -203,7 +218,8 @@ mod tests {
             feature::{Named, Profile},
             judge::{Islands, Judge},
             report::Report,
-            run::{Bounds, run},
+            run::{Aim, Bounds, Task, run},
+            setting::Setting,
         },
         interrupt::Interrupt,
     };
@@ -215,8 +231,11 @@ mod tests {
         let (mut theirs, mut ours) = (fake(None), fake(bug));
         let profile = Profile::new(Named::All, &[], &[]);
         let islands: Islands<'_> = [&mut theirs, &mut ours];
-        let judge = Judge::new(&mut world, islands, Interrupt::none(), profile);
-        run(judge, seed, Bounds { cases, time: Duration::from_secs(60) }, rows).unwrap()
+        let judge = Judge::new(&mut world, islands, Interrupt::none(), profile, Setting::default());
+        let bounds = Bounds { least: 0, most: cases, time: Duration::from_secs(60) };
+        let began = Instant::now();
+        let aim = Aim::Everything { rows: rows.to_owned() };
+        run(judge, Task { seed, bounds, began, aim }).unwrap()
     }
 
     #[test]
@@ -234,6 +253,7 @@ mod tests {
             (Bug::NoFallback, 1, 1),
             (Bug::LastIsForgotten, 1, 1),
             (Bug::NoMasquerade, 1, 1),
+            (Bug::NoAffinity, 1, 1),
         ] {
             let folder = tempfile::tempdir().unwrap();
             let report = judged(Some(bug), 2, 500, folder.path());

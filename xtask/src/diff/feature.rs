@@ -3,11 +3,13 @@
 use std::{collections::BTreeSet, fmt};
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use super::frontends::Role;
 
 /// A switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Feature {
     /// Services and endpoints of IPv6 alone.
     Ipv6,
@@ -37,7 +39,7 @@ pub(crate) enum Feature {
     OtherTypes,
     /// Services that a label gives to another proxy.
     ForeignServices,
-    /// Slices that the same label gives to another proxy, while their Service is ours.
+    /// Slices with the same label, while their Service is ours.
     ForeignSlices,
     /// Services and slices that a label calls headless.
     HeadlessLabels,
@@ -49,6 +51,14 @@ pub(crate) enum Feature {
     SourceRanges,
     /// NodePorts at addresses of the node that its object has not.
     SecondaryAddresses,
+    /// NodePorts at loopback addresses, for processes of the node.
+    LocalhostNodePorts,
+    /// Endpoints at addresses of the nodes.
+    HostEndpoints,
+    /// Addresses that several Services have, each with ports of its own.
+    SharedAddresses,
+    /// Clients that stay with their backend.
+    Affinity,
     /// Ports that a Service has not, at its own addresses.
     OtherPorts,
     /// Addresses for Services that no Service has.
@@ -56,17 +66,19 @@ pub(crate) enum Feature {
 }
 
 /// Which features a run has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Profile {
     features: BTreeSet<Feature>,
 }
 
 /// A profile by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Named {
     /// The fewest features that say anything.
     Tiny,
     /// All features that Waggle has.
+    #[default]
     Served,
     /// All features.
     All,
@@ -81,7 +93,7 @@ const TINY: [Feature; 5] = [
 ];
 
 /// Those of which kube-proxy does what Waggle does not yet.
-const MISSING: [Feature; 2] = [Feature::ForeignSlices, Feature::HeadlessLabels];
+const MISSING: [Feature; 0] = [];
 
 impl Profile {
     /// A named one with some features more and some less.
@@ -107,6 +119,7 @@ impl Profile {
         match role {
             Role::ClusterIp | Role::NodePort | Role::LoadBalancer | Role::ExternalIp => true,
             Role::SecondaryNodePort => self.has(Feature::SecondaryAddresses),
+            Role::LocalhostNodePort => self.has(Feature::LocalhostNodePorts),
             Role::OtherPort => self.has(Feature::OtherPorts),
             Role::Unallocated => self.has(Feature::Unallocated),
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    places::{PRIMARY, Place, SECONDARY},
+    places::{LOCALHOST, PRIMARY, Place, SECONDARY},
     service::{ANOTHERS, Port, Service},
 };
 
@@ -27,6 +27,8 @@ pub(super) enum Role {
     NodePort,
     /// The same port of other addresses of the node.
     SecondaryNodePort,
+    /// The same port of the node's loopback addresses.
+    LocalhostNodePort,
     /// An address of a load balancer, in whatever mode.
     LoadBalancer,
     /// An address that its author lets lead to it.
@@ -50,6 +52,7 @@ impl Role {
             Self::ClusterIp => "clusterIP",
             Self::NodePort => "nodePort",
             Self::SecondaryNodePort => "nodePort at a secondary address",
+            Self::LocalhostNodePort => "nodePort at localhost",
             Self::LoadBalancer => "load balancer",
             Self::ExternalIp => "externalIP",
             Self::OtherPort => "other port of a clusterIP",
@@ -76,7 +79,11 @@ pub(super) fn frontends(service: &Service, port: &Port) -> BTreeSet<Frontend> {
     let exact = external.chain(ingress).map(|(role, address)| (role, address, port.port));
     let of_node = port.node_port.into_iter().flat_map(|number| {
         let at = move |role, place: Place| place.both().map(|address| (role, address, number));
-        at(Role::NodePort, PRIMARY).into_iter().chain(at(Role::SecondaryNodePort, SECONDARY))
+        let others = at(Role::SecondaryNodePort, SECONDARY);
+        at(Role::NodePort, PRIMARY)
+            .into_iter()
+            .chain(others)
+            .chain(at(Role::LocalhostNodePort, LOCALHOST))
     });
     let all = own.chain(exact).chain(of_node);
     all.map(|(role, address, number)| Frontend { role, at: SocketAddr::new(address, number) })
@@ -114,6 +121,8 @@ mod tests {
             (Role::NodePort, "[fd88::11]:30080"),
             (Role::SecondaryNodePort, "192.168.89.11:30080"),
             (Role::SecondaryNodePort, "[fd89::11]:30080"),
+            (Role::LocalhostNodePort, "127.0.0.1:30080"),
+            (Role::LocalhostNodePort, "[::1]:30080"),
             (Role::LoadBalancer, "198.51.100.7:80"),
             (Role::ExternalIp, "[fdc6::9]:80"),
             (Role::OtherPort, "10.96.1.1:87"),

@@ -4,7 +4,10 @@ use super::{
     feature::{Feature, Profile},
     numbers::Numbers,
     probe::Protocol,
-    service::{ANOTHERS, Family, Ingress, IpMode, Kind, Metadata, Policy, Port, Service, Spec},
+    service::{
+        ANOTHERS, Affinity, Family, HEADLESS, Ingress, IpMode, Kind, Metadata, Policy, Port,
+        Service, Spec,
+    },
     state::State,
 };
 use crate::random::Random;
@@ -15,11 +18,8 @@ pub(super) struct Generator {
     pub(super) random: Random,
     profile: Profile,
     numbers: Numbers,
-    named: u32,
+    named: u16,
 }
-
-/// The label of what has no address of its own, which leads slices past a proxy.
-const HEADLESS: &str = "service.kubernetes.io/headless";
 
 /// Labels that may lead an object past a proxy, and what has them in objects of a kind.
 type Labels = [(&'static str, Feature); 2];
@@ -61,7 +61,8 @@ impl Generator {
 
     /// One Service more, while there are addresses.
     pub(super) fn add(&mut self, state: &mut State) {
-        let Some(service) = self.service() else { return };
+        let Some(mut service) = self.service() else { return };
+        self.share_addresses(state, &mut service);
         self.set_slices(state, &service);
         state.set_service(service);
     }
@@ -88,6 +89,8 @@ impl Generator {
             }
         }
         self.turn_labels(&mut service.metadata, OF_SERVICES, 16);
+        service.spec.session_affinity =
+            self.has(Feature::Affinity, 6).then_some(Affinity::ClientIP);
         service.spec.internal_traffic_policy = Some(self.policy());
         service.spec.external_traffic_policy = Some(self.policy());
         self.settle(&mut service)?;
@@ -96,6 +99,22 @@ impl Generator {
         }
         self.turn_ingress(&mut service);
         Some(service)
+    }
+
+    /// Gives it addresses of another one, and ports that only it has, now and later.
+    fn share_addresses(&mut self, state: &State, service: &mut Service) {
+        let is_one = |it: &&Service| !it.spec.external_ips.is_empty();
+        let others: Vec<&Service> = state.services.values().filter(is_one).collect();
+        let is_fit = !others.is_empty() && service.spec.external_ips.is_empty();
+        if !is_fit || !service.spec.has_addresses() || !self.has(Feature::SharedAddresses, 4) {
+            return;
+        }
+        service.spec.external_ips.clone_from(&self.random.pick(&others).spec.external_ips);
+        for port in &mut service.spec.ports {
+            port.port += 20_000 + 100 * self.named;
+        }
+        let policy = self.policy();
+        service.spec.external_traffic_policy.get_or_insert(policy);
     }
 
     /// A type of those with addresses.

@@ -9,13 +9,14 @@ use anyhow::{Result, anyhow, bail};
 
 use super::{
     case::{Case, Shot, cases},
-    compare::{agree, kind},
+    compare::kind,
     differences::{Seen, explanation},
     feature::Profile,
     island::Island,
     probe::{Outcome, Probe},
     report::Report,
     sentinel::Sentinel,
+    setting::Setting,
     state::State,
 };
 use crate::interrupt::Interrupt;
@@ -28,9 +29,12 @@ const AGAIN: usize = 2;
 
 /// Who both islands follow.
 pub(super) trait Cluster {
-    /// Has these objects in a namespace and none in any other, and the sentinel's, which are
-    /// written last.
-    fn show(&mut self, namespace: &str, state: &State, sentinel: Sentinel) -> Result<()>;
+    /// Begins a namespace, and with it a cluster that has nothing of the one before.
+    fn begin(&mut self);
+
+    /// Has these objects in the namespace and none in any other, and then those of a sentinel that
+    /// it had not before.
+    fn show(&mut self, state: &State) -> Result<Sentinel>;
 }
 
 /// kube-proxy's island, then Waggle's.
@@ -42,9 +46,8 @@ pub(super) struct Judge<'a> {
     pub(super) islands: Islands<'a>,
     pub(super) interrupt: Interrupt,
     pub(super) profile: Profile,
+    pub(super) setting: Setting,
     pub(super) report: Report,
-    namespaces: u32,
-    shown: u32,
 }
 
 /// A probe that was answered differently, each time it was asked.
@@ -70,21 +73,14 @@ impl<'a> Judge<'a> {
         islands: Islands<'a>,
         interrupt: Interrupt,
         profile: Profile,
+        setting: Setting,
     ) -> Self {
-        let report = Report::default();
-        Self { cluster, islands, interrupt, profile, report, namespaces: 0, shown: 0 }
-    }
-
-    /// Begins a namespace, and with it a cluster that has nothing of the one before.
-    pub(super) fn begin(&mut self) {
-        self.namespaces += 1;
+        Self { cluster, islands, interrupt, profile, setting, report: Report::default() }
     }
 
     /// Makes a state the one of the namespace, and waits until both islands have it.
     pub(super) fn show(&mut self, state: &State) -> Result<()> {
-        self.shown += 1;
-        let sentinel = Sentinel::new(self.shown);
-        self.cluster.show(&format!("diff-{}", self.namespaces), state, sentinel)?;
+        let sentinel = self.cluster.show(state)?;
         let started = Instant::now();
         for island in &mut self.islands {
             while !sentinel.has_arrived(&island.probe(&sentinel.probes())?) {
@@ -119,7 +115,7 @@ impl<'a> Judge<'a> {
 
     /// Whether the same probe differs, twice, in a cluster that comes to these states.
     pub(super) fn fails(&mut self, states: &[State], finding: &Finding) -> Result<bool> {
-        self.begin();
+        self.cluster.begin();
         let (mut before, mut found) = (&State::default(), Vec::new());
         for state in states {
             self.show(state)?;
@@ -144,10 +140,11 @@ impl<'a> Judge<'a> {
         self.report.flows += probes.iter().map(|probe| u64::from(probe.flows)).sum::<u64>();
         let mut findings = Vec::new();
         for ((case, shot), (theirs, ours)) in shots.iter().zip(theirs.into_iter().zip(ours)) {
-            if agree(&theirs, &ours) {
+            if case.agrees(shot, &theirs, &ours) {
                 continue;
             }
-            match explanation(&Seen { shot, theirs: &theirs, ours: &ours }) {
+            let setting = self.setting;
+            match explanation(&Seen { shot, theirs: &theirs, ours: &ours, setting }) {
                 Some(name) => *self.report.intended.entry(name).or_default() += 1,
                 None => findings.push(Finding { case: (*case).clone(), shot: *shot, theirs, ours }),
             }

@@ -48,24 +48,33 @@ mod wire;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use clap::ValueEnum as _;
 
 use self::{
     feature::{Feature, Named, Profile},
     judge::Judge,
-    run::Bounds,
-    setting::Setting,
+    report::Report,
+    run::{Aim, Bounds, Task},
+    setting::{Choice, Setting},
 };
-use crate::{interrupt::Interrupt, progress::say, workspace};
+use crate::{
+    build,
+    interrupt::Interrupt,
+    progress::say,
+    setup::{self, Scope},
+    workspace::{self, Artifacts},
+};
 
-/// How many cases are judged where nothing is said.
+/// For how long is judged where nothing is said.
+const TIME: Duration = Duration::from_secs(240);
+
+/// How many cases are judged then, however long that takes.
 const CASES: usize = 500;
 
 /// What is compared, for `diff`.
-#[derive(clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Of diff alone")]
 pub(crate) struct Options {
-    /// Ends after so many cases; 500, or as many as there is time for.
+    /// Ends after so many cases; where nothing is said, after as many as 4 minutes hold, and 500.
     #[arg(long, value_name = "N")]
     cases: Option<usize>,
     /// Ends after so many seconds.
@@ -75,7 +84,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Which features generated objects have.
-    #[arg(long, value_enum, default_value_t = Named::Served)]
+    #[arg(long, value_enum, default_value_t)]
     profile: Named,
     /// Features beside those of the profile.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FEATURES")]
@@ -83,55 +92,93 @@ pub(crate) struct Options {
     /// Features of the profile to leave out.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FEATURES")]
     without: Vec<Feature>,
-    /// How both are configured. That by which the node's pods are known is the one that Waggle
-    /// has of its own.
-    #[arg(long, value_enum, default_value_t)]
-    setting: Setting,
-}
-
-impl Options {
-    /// Whether nothing is said.
-    pub(crate) fn is_empty(&self) -> bool {
-        let Self { cases, seconds, seed, profile, with, without, setting } = self;
-        cases.is_none()
-            && seconds.is_none()
-            && seed.is_none()
-            && *profile == Named::Served
-            && with.is_empty()
-            && without.is_empty()
-            && *setting == Setting::default()
-    }
+    /// How both are configured, one after the other: the first for half of the time, the others for
+    /// equal parts of the rest.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SETTINGS", default_value = "all")]
+    setting: Vec<Choice>,
+    /// Has a wrong decision planted into Waggle, which must be found, by default within 500 cases of
+    /// the default setting.
+    #[arg(long)]
+    planted: bool,
 }
 
 /// How many cases agreed, and how many did not.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Verdict {
     pub(crate) agreed: usize,
     pub(crate) differed: usize,
 }
 
+impl Options {
+    /// Whether nothing is said.
+    pub(crate) fn is_empty(&self) -> bool {
+        let setting = vec![Choice::default()];
+        *self == Self { setting, ..Self::default() }
+    }
+
+    fn whole(&self) -> Bounds {
+        let time = self.seconds.map(Duration::from_secs);
+        match (self.cases, time) {
+            (None, None) if self.planted => Bounds { least: 0, most: CASES, time: Duration::MAX },
+            (None, None) => Bounds { least: CASES, most: usize::MAX, time: TIME },
+            (cases, time) => {
+                let (most, time) = (cases.unwrap_or(usize::MAX), time.unwrap_or(Duration::MAX));
+                Bounds { least: 0, most, time }
+            }
+        }
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let mut settings = Choice::settings(&self.setting);
+        if self.planted {
+            settings.truncate(1);
+        }
+        settings
+    }
+
+    fn aim(&self) -> Aim {
+        if self.planted { Aim::Difference } else { Aim::Everything { rows: rows::folder() } }
+    }
+}
+
 /// Compares, and says what it found.
 pub(crate) fn run(options: &Options) -> Result<Verdict> {
-    let Options { cases, seconds, seed, profile, with, without, setting } = options;
-    let profile = Profile::new(*profile, with, without);
-    let seed = match seed {
-        Some(seed) => *seed,
+    if !options.planted {
+        let Report { cases, failed, .. } = judge(options, &workspace::artifacts())?;
+        return Ok(Verdict { agreed: cases - failed, differed: failed });
+    }
+    let artifacts = build::planted(&setup::ensure(Scope::Compile)?)?;
+    let Report { cases, failed, .. } = judge(options, &artifacts)?;
+    let is_found = failed > 0;
+    let told = if is_found { "was found" } else { "was not found" };
+    say(&format!("the planted bug {told} within {cases} cases"));
+    Ok(Verdict { agreed: usize::from(is_found), differed: usize::from(!is_found) })
+}
+
+fn judge(options: &Options, artifacts: &Artifacts) -> Result<Report> {
+    let profile = Profile::new(options.profile, &options.with, &options.without);
+    let seed = match options.seed {
+        Some(seed) => seed,
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos().into(),
     };
-    let cases = cases.unwrap_or(if seconds.is_some() { usize::MAX } else { CASES });
-    let bounds = Bounds { cases, time: seconds.map_or(Duration::MAX, Duration::from_secs) };
-    let name = setting.to_possible_value().map(|value| value.get_name().to_owned());
-    say(&format!("--seed {seed} --setting {}, with: {profile}", name.unwrap_or_default()));
+    say(&format!("--seed {seed}, with: {profile}"));
     let interrupt = Interrupt::catch()?;
-    let report = court::hold(&workspace::artifacts(), *setting, |cluster, islands| {
-        let started = Instant::now();
-        let rows = rows::folder();
-        let judge = Judge::new(cluster, islands, interrupt, profile);
-        let report = run::run(judge, seed, bounds, &rows)?;
-        say(&format!("{}--seed {seed}", report.text(started.elapsed())));
-        Ok(report)
-    })?;
-    Ok(Verdict { agreed: report.cases - report.failed, differed: report.failed })
+    court::hold(artifacts, |court| {
+        let (started, mut total) = (Instant::now(), Report::default());
+        for (setting, bounds) in options.whole().split(&options.settings()) {
+            let began = Instant::now();
+            let task = Task { seed, bounds, began, aim: options.aim() };
+            let report = court.sit(setting, |cluster, islands| {
+                let (interrupt, profile) = (interrupt.clone(), profile.clone());
+                run::run(Judge::new(cluster, islands, interrupt, profile, setting), task)
+            })?;
+            let line = report.line(began.elapsed());
+            say(&format!("{}--seed {seed} --setting {setting}: {line}", report.text()));
+            total.take(report);
+        }
+        say(&format!("all settings, --seed {seed}: {}", total.line(started.elapsed())));
+        Ok(total)
+    })
 }
 
 /// Runs the node's own sender, if `arguments` (without the program) name it.

@@ -59,6 +59,9 @@ pub(super) const PRIMARY: Place = place([192, 168, 88, 11], [0xfd88, 0, 0, 0, 0,
 /// Addresses of the same device that no object has.
 pub(super) const SECONDARY: Place = place([192, 168, 89, 11], [0xfd89, 0, 0, 0, 0, 0, 0, 0x11]);
 
+/// Where the node's own processes alone reach it.
+pub(super) const LOCALHOST: Place = Place { v4: Ipv4Addr::LOCALHOST, v6: Ipv6Addr::LOCALHOST };
+
 /// The next hop of the node's default route.
 pub(super) const ROUTER: Place = place([192, 168, 88, 1], [0xfd88, 0, 0, 0, 0, 0, 0, 1]);
 
@@ -97,10 +100,12 @@ pub(super) fn outside(number: u8) -> Place {
 
 /// The Node objects of both nodes, which must be there before an island is made.
 pub(super) fn nodes() -> [Value; 2] {
-    [
-        node(NODE, ZONE, PRIMARY, POD_CIDRS),
-        node(OTHER_NODE_NAME, OTHER_ZONE, OTHER_NODE, OTHER_POD_CIDRS),
-    ]
+    [node_under_test(ZONE), node(OTHER_NODE_NAME, OTHER_ZONE, OTHER_NODE, OTHER_POD_CIDRS)]
+}
+
+/// The Node object of the node under test, in a zone.
+pub(super) fn node_under_test(zone: &str) -> Value {
+    node(NODE, zone, PRIMARY, POD_CIDRS)
 }
 
 fn node(name: &str, zone: &str, at: Place, pods: [&str; 2]) -> Value {

@@ -110,8 +110,8 @@ pub(super) enum Refusal {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
     /// Those that reached an endpoint: a local pod at any address, or by the uplink or at the
-    /// node's own primary address one that is not the probe's destination. Whether anybody answers
-    /// there is not asked.
+    /// node's own addresses one that is not the probe's destination. Whether anybody answers there is
+    /// not asked.
     pub(super) arrived: BTreeMap<Arrival, u32>,
     /// Those whose sender was refused.
     pub(super) refused: BTreeMap<Refusal, u32>,
@@ -119,4 +119,6 @@ pub(super) struct Outcome {
     pub(super) passed: u32,
     /// Those of which nothing was seen again.
     pub(super) silent: u32,
+    /// Whether flows of one client reached several endpoints.
+    pub(super) is_strewn: bool,
 }

@@ -15,7 +15,7 @@ use xtask::topology::{Apart, Netns};
 
 use super::{
     origins::Origins,
-    places::PRIMARY,
+    places::{PRIMARY, Place, SECONDARY},
     probe::{Outcome, Probe, Protocol, Sender},
     sockets::{Sockets, Start},
     tally::{Spot, Tally},
@@ -38,7 +38,7 @@ pub(super) struct Prober {
     wire: Tap,
     /// In the order of [`super::places::LOCAL_PODS`].
     pods: Vec<Tap>,
-    /// At the node's primary addresses.
+    /// At the node's own addresses.
     ears: Vec<Ear>,
     sockets: Sockets,
     origins: Origins,
@@ -53,7 +53,8 @@ impl Prober {
         let node = apart.node().netns();
         let pods = pods.iter().map(|pod| Tap::open(pod, node)).collect::<Result<_>>()?;
         let (wire, sockets) = (Tap::open(apart.wire(), node)?, Sockets::start(apart.node())?);
-        let ears = PRIMARY.both().into_iter().flat_map(|at| Protocol::ALL.map(|kind| (at, kind)));
+        let own = [PRIMARY, SECONDARY].into_iter().flat_map(Place::both);
+        let ears = own.flat_map(|at| Protocol::ALL.map(|kind| (at, kind)));
         let ears = ears.map(|(at, kind)| Ear::open(node, at, kind)).collect::<Result<_>>()?;
         Ok(Self { forget, wire, pods, ears, sockets, origins: Origins::default(), next: 1 })
     }

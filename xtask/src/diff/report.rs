@@ -53,25 +53,43 @@ impl Report {
         }
     }
 
-    /// In words.
-    pub(super) fn text(&self, time: Duration) -> String {
-        let Self { clusters, cases, failed, probes, flows, unconfirmed, intended, failures } = self;
-        let mut text = String::new();
-        for (name, failure) in failures {
-            text += &failure.text(name);
-        }
+    /// Adds what another run did and found.
+    pub(super) fn take(&mut self, other: Self) {
+        let Self { clusters, cases, failed, probes, flows, unconfirmed, intended, failures } =
+            other;
+        self.clusters += clusters;
+        self.cases += cases;
+        self.failed += failed;
+        self.probes += probes;
+        self.flows += flows;
+        self.unconfirmed += unconfirmed;
         for (name, count) in intended {
+            *self.intended.entry(name).or_default() += count;
+        }
+        self.failures.extend(failures);
+    }
+
+    /// All that differs, in words.
+    pub(super) fn text(&self) -> String {
+        let mut text: String =
+            self.failures.iter().map(|(name, failure)| failure.text(name)).collect();
+        for (name, count) in &self.intended {
             // Writing to a text cannot fail.
             let _ = writeln!(text, "{count} probes differ as intended: {name}");
         }
-        let seconds = time.as_secs_f64();
-        let _ = writeln!(
-            text,
-            "{clusters} clusters, {cases} cases, {probes} probes, {flows} flows in {seconds:.0} s; \
-             {unconfirmed} probes differed once; {failed} cases differ, in {} ways",
-            failures.len()
-        );
         text
+    }
+
+    /// What was done, in a line.
+    pub(super) fn line(&self, time: Duration) -> String {
+        let Self { clusters, cases, failed, probes, flows, unconfirmed, failures, .. } = self;
+        let seconds = time.as_secs_f64();
+        format!(
+            "{clusters} clusters, {cases} cases, {probes} probes, {flows} flows in {seconds:.0} s; \
+             {unconfirmed} probes differed once; {failed} cases differ without an intention, in {} \
+             ways",
+            failures.len()
+        )
     }
 }
 

@@ -8,7 +8,11 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::state::{Object, State};
+use super::{
+    feature::Profile,
+    setting::Setting,
+    state::{Object, State},
+};
 use crate::workspace;
 
 /// States that are shown one after the other, each of which is judged.
@@ -16,13 +20,18 @@ use crate::workspace;
 pub(super) struct Row {
     /// What differed when it was found.
     pub(super) found: String,
+    /// How the islands were configured.
+    pub(super) setting: Setting,
+    /// Those of that run, which say what is probed.
+    pub(super) features: Profile,
     states: Vec<Vec<Object>>,
 }
 
 impl Row {
     /// A row of some states.
-    pub(super) fn new(found: &str, states: &[State]) -> Self {
-        Self { found: found.to_owned(), states: states.iter().map(State::objects).collect() }
+    pub(super) fn new(found: &str, setting: Setting, features: &Profile, states: &[State]) -> Self {
+        let states = states.iter().map(State::objects).collect();
+        Self { found: found.to_owned(), setting, features: features.clone(), states }
     }
 
     /// Its states.
@@ -63,7 +72,9 @@ fn read_one(path: &Path) -> Result<(String, Row)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Row, folder, read};
+    use clap::ValueEnum as _;
+
+    use super::{Row, Setting, folder, read};
     use crate::diff::{
         feature::{Named, Profile},
         generate::Generator,
@@ -73,12 +84,12 @@ mod tests {
     fn a_row_is_read_as_it_was_kept() {
         let place = tempfile::tempdir().unwrap();
         let profile = Profile::new(Named::All, &[], &[]);
-        for seed in 0..10 {
+        for (seed, setting) in (0..10).zip(Setting::value_variants().iter().copied().cycle()) {
             let mut generator = Generator::new(seed, 0, &profile);
             let before = generator.state(10);
             let mut after = before.clone();
             generator.change(&mut after, 10);
-            let row = Row::new("it: differs", &[before.clone(), after.clone()]);
+            let row = Row::new("it: differs", setting, &profile, &[before.clone(), after.clone()]);
             row.keep(place.path(), "one").unwrap();
             assert_eq!(read(place.path()).unwrap(), [("one".to_owned(), row.clone())]);
             assert_eq!(row.states(), [before, after], "seed {seed}");

@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::probe::Protocol;
 
-/// The label of what is another proxy's (KEP-2447).
+/// The label of a Service that is another proxy's (KEP-2447).
 pub(super) const ANOTHERS: &str = "service.kubernetes.io/service-proxy-name";
+
+/// The label of what has no address of its own.
+pub(super) const HEADLESS: &str = "service.kubernetes.io/headless";
 
 /// The object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +49,8 @@ pub(super) struct Spec {
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) ports: Vec<Port>,
     #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) session_affinity: Option<Affinity>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) internal_traffic_policy: Option<Policy>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) external_traffic_policy: Option<Policy>,
@@ -78,6 +83,12 @@ pub(super) enum Family {
 pub(super) enum FamilyPolicy {
     SingleStack,
     RequireDualStack,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Affinity {
+    None,
+    ClientIP,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +160,7 @@ impl Service {
         if spec.kind == Kind::ExternalName {
             spec.set_addresses(&[]);
             spec.internal_traffic_policy = None;
+            spec.session_affinity = None;
         } else {
             spec.external_name = None;
         }
@@ -173,6 +185,16 @@ impl Spec {
     /// The cluster IPs that are addresses.
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.cluster_ips.iter().filter_map(|text| text.parse().ok())
+    }
+
+    /// Whether clients stay with their backend.
+    pub(super) fn is_sticky(&self) -> bool {
+        self.session_affinity == Some(Affinity::ClientIP)
+    }
+
+    /// Whether it has cluster IPs that are addresses.
+    pub(super) fn has_addresses(&self) -> bool {
+        self.addresses().next().is_some()
     }
 
     /// Gives it these, with all that the API wants to go with them.

@@ -101,7 +101,7 @@ fn slice_cuts(name: &str, slice: &Slice) -> Vec<Cut> {
 }
 
 fn service_cuts(service: &Service, case: &Case) -> Vec<Cut> {
-    let changes: [fn(&mut Service); 9] = [
+    let changes: [fn(&mut Service); 10] = [
         |service| service.spec.kind = Kind::ClusterIP,
         |service| {
             if service.spec.kind == Kind::LoadBalancer {
@@ -115,6 +115,7 @@ fn service_cuts(service: &Service, case: &Case) -> Vec<Cut> {
         |service| service.spec.internal_traffic_policy = Some(Policy::Cluster),
         |service| service.spec.external_traffic_policy = Some(Policy::Cluster),
         |service| service.metadata.labels.clear(),
+        |service| service.spec.session_affinity = None,
     ];
     let on_service = |change: Box<dyn Fn(&mut Service)>| -> Cut {
         let name = service.metadata.name.clone();

@@ -1,6 +1,7 @@
 //! Flows that have begun, and what was seen of each.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     ops::Range,
 };
@@ -126,8 +127,13 @@ impl<'a> Tally<'a> {
     /// What became of each probe.
     pub(super) fn outcomes(&self) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::default(); self.probes.len()];
+        let mut firsts = BTreeMap::new();
         for flow in &self.flows {
             let outcome = &mut outcomes[flow.probe];
+            if let Some(Fate::Arrived(Arrival { at, source: _ })) = flow.fate {
+                let client = (flow.probe, flow.from.map(|from| from.ip()));
+                outcome.is_strewn |= *firsts.entry(client).or_insert(at) != at;
+            }
             *match flow.fate {
                 Some(Fate::Arrived(arrival)) => outcome.arrived.entry(arrival).or_default(),
                 Some(Fate::Refused(refusal)) => outcome.refused.entry(refusal).or_default(),
@@ -227,6 +233,7 @@ mod tests {
                 refused: BTreeMap::from([(Refusal::Reset, 1)]),
                 passed: 0,
                 silent: 1,
+                is_strewn: false,
             },
             Outcome {
                 arrived: BTreeMap::from([(

@@ -21,12 +21,13 @@ use crate::{
     diff,
     progress::say,
     setup::{self, Ready, Scope},
+    upstream,
 };
 
 /// What to test.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The tiers to run; all but `diff` when none is named.
+    /// The tiers to run; all when none is named.
     #[arg(value_enum)]
     tiers: Vec<Tier>,
     #[command(flatten)]
@@ -45,6 +46,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let budget = budget::read()?;
     let ready = setup::ensure(Scope::Run)?;
     let (mut total, mut minutes) = (Summary::default(), Vec::new());
+    if tiers.contains(&Tier::Diff) {
+        thread::spawn(prepare_diff);
+    }
     with_artifacts(&ready, tiers, &mut |tier| {
         let start = Instant::now();
         total.add(run_tier(tier, diff)?);
@@ -68,6 +72,14 @@ fn check_privilege(tiers: &[Tier]) -> Result<()> {
          `sudo -E env PATH=$PATH cargo xtask test`, or `cargo xtask test unit scenarios` without",
         privileged.join(", ")
     )
+}
+
+/// Builds what `diff` compares with, beside the tiers before it; `diff` waits for the end of that,
+/// or tries again and says why it fails.
+fn prepare_diff() {
+    if let Err(error) = setup::cache().and_then(|cache| upstream::ensure(&cache)) {
+        say(&format!("kube-proxy cannot be built yet: {error:#}"));
+    }
 }
 
 /// Runs the unprivileged tiers beside the builds that the privileged ones wait for.

@@ -17,7 +17,7 @@ pub(crate) enum Tier {
     Programs,
     /// Nodes and pods in network namespaces. Needs root.
     Netns,
-    /// Waggle and kube-proxy side by side, asked the same; by name only. Needs root.
+    /// Waggle and kube-proxy side by side, asked the same. Needs root.
     Diff,
 }
 
@@ -31,8 +31,9 @@ const PROGRAMS: &[&str] = &["programs"];
 const NETNS: &[&str] = &["agent", "cni", "hostnet", "netns"];
 
 impl Tier {
-    /// In the order in which they run, without what is run by name only.
-    pub(crate) const ALL: &[Self] = &[Self::Unit, Self::Scenarios, Self::Programs, Self::Netns];
+    /// In the order in which they run: the last one waits for what is built meanwhile.
+    pub(crate) const ALL: &[Self] =
+        &[Self::Unit, Self::Scenarios, Self::Programs, Self::Netns, Self::Diff];
 
     /// As on the command line and in the budget.
     pub(crate) fn name(self) -> &'static str {

@@ -42,7 +42,7 @@ impl Program {
 
     fn command(&self, compiler: &Compiler, work: &Work, draft: &Path) -> Result<Command> {
         let mut command = Command::new("nice");
-        command.args(["-n", "10"]).arg(compiler.program()).args(["build", "-mod=readonly"]);
+        command.args(["-n", "19"]).arg(compiler.program()).args(["build", "-mod=readonly"]);
         // Modules that are read-only could be removed by nobody but `go clean`.
         command.args(["-modcacherw", "-trimpath", "-buildvcs=false"]);
         command.arg("-ldflags").arg(flags(kubernetes()?)).arg("-o").arg(draft).arg(self.package);

@@ -35,7 +35,6 @@ pub(in crate::diff) fn inhabit<'a>(
 ) -> Result<impl Island + use<'a>> {
     let node = apart.node();
     ground::populate(apart)?;
-    allow(plane)?;
     let (config, kubeconfig) = (folder.join("waggle.json"), plane.kubeconfig(WAGGLE)?);
     let document = configuration(node, &kubeconfig, &setting.fields());
     fs::write(&config, document.to_string())
@@ -61,7 +60,7 @@ fn forget(node: &Node) -> Forget {
 }
 
 /// Gives the agent's user its roles, by the manifest that users apply.
-fn allow(plane: &ControlPlane<'_>) -> Result<()> {
+pub(in crate::diff) fn allow(plane: &ControlPlane<'_>) -> Result<()> {
     let objects: Vec<Value> =
         serde_saphyr::from_multiple(ROLES).context("reading manifests/rbac.yaml")?;
     for object in objects {
