@@ -111,11 +111,16 @@ fn begin<A: Address>(
     if !lets_in(&work.choice.service, src, tables) {
         return Begun::Refused(DropReason::SourceRanges);
     }
-    let (sender, client) = who(arrival, src, tables);
-    match choose(src, sender, tables, env, &mut work.choice) {
+    let detection = tables.node().unwrap_or_default().flags;
+    let (sender, client) = who(arrival, src, detection, tables);
+    match choose(src, sender, detection, tables, env, &mut work.choice) {
         Standing::Served => {}
         Standing::Rejected => return Begun::Rejected,
         Standing::NoLocalBackend => return Begun::Refused(DropReason::NoLocalBackend),
+    }
+    // What it answers the stand-in would not come back here.
+    if !client.is_here && work.choice.slot.addr == src.widen() {
+        work.choice.masquerade = true;
     }
     match draft(client, arrival.delivery, tables, env, work) {
         Ok(()) => Begun::Drafted,
@@ -125,8 +130,12 @@ fn begin<A: Address>(
 
 /// Who begins a flow, and how it is reached.
 #[inline(always)]
-fn who<A: Address>(arrival: &Arrival, src: A, tables: &impl Tables<A>) -> (Sender, Client) {
-    let detection = tables.node().unwrap_or_default().flags;
+fn who<A: Address>(
+    arrival: &Arrival,
+    src: A,
+    detection: NodeFlags,
+    tables: &impl Tables<A>,
+) -> (Sender, Client) {
     match arrival.by {
         Ingress::Pod => {
             let takes_bypass = tables.pod(src).is_some_and(takes_peers);
@@ -134,14 +143,16 @@ fn who<A: Address>(arrival: &Arrival, src: A, tables: &impl Tables<A>) -> (Sende
                 true => network(src, tables),
                 false => Network::default(),
             };
-            (Sender::of_pod::<A>(detection, source), Client { takes_bypass, is_pod: true })
+            let client = Client { takes_bypass, is_pod: true, is_here: true };
+            (Sender::of_pod::<A>(detection, source), client)
         }
         Ingress::Netdev => {
             let link = tables.link(arrival.ifindex);
             let Link { flags, .. } = link.unwrap_or_default();
-            let takes_bypass = link.is_some() && !flags.has(LinkFlags::WORKLOADS);
+            let is_here = flags.has(LinkFlags::WORKLOADS);
+            let takes_bypass = link.is_some() && !is_here;
             let sender = Sender::behind::<A>(detection, flags, network(src, tables));
-            (sender, Client { takes_bypass, is_pod: false })
+            (sender, Client { takes_bypass, is_pod: false, is_here })
         }
     }
 }

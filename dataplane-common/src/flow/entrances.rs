@@ -7,7 +7,7 @@ use super::world::{
     walks,
 };
 use super::{Answer, FlowTable as _, Ingress};
-use crate::abi::{Delivery, DropReason, FlowFlags, Proto, Service, ServiceFlags};
+use crate::abi::{Delivery, DropReason, FlowFlags, NodeFlags, Proto, Service, ServiceFlags};
 use crate::packet::{Packet, Transport};
 
 /// The answer to a packet.
@@ -208,6 +208,30 @@ walks! {
             let request = packet(client, (A::vip(), 80), transport);
             let there = rewrite(&request, (A::node(), NAT), backend, true);
             assert_eq!(world.arrived(&request), peer(13, there));
+        }
+    }
+
+    fn a_client_elsewhere_that_is_its_own_backend_is_hidden<A: Host>(transport: Transport) {
+        let (client, backend) = ((A::host(A::PEER, 4), 4000), (A::host(A::PEER, 4), 8080));
+        let (vip, node, inside) = ((A::vip(), 80), (A::node(), NAT), (client.0, NAT));
+        let (request, answer) = (packet(client, vip, transport), packet(backend, node, transport));
+        for delivery in [Delivery::Bypass, Delivery::Stack] {
+            let world = World::new(backend.0, delivery);
+            let unknown = NodeFlags::PODS_UNKNOWN4.union(NodeFlags::PODS_UNKNOWN6);
+            world.tables.node.lock().unwrap().as_mut().unwrap().flags = unknown;
+            if delivery == Delivery::Bypass {
+                assert_eq!(world.arrived(&request), neighbour(rewrite(&request, node, backend, true)));
+                assert_eq!(world.arrived(&answer), neighbour(rewrite(&answer, vip, client, true)));
+                continue;
+            }
+            let there = Outcome::Stack(rewrite(&request, inside, backend, false));
+            assert_eq!(world.arrived(&request), there);
+            let routed = packet(inside, backend, transport);
+            assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, node, backend, false)));
+            let back = Outcome::Stack(rewrite(&answer, backend, inside, false));
+            assert_eq!(world.arrived(&answer), back);
+            let routed = packet(backend, inside, transport);
+            assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, vip, client, false)));
         }
     }
 

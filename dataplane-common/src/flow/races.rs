@@ -75,7 +75,7 @@ impl Request {
         let choice = Choice { service, slot, masquerade: self.masquerade, is_held: false };
         let mut work = Work { key: key(self.vip), choice, ..Work::default() };
         if !find(&packet(work.key), tables, &env, &mut work) {
-            let client = Client { takes_bypass: true, is_pod: true };
+            let client = Client { takes_bypass: true, is_pod: true, is_here: true };
             draft(client, Delivery::Bypass, tables, &env, &mut work)?;
             create(tables, &mut work)?;
         }

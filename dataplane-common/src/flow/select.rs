@@ -63,12 +63,13 @@ pub(crate) fn lets_in<A: Address>(
         || tables.lets_in(&SourceKey { service: service.id, addr: client.widen() })
 }
 
-/// Chooses a backend of the ServicePort in `choice` for a flow that begins. But for
-/// [`Standing::Served`], there is none. Once the choice stands, [`affinity::hold`] is due.
+/// Chooses a backend of the ServicePort in `choice` for a flow that begins on a node with these
+/// switches. But for [`Standing::Served`], there is none. Once the choice stands, [`affinity::hold`] is due.
 #[inline(always)]
 pub(crate) fn choose<A: Address>(
     client: A,
     sender: Sender,
+    node: NodeFlags,
     tables: &impl ServiceTables,
     env: &impl Env,
     choice: &mut Choice,
@@ -86,9 +87,7 @@ pub(crate) fn choose<A: Address>(
     if !found {
         return Standing::Rejected;
     }
-    let detection = tables.node().map_or(NodeFlags::default(), |node| node.flags);
-    choice.masquerade =
-        masquerades::<A>(choice.service.flags, sender, choice.slot.flags, detection);
+    choice.masquerade = masquerades::<A>(choice.service.flags, sender, choice.slot.flags, node);
     Standing::Served
 }
 
@@ -162,7 +161,8 @@ mod tests {
         }
         let mut choice = Choice { service, ..Choice::default() };
         let env = FixedEnv { now: 0, random };
-        let standing = choose([10, 1, 1, 2], Sender::LocalPod, &tables, &env, &mut choice);
+        let (client, node) = ([10, 1, 1, 2], NodeFlags::default());
+        let standing = choose(client, Sender::LocalPod, node, &tables, &env, &mut choice);
         (standing, choice)
     }
 
