@@ -27,6 +27,7 @@ use crate::model::NodeSpec;
 use crate::networks::PodNetworks;
 use crate::node_file::{self, NodeFile};
 use crate::node_ports::{self, NodePorts};
+use crate::own_pods;
 use crate::peers::{self, Step};
 use crate::pods;
 use crate::problem::Problem;
@@ -207,6 +208,7 @@ impl Network {
         }
         let (cookie, flags) = (self.netns_cookie.unwrap_or_default(), detection.flags(own));
         let node = state.addresses.node(cookie, cluster, flags, &before);
+        let node = own_pods::told(node, own, &seen.pods, &before);
         if self.parts.networks.ensure_node(node)? {
             info!(masquerade = ?state.addresses.masquerade, ?ports, node_ports = ?range, "wrote the table of this node");
         }

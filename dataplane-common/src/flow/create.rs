@@ -53,6 +53,7 @@ pub(super) fn draft<A: Address>(
     env: &impl Env,
     work: &mut Work<A>,
 ) -> Result<(), DropReason> {
+    work.is_left = false;
     work.entry = forward_entry(&work.key, &work.choice, client, delivery, tables, env.now());
     work.reverse = FlowFlags::when(!client.is_pod, FlowFlags::REMOTE);
     if work.choice.masquerade {

@@ -291,16 +291,16 @@ fn a_closed_flow_from_outside_makes_way_for_a_direct_connection() {
     assert_eq!(world.handed(&packet(backend, client, ACK)), Outcome::Pass);
 }
 
-/// The maps read for a packet that has nothing to do with any Service.
+/// The maps read for a packet that has nothing to do with any Service; `node` is an array.
 #[test]
 fn a_packet_that_passes_costs_two_look_ups_and_one_that_leaves_costs_one() {
     let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Bypass);
     let read = || std::mem::take(&mut *world.tables.reads.lock().unwrap());
     let stray = packet((Host::outside(), 4000), (Host::host(1, 3), 22), ACK);
     world.arrived(&stray);
-    assert_eq!(read(), ["flows", "services", "node"]);
+    assert_eq!(read(), ["flows", "node", "services", "node"]);
     world.handed(&stray);
-    assert_eq!(read(), ["flows", "node"]);
+    assert_eq!(read(), ["flows", "node", "node"]);
 }
 
 /// The maps read for what may begin a flow and has nothing to do with any Service; what follows has
@@ -314,7 +314,7 @@ fn a_plain_first_packet_costs_no_look_up_for_cluster_ips() {
         world.arrived(&stray);
         assert_eq!(read()[..4], ["flows", "services", "node", "node"], "{transport:?}");
         world.handed(&stray);
-        assert_eq!(read(), ["flows", "node", "node"], "{transport:?}");
+        assert_eq!(read(), ["flows", "node", "node", "node"], "{transport:?}");
     }
     let ping = packet((Host::outside(), 0), (Host::host(1, 3), 0), Transport::Other);
     world.arrived(&ping);
