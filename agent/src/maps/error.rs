@@ -2,6 +2,8 @@
 
 use std::io;
 
+use dataplane_common::abi::names;
+
 /// Outcome of an operation on a map.
 pub type Result<T, E = ApplyError> = std::result::Result<T, E>;
 
@@ -9,7 +11,7 @@ pub type Result<T, E = ApplyError> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// The map takes no more entries.
-    #[error("map {map} is full")]
+    #[error("map {map} is full{}; remove some", room(map))]
     Full {
         /// Name of the map.
         map: &'static str,
@@ -30,4 +32,17 @@ pub enum ApplyError {
         /// What the kernel answered.
         source: io::Error,
     },
+}
+
+/// How many entries a map takes, where entries are what there may be too many of.
+fn room(map: &str) -> String {
+    let most = match map {
+        names::SERVICES => names::MAX_SERVICES,
+        names::SOURCES => names::MAX_SOURCES,
+        names::NETWORKS => names::MAX_NETWORKS,
+        names::LINKS => names::MAX_LINKS,
+        names::PODS => names::MAX_PODS,
+        _ => return String::new(),
+    };
+    format!(": it takes {most} entries")
 }

@@ -7,9 +7,11 @@ use std::ops::Range;
 
 use dataplane_common::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FrontendKey, Link, Network, Node, Pod, Port, Service, Slot, SlotFlags, SourceKey, names,
+    FrontendKey, Link, Network, Node, Pod, Port, Service, Slot, SlotFlags, SocketEntry, SocketKey,
+    SourceKey, names,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
+use dataplane_common::socket::SocketTables;
 
 use super::{ApplyError, Capacity, LbMaps, Result, Source, length};
 
@@ -38,6 +40,7 @@ pub struct FakeMaps {
     pub routes6: BTreeMap<[u8; 16], Route<[u8; 16]>>,
     /// Ports that sockets of the node have.
     pub sockets: Vec<Port>,
+    calls: RefCell<BTreeMap<SocketKey, SocketEntry>>,
     flows4: Flows<[u8; 4]>,
     flows6: Flows<[u8; 16]>,
     counters: RefCell<BTreeMap<u32, u64>>,
@@ -86,6 +89,7 @@ impl FakeMaps {
             routes4: BTreeMap::new(),
             routes6: BTreeMap::new(),
             sockets: Vec::new(),
+            calls: RefCell::default(),
             flows4: RefCell::default(),
             flows6: RefCell::default(),
             counters: RefCell::default(),
@@ -311,6 +315,20 @@ impl ServiceTables for FakeMaps {
 
     fn count(&self, counter: Counter) {
         *self.counters.borrow_mut().entry(counter.index()).or_default() += 1;
+    }
+}
+
+impl SocketTables for FakeMaps {
+    fn socket(&self, key: &SocketKey) -> Option<SocketEntry> {
+        self.calls.borrow().get(key).copied()
+    }
+
+    fn hold_socket(&self, key: &SocketKey, entry: &SocketEntry) {
+        self.calls.borrow_mut().insert(*key, *entry);
+    }
+
+    fn forget_socket(&self, key: &SocketKey) {
+        self.calls.borrow_mut().remove(key);
     }
 }
 

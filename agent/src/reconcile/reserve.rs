@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, btree_map::Entry};
 use std::time::Instant;
 
-use dataplane_common::abi::{Addr, Port, Scopes, Service, ServiceFlags, ServiceId, Slot};
+use dataplane_common::abi::{Addr, Port, Scopes, Service, ServiceFlags, ServiceId, Slot, names};
 
 use super::realized::{Extent, Known, Record};
 use super::{NoRoom, Realized};
@@ -15,10 +15,16 @@ use crate::state::{Desired, FamilyPort};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Shortage {
     /// All identifiers of ServicePorts are in use.
-    #[error("there are too many ServicePorts for map services; remove some")]
+    #[error(
+        "there are more ServicePorts than the {} of map services; remove some",
+        names::MAX_SERVICES
+    )]
     Services,
     /// All identifiers of backends are in use.
-    #[error("there are too many endpoints for map backends; remove some")]
+    #[error(
+        "there are more endpoints than the {} of map backends; remove some",
+        names::MAX_BACKENDS
+    )]
     Backends,
     /// No run of slots is long enough.
     #[error("has no place in map slots: it {0}; remove endpoints or Services")]

@@ -1,7 +1,18 @@
-//! kube-proxy's own unit suites, told as what a node serves, under the names of their cases.
+//! kube-proxy's own unit suites under the names of their cases, told as what a node serves and whom
+//! the first packets of clients reach.
 
 mod categorize_endpoints;
+mod cluster_ips;
+mod flows;
+mod frontends;
+mod load_balancers;
+mod local_detectors;
+mod masquerade;
+mod node_ports;
+mod policies;
+mod rows;
 mod service_map;
+mod sync;
 mod update_endpoints_map;
 
 use serde_json::Value;

@@ -35,6 +35,14 @@ pub(super) struct Mode {
     pub(super) attach: &'static str,
 }
 
+impl Mode {
+    /// What of a configuration says so.
+    fn lines(self) -> String {
+        let Self { delivery, attach } = self;
+        format!("delivery: {delivery}\nattach: {attach}\n")
+    }
+}
+
 /// Both ways of delivery.
 pub(super) const DELIVERIES: [Mode; 2] =
     [Mode { delivery: "bypass", attach: "auto" }, Mode { delivery: "stack", attach: "auto" }];
@@ -110,6 +118,8 @@ pub(super) struct Cluster<'a> {
     manifests: Manifests,
     runtime: Runtime,
     members: Vec<Member<'a>>,
+    config: PathBuf,
+    mode: Mode,
 }
 
 /// Somebody who asks and answers.
@@ -127,18 +137,19 @@ impl<'a> Cluster<'a> {
         let manifests = folder.join("manifests");
         fs::create_dir(&manifests)?;
         let config = folder.join("config.yaml");
-        let Mode { delivery, attach } = mode;
-        fs::write(&config, format!("delivery: {delivery}\nattach: {attach}\n"))?;
+        fs::write(&config, mode.lines())?;
         let mut cluster = Self {
             network,
             agents: Vec::new(),
             manifests: Manifests::create(&manifests, &services::yaml())?,
             runtime: Runtime::new(&built("waggle/waggle-cni")?, CNI_CONFIG),
             members: Vec::new(),
+            config,
+            mode,
         };
         let waggle = waggle()?;
         for node in network.nodes() {
-            cluster.agents.push(Agent::launch(node, &waggle, &manifests, Some(&config))?);
+            cluster.agents.push(Agent::launch(node, &waggle, &manifests, Some(&cluster.config))?);
             cluster.add_node(node)?;
         }
         cluster.agents.iter_mut().try_for_each(Agent::wait_ready)?;
@@ -150,6 +161,12 @@ impl<'a> Cluster<'a> {
         }
         cluster.settle().with_context(|| cluster.logs())?;
         Ok(cluster)
+    }
+
+    /// Starts the agents again with more in their configuration than the mode.
+    pub(super) fn configure(&mut self, lines: &str) -> Result<()> {
+        fs::write(&self.config, self.mode.lines() + lines)?;
+        self.agents.iter_mut().try_for_each(Agent::restart)
     }
 
     /// Wires a pod and starts its server.

@@ -1,5 +1,6 @@
 //! Waggle on nodes in namespaces: what a packet meets between one socket and another.
 
+mod addresses;
 mod affinity;
 mod alongside;
 mod bridged;
@@ -8,6 +9,7 @@ mod cluster;
 mod cluster_ips;
 mod crowd;
 mod delivery;
+mod detection;
 mod errors;
 mod foreign;
 mod fragments;
@@ -17,10 +19,12 @@ mod inbound;
 mod leftovers;
 mod lifecycle;
 mod machine;
+mod matrix;
 mod mtu;
 mod restarts;
 mod services;
 mod socket;
+mod source_ranges;
 mod stream;
 mod strictness;
 mod traffic;

@@ -21,3 +21,4 @@ mod row;
 mod senders;
 mod sources;
 mod stack;
+mod uniform;

@@ -7,7 +7,7 @@ mod help;
 mod names;
 mod orphans;
 mod sizes;
-mod source;
+pub(crate) mod source;
 
 use std::{process::ExitCode, thread};
 
