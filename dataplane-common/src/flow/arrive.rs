@@ -36,12 +36,10 @@ pub fn arrive<A: IpAddress>(
     }
     work.key = hairpin::undo(packet.key);
     if !conntrack::find(packet, tables, env, work) {
-        let begun = match begin(packet, arrival, tables, env, work) {
-            Begun::NotOurs if conntrack::is_in_the_way(packet, tables, env, work) => {
-                drafted(direct::draft(arrival, tables, env, work))
-            }
-            begun => begun,
-        };
+        let mut begun = begin(packet, arrival, tables, env, work);
+        if matches!(begun, Begun::NotOurs) && conntrack::is_in_the_way(packet, tables, env, work) {
+            begun = drafted(direct::draft(arrival, tables, env, work));
+        }
         match begun {
             Begun::Drafted => {
                 if let Err(reason) = create(tables, work) {
