@@ -45,4 +45,5 @@ pub mod service_networks;
 pub mod source;
 pub mod state;
 pub mod status;
+pub mod timeouts;
 pub mod whole_file;

@@ -29,6 +29,7 @@ use crate::network::{Network, Parts, Settings};
 use crate::node_file;
 use crate::problem::Problem;
 use crate::status::State;
+use crate::timeouts::Timeouts;
 use crate::whole_file;
 
 use agent::Agent;
@@ -61,6 +62,7 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     bring_up(&netlink, &pins, object, &config).await?;
     let host_clients = loader::attach_clients(&pins, cgroup_root.as_deref())?;
     let maps = KernelMaps::open(&pins)?;
+    let timeouts = Timeouts::open(&pins, &config.conntrack)?;
     let mut engine =
         Engine::restore(&node_name, config.keep_client_ip, &maps).context("reading the tables")?;
     let network = network(&node_name, netlink, pins, &config, &places)?;
@@ -74,7 +76,7 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     source.announce(news::started(&node_name));
     let pulse = Pulse::begin(&node_name, &config)?;
     let (record, told) = (Record::default(), None);
-    let standing = Standing::new(left_out, &config.conntrack);
+    let standing = Standing::new(left_out, &config.conntrack, timeouts);
     Agent { engine, maps, source, network, pulse, state, run_dir, record, told, standing }
         .follow()
         .await?;

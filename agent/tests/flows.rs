@@ -53,12 +53,20 @@ fn send(
 ) -> (Verdict, FlowKey<[u8; 4]>) {
     let (sport, dport, reserved) = (Port::new(sport), Port::new(dport), [0; 3]);
     let key = FlowKey { src, dst, sport, dport, proto: Proto::TCP, reserved };
-    let packet =
-        Packet { key, l3: 14, l4: 34, length: 60, ttl: 64, may_fragment: false, transport: TCP };
+    let packet = Packet {
+        key,
+        l3: 14,
+        l4: 34,
+        length: 60,
+        ttl: 64,
+        may_fragment: false,
+        more_fragments: 0,
+        transport: TCP,
+    };
     let arrival = Arrival { by, ifindex: 1, segment: 60, delivery: Delivery::Stack };
     let tables = &node.maps.inner().fake;
     let mut work = Work::default();
-    let verdict = arrive(&packet, &&[][..], &arrival, tables, &chance, &mut work);
+    let verdict = arrive(&mut packet.clone(), &&[][..], &arrival, tables, &chance, &mut work);
     (verdict, work.exit.rewrite.to)
 }
 

@@ -29,11 +29,19 @@ fn next(node: &Node, random: u32) -> Result<u8, Verdict> {
     let (sport, dport, proto) = (Port::new(4000), Port::new(80), Proto::UDP);
     let key = FlowKey { src: CLIENT, dst: VIP, sport, dport, proto, reserved: [0; 3] };
     let transport = Transport::Udp { checksum: true };
-    let packet =
-        Packet { key, l3: 14, l4: 34, length: 60, ttl: 64, may_fragment: false, transport };
+    let packet = Packet {
+        key,
+        l3: 14,
+        l4: 34,
+        length: 60,
+        ttl: 64,
+        may_fragment: false,
+        more_fragments: 0,
+        transport,
+    };
     let arrival = Arrival { by: Ingress::Pod, ifindex: 1, segment: 60, delivery: Delivery::Stack };
     let (tables, mut work) = (&node.maps.inner().fake, Work::default());
-    match arrive(&packet, &&[][..], &arrival, tables, &Chance(random), &mut work) {
+    match arrive(&mut packet, &&[][..], &arrival, tables, &Chance(random), &mut work) {
         Verdict::Stack => Ok(work.exit.rewrite.to.dst[3]),
         other => Err(other),
     }

@@ -5,9 +5,9 @@ use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use aya_ebpf::macros::btf_map;
 use dataplane_common::abi::{
-    Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Meta, Network, Node, Pod, SOURCE_PREFIX, Service, Slot, SocketEntry, SocketKey,
-    SourceKey, names,
+    Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
+    Fragmented, FrontendKey, LIVES, Link, Meta, Network, Node, Pod, SOURCE_PREFIX, Service, Slot,
+    SocketEntry, SocketKey, SourceKey, names,
 };
 
 use crate::skb::Scratch;
@@ -64,6 +64,13 @@ static SOCKETS: LruHashMap<SocketKey, SocketEntry, { names::MAX_SOCKETS as usize
 
 #[btf_map(name = "sources")]
 static SOURCES: LpmTrie<SourceKey, u32, { names::MAX_SOURCES as usize }> = LpmTrie::new();
+
+#[btf_map(name = "fragments")]
+static FRAGMENTS: LruHashMap<FragmentKey, Fragmented, { names::MAX_FRAGMENTS as usize }> =
+    LruHashMap::new();
+
+#[btf_map(name = "timeouts")]
+static TIMEOUTS: Array<u32, { LIVES as usize }> = Array::new();
 
 /// Not pinned: nothing in them outlives a packet.
 #[btf_map(name = "scratch4")]
@@ -166,6 +173,25 @@ pub(crate) fn hold_socket(key: &SocketKey, entry: &SocketEntry) {
 pub(crate) fn forget_socket(key: &SocketKey) {
     // There is nothing to do where it is gone already.
     let _gone = SOCKETS.remove(key);
+}
+
+#[inline(always)]
+pub(crate) fn fragment(key: &FragmentKey) -> Option<Fragmented> {
+    // SAFETY: copied at once. An entry that the LRU takes away and reuses at this very instant can
+    // be read half old and half new: then a fragment comes to the wrong datagram's flow and is
+    // thrown away where datagrams are put together.
+    unsafe { FRAGMENTS.get(key) }.copied()
+}
+
+#[inline(always)]
+pub(crate) fn note_fragment(key: &FragmentKey, first: &Fragmented) {
+    // Where it cannot be written the later ones are dropped.
+    let _refused = FRAGMENTS.insert(key, first, 0);
+}
+
+#[inline(always)]
+pub(crate) fn timeout(life: u32) -> u32 {
+    TIMEOUTS.get(life).copied().unwrap_or(0)
 }
 
 #[inline(always)]

@@ -5,8 +5,9 @@ use aya_ebpf::helpers::generated::{
     bpf_fib_lookup, bpf_sk_lookup_tcp, bpf_sk_lookup_udp, bpf_sk_release,
 };
 use dataplane_common::abi::{
-    Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Network, Node, Pod, Proto, Service, Slot, SocketEntry, SocketKey, SourceKey,
+    Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
+    Fragmented, FrontendKey, Link, Network, Node, Pod, Proto, Service, Slot, SocketEntry,
+    SocketKey, SourceKey,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use dataplane_common::socket::SocketTables;
@@ -109,6 +110,21 @@ impl<T> ServiceTables for BpfTables<T> {
     #[inline(always)]
     fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
         maps::hold_affinity(key, affinity)
+    }
+
+    #[inline(always)]
+    fn fragment(&self, key: &FragmentKey) -> Option<Fragmented> {
+        maps::fragment(key)
+    }
+
+    #[inline(always)]
+    fn note_fragment(&self, key: &FragmentKey, first: &Fragmented) {
+        maps::note_fragment(key, first);
+    }
+
+    #[inline(always)]
+    fn timeout(&self, life: u32) -> u32 {
+        maps::timeout(life)
     }
 
     #[inline(always)]

@@ -92,8 +92,8 @@ impl Core {
             return Outcome { action: Action::Next, bytes: bytes.to_vec(), mark };
         }
         match parse(arrived.bytes, hook.framing()) {
-            Ok(Parsed::V4(packet)) => self.handle(hook, &packet, arrived),
-            Ok(Parsed::V6(packet)) => self.handle(hook, &packet, arrived),
+            Ok(Parsed::V4(mut packet)) => self.handle(hook, &mut packet, arrived),
+            Ok(Parsed::V6(mut packet)) => self.handle(hook, &mut packet, arrived),
             Err(_) => {
                 self.maps.count(Counter::Path(PathTaken::Passed));
                 Outcome { action: Action::Next, bytes: arrived.bytes.to_vec(), mark: arrived.mark }
@@ -104,7 +104,7 @@ impl Core {
     fn handle<A: FakeFamily + IpAddress + AsRef<[u8]>>(
         &self,
         hook: Hook,
-        packet: &Packet<A>,
+        packet: &mut Packet<A>,
         arrived: Arrived<'_>,
     ) -> Outcome {
         let work = &mut Work::default();
@@ -127,7 +127,7 @@ impl Core {
     fn decide<A: FakeFamily + IpAddress>(
         &self,
         hook: Hook,
-        packet: &Packet<A>,
+        packet: &mut Packet<A>,
         arrived: Arrived<'_>,
         work: &mut Work<A>,
     ) -> Verdict {

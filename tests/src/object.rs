@@ -11,8 +11,9 @@ use aya::programs::{Program, ProgramInfo, SchedClassifier, TestRun as _, TestRun
 use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfLoader, Pod};
 use dataplane_common::abi::{
-    Addr, Address, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FrontendKey,
-    Network, Node, NodeConfig, SOURCE_PREFIX, Service, ServiceId, Slot, SourceKey, names,
+    Addr, Address, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FragmentKey,
+    Fragmented, FrontendKey, LIVES, Network, Node, NodeConfig, Phase, SOURCE_PREFIX, Service,
+    ServiceId, Slot, SourceKey, names,
 };
 
 use crate::outcome::{Action, Outcome};
@@ -142,11 +143,16 @@ impl Object {
         self.set_backends(world)?;
         self.replace(names::LINKS, &world.links())?;
         self.replace::<AffinityKey, Affinity>(names::AFFINITIES, &[])?;
+        self.replace::<FragmentKey, Fragmented>(names::FRAGMENTS, &[])?;
         self.replace::<FlowKey<[u8; 4]>, FlowEntry<[u8; 4]>>(names::FLOWS4, &[])?;
         self.replace::<FlowKey<[u8; 16]>, FlowEntry<[u8; 16]>>(names::FLOWS6, &[])?;
         self.fill_networks(&world.networks())?;
         self.fill_sources(&world.sources)?;
         self.set_node(world)?;
+        let mut timeouts: Array<_, u32> = Array::try_from(self.map(names::TIMEOUTS)?)?;
+        for life in 0..LIVES {
+            timeouts.set(life, Phase::of(life).usual(), 0)?;
+        }
         let mut slots: Array<_, Slot> = Array::try_from(self.map(names::SLOTS)?)?;
         for (index, slot) in (1..).zip(world.slots()) {
             slots.set(index, slot, 0)?;
@@ -211,6 +217,16 @@ impl Object {
         let map = self.ebpf.map(names::AFFINITIES).context("no affinities")?;
         let held: HashMap<_, AffinityKey, Affinity> = HashMap::try_from(map)?;
         Ok(held.iter().collect::<Result<_, _>>()?)
+    }
+
+    /// Every first fragment that is remembered.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn fragments(&self) -> Result<BTreeMap<FragmentKey, Fragmented>> {
+        let map = self.ebpf.map(names::FRAGMENTS).context("no fragments")?;
+        let fragments: HashMap<_, FragmentKey, Fragmented> = HashMap::try_from(map)?;
+        Ok(fragments.iter().collect::<Result<_, _>>()?)
     }
 
     /// Every counter that is not zero, summed over the CPUs.

@@ -23,6 +23,7 @@ pub struct Packet {
     body: Body,
     ttl: u8,
     may_fragment: bool,
+    first_fragment: bool,
     later_fragment: bool,
     macs: Option<Macs>,
     tags: Vec<u16>,
@@ -97,6 +98,7 @@ impl Packet {
             body,
             ttl: 64,
             may_fragment: false,
+            first_fragment: false,
             later_fragment: false,
             macs: Some(MACS),
             tags: Vec::new(),
@@ -180,6 +182,12 @@ impl Packet {
     #[must_use]
     pub fn may_fragment(self) -> Self {
         Self { may_fragment: true, ..self }
+    }
+
+    /// As the first fragment of a datagram, the same for all packets between two addresses.
+    #[must_use]
+    pub fn first_fragment(self) -> Self {
+        Self { first_fragment: true, ..self }
     }
 
     /// As a fragment that is not the first.
@@ -273,6 +281,10 @@ impl Packet {
         }
     }
 
+    const fn is_fragment(&self) -> bool {
+        self.first_fragment || self.later_fragment
+    }
+
     fn number(&self) -> IpNumber {
         match self.body {
             Body::Tcp { .. } => IpNumber::TCP,
@@ -288,7 +300,8 @@ impl Packet {
         match (self.src.ip(), self.dst.ip()) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => {
                 let header = Ipv4Header {
-                    dont_fragment: !self.may_fragment && !self.later_fragment,
+                    dont_fragment: !self.may_fragment && !self.is_fragment(),
+                    more_fragments: self.first_fragment,
                     fragment_offset: offset,
                     time_to_live: self.ttl,
                     source: src.octets(),
@@ -304,9 +317,10 @@ impl Packet {
                     destination: dst.octets(),
                     ..Ipv6Header::default()
                 };
-                let fragment = Ipv6FragmentHeader::new(self.number(), offset, false, 7);
+                let fragment =
+                    Ipv6FragmentHeader::new(self.number(), offset, self.first_fragment, 7);
                 let extensions = Ipv6Extensions {
-                    fragment: self.later_fragment.then_some(fragment),
+                    fragment: self.is_fragment().then_some(fragment),
                     ..Ipv6Extensions::default()
                 };
                 IpHeaders::Ipv6(header, extensions)

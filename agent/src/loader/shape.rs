@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use aya::maps::{MapError, MapInfo, MapType};
 use dataplane_common::abi::{
-    Addr, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FrontendKey, Link, Meta,
-    Network, Node, Pod, Service, Slot, SocketEntry, SocketKey, SourceKey, names,
+    Addr, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FragmentKey, Fragmented,
+    FrontendKey, LIVES, Link, Meta, Network, Node, Pod, Service, Slot, SocketEntry, SocketKey,
+    SourceKey, names,
 };
 use hostnet::Pins;
 
@@ -54,6 +55,8 @@ pub const SHAPES: [Shape; names::MAPS.len()] = [
         MapType::LpmTrie,
         names::MAX_SOURCES,
     ),
+    shape::<FragmentKey, Fragmented>(names::FRAGMENTS, MapType::LruHash, names::MAX_FRAGMENTS),
+    shape::<u32, u32>(names::TIMEOUTS, MapType::Array, LIVES),
 ];
 
 /// Key of a trie of addresses.

@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use dataplane_common::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FrontendKey, Link, Network, Node, Pod, Port, Service, Slot, SlotFlags, SocketEntry, SocketKey,
-    SourceKey, names,
+    FragmentKey, Fragmented, FrontendKey, Link, Network, Node, Phase, Pod, Port, Service, Slot,
+    SlotFlags, SocketEntry, SocketKey, SourceKey, names,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use dataplane_common::socket::SocketTables;
@@ -30,6 +30,8 @@ pub struct FakeMaps {
     pub links: BTreeMap<u32, Link>,
     /// What the node is.
     pub node: Option<Node>,
+    /// First fragments of datagrams.
+    pub fragments: RefCell<BTreeMap<FragmentKey, Fragmented>>,
     /// Networks, by address and how many of its 128 bits count.
     pub networks: BTreeMap<(Addr, u32), Network>,
     /// Clients held to backends.
@@ -84,6 +86,7 @@ impl FakeMaps {
             pods: BTreeMap::new(),
             links: BTreeMap::new(),
             node: None,
+            fragments: RefCell::default(),
             networks: BTreeMap::new(),
             affinities: RefCell::default(),
             routes4: BTreeMap::new(),
@@ -311,6 +314,18 @@ impl ServiceTables for FakeMaps {
     fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
         self.affinities.borrow_mut().insert(*key, *affinity);
         true
+    }
+
+    fn fragment(&self, key: &FragmentKey) -> Option<Fragmented> {
+        self.fragments.borrow().get(key).copied()
+    }
+
+    fn note_fragment(&self, key: &FragmentKey, first: &Fragmented) {
+        self.fragments.borrow_mut().insert(*key, *first);
+    }
+
+    fn timeout(&self, life: u32) -> u32 {
+        Phase::of(life).usual()
     }
 
     fn count(&self, counter: Counter) {

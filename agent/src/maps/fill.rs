@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aya::Pod;
 use aya::maps::{HashMap, Map, MapData, MapInfo, PerCpuArray};
 use dataplane_common::abi::{
-    Addr, Affinity, AffinityKey, Counter, FlowEntry, FlowKey, FrontendKind, Link, Pod as PodEntry,
-    SocketEntry, SocketKey, names,
+    Addr, Affinity, AffinityKey, Counter, FlowEntry, FlowKey, FragmentKey, Fragmented,
+    FrontendKind, Link, Pod as PodEntry, SocketEntry, SocketKey, names,
 };
 use hostnet::Pins;
 use serde::Serialize;
@@ -59,6 +59,7 @@ fn used(pins: &Pins) -> Result<BTreeMap<&'static str, usize>> {
         (names::LINKS, count(&hash::<u32, Link>(pins, names::LINKS)?, names::LINKS)?),
         (names::NETWORKS, networks::count(pins)?),
         (names::AFFINITIES, lru::<AffinityKey, Affinity>(pins, names::AFFINITIES)?),
+        (names::FRAGMENTS, lru::<FragmentKey, Fragmented>(pins, names::FRAGMENTS)?),
         (names::SOURCES, maps.sources()?.len()),
         (names::SOCKETS, lru::<SocketKey, SocketEntry>(pins, names::SOCKETS)?),
     ]))

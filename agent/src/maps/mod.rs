@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod links;
 pub mod networks;
 mod sources;
+pub mod timeouts;
 
 use std::ops::Range;
 

@@ -199,6 +199,7 @@ impl Agent {
                 }
                 Happening::Tick => {
                     due.tick = Instant::now() + TICK;
+                    self.standing.follow();
                     if self.is_stale() {
                         due.network = Instant::now();
                     }

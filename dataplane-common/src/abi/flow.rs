@@ -77,6 +77,8 @@ impl FlowFlags {
     pub const REMOTE: Self = Self(64);
     /// The backend sees the node's address instead of the client's.
     pub const MASQUERADED: Self = Self(128);
+    /// TCP: after the FIN of one direction the other has acknowledged something.
+    pub const FIN_ACKED: Self = Self(256);
 
     /// Whether all of `flags` are set.
     #[must_use]
@@ -105,8 +107,12 @@ impl FlowFlags {
     #[must_use]
     #[inline(always)]
     pub const fn seen_from_sibling(self) -> Self {
-        let shared =
-            self.0 & (Self::BYPASS.0 | Self::REPLIED.0 | Self::RST.0 | Self::MASQUERADED.0);
+        let shared = self.0
+            & (Self::BYPASS.0
+                | Self::REPLIED.0
+                | Self::RST.0
+                | Self::MASQUERADED.0
+                | Self::FIN_ACKED.0);
         Self(shared)
             .union(Self::when(!self.has(Self::REVERSE), Self::REVERSE))
             .union(Self::when(self.has(Self::FIN), Self::PEER_FIN))

@@ -11,12 +11,14 @@ mod backend;
 mod config;
 mod counter;
 mod flow;
+mod fragment;
 pub mod names;
 mod node;
 mod pod;
 mod service;
 mod socket;
 mod source;
+mod timeout;
 #[cfg(feature = "user")]
 mod user;
 
@@ -26,8 +28,10 @@ pub use backend::{Backend, BackendId, BackendState, Scopes, Slot, SlotFlags};
 pub use config::{Clock, Delivery, HAIRPIN_V4, HAIRPIN_V6, NodeConfig, Refusal};
 pub use counter::{Counter, DropReason, PathTaken, Tries};
 pub use flow::{FlowEntry, FlowFlags, FlowKey};
+pub use fragment::{FragmentKey, Fragmented};
 pub use node::{IPV4_PREFIX, Network, NetworkFlags, NetworkKind, Node, NodeFlags};
 pub use pod::{Link, LinkFlags, Meta, Pod, PodFlags};
 pub use service::{FrontendKey, FrontendKind, Service, ServiceFlags, ServiceId};
 pub use socket::{SocketDirection, SocketEntry, SocketKey};
 pub use source::{SOURCE_PREFIX, SourceKey};
+pub use timeout::{LIVES, Phase, life};

@@ -43,10 +43,16 @@ pub const SOCKETS: &str = "sockets";
 /// LPM trie, prefixes of [`super::SourceKey`] to a u32 without meaning.
 pub const SOURCES: &str = "sources";
 
+/// LRU hash, [`super::FragmentKey`] to [`super::Fragmented`].
+pub const FRAGMENTS: &str = "fragments";
+
+/// Array of u32, seconds by [`super::life`].
+pub const TIMEOUTS: &str = "timeouts";
+
 /// Every map that is pinned.
-pub const MAPS: [&str; 14] = [
+pub const MAPS: [&str; 16] = [
     SERVICES, SLOTS, BACKENDS, FLOWS4, FLOWS6, PODS, LINKS, COUNTERS, META, NODE, NETWORKS,
-    AFFINITIES, SOCKETS, SOURCES,
+    AFFINITIES, SOCKETS, SOURCES, FRAGMENTS, TIMEOUTS,
 ];
 
 /// tc program at the host side of a pod's link, ingress: what the pod sends.
@@ -107,6 +113,8 @@ pub const MAX_NETWORKS: u32 = 65_536;
 pub const MAX_AFFINITIES: u32 = 65_536;
 /// Most peers of sockets, two for each UDP socket.
 pub const MAX_SOCKETS: u32 = 65_536;
+/// Most datagrams of which fragments are on their way, counted at each hook.
+pub const MAX_FRAGMENTS: u32 = 8_192;
 /// Most networks of clients that load balancers' addresses let in, each ServicePort's its own.
 pub const MAX_SOURCES: u32 = 65_536;
 

@@ -1,8 +1,8 @@
 //! What lets user space read and write these types as map keys and values.
 
 use super::{
-    Addr, Affinity, AffinityKey, Backend, FlowEntry, FlowKey, FrontendKey, Link, Meta, Network,
-    Node, NodeConfig, Pod, Service, Slot, SocketEntry, SocketKey, SourceKey,
+    Addr, Affinity, AffinityKey, Backend, FlowEntry, FlowKey, FragmentKey, Fragmented, FrontendKey,
+    Link, Meta, Network, Node, NodeConfig, Pod, Service, Slot, SocketEntry, SocketKey, SourceKey,
 };
 
 /// Every field of these types is an integer or an array of integers, so any bit pattern is valid,
@@ -26,6 +26,8 @@ pod!(
     FlowEntry<[u8; 16]>,
     FlowKey<[u8; 4]>,
     FlowKey<[u8; 16]>,
+    FragmentKey,
+    Fragmented,
     FrontendKey,
     Link,
     Meta,

@@ -5,7 +5,10 @@ use super::policy::Standing;
 use super::select::{choose, frontend, is_ours, lets_in};
 use super::{
     Answer, Arrival, Env, Ingress, Sender, Tables, Verdict, Work, cluster_ip, conntrack,
-    deliver::deliver, direct, gone, hairpin, related,
+    deliver::deliver,
+    direct,
+    fragments::{self, Hook},
+    gone, hairpin, related,
 };
 use crate::abi::{
     Address, DropReason, FlowKey, Link, LinkFlags, Network, NodeFlags, Pod, PodFlags,
@@ -15,24 +18,25 @@ use crate::packet::{Bytes, IpAddress, Packet, Transport, may_reset};
 /// Decides about a packet that comes in.
 #[inline(always)]
 pub fn arrive<A: IpAddress>(
-    packet: &Packet<A>,
+    packet: &mut Packet<A>,
     bytes: &impl Bytes,
     arrival: &Arrival,
     tables: &impl Tables<A>,
     env: &impl Env,
     work: &mut Work<A>,
 ) -> Verdict {
+    work.by_stack = false;
     match packet.transport {
         Transport::Tcp(_) | Transport::Udp { .. } => {}
         Transport::Icmp { kind, .. } if kind != A::ECHO => {
             return related::arrive(packet, bytes, tables, work);
         }
         Transport::Icmp { .. } | Transport::Other => return without_ports(packet, tables, work),
-        // Without ports nobody can say whose flow it is, and the default route is no place for it.
-        Transport::LaterFragment if is_ours(packet.key.dst, tables) => {
-            return Verdict::Drop(DropReason::FragmentToFrontend);
+        Transport::LaterFragment => {
+            if !fragments::complete(packet, bytes, Hook::First, tables, env, work) {
+                return overtaken(packet, tables);
+            }
         }
-        Transport::LaterFragment => return Verdict::Pass,
     }
     work.key = hairpin::undo(packet.key);
     if !conntrack::find(packet, tables, env, work) {
@@ -52,7 +56,22 @@ pub fn arrive<A: IpAddress>(
             Begun::Refused(reason) => return Verdict::Drop(reason),
         }
     }
-    deliver(packet, arrival, tables, work)
+    let verdict = deliver(packet, arrival, tables, work);
+    if packet.is_first_fragment() {
+        fragments::note(packet, bytes, Hook::First, verdict, tables, env);
+    }
+    verdict
+}
+
+/// A fragment without its first one: nobody can say whose flow it is, and the default route is no
+/// place for what is for a frontend.
+#[inline(always)]
+fn overtaken<A: Address>(packet: &Packet<A>, tables: &impl Tables<A>) -> Verdict {
+    if is_ours(packet.key.dst, tables) {
+        Verdict::Drop(DropReason::FragmentToFrontend)
+    } else {
+        Verdict::Pass
+    }
 }
 
 /// No port of a cluster IP is served by what has none.
@@ -137,6 +156,9 @@ fn begin_to_frontend<A: Address>(
     }
     if continues && !may_reset(packet.transport) {
         return Begun::Refused(DropReason::ResetWithoutFlow);
+    }
+    if matches!(packet.transport, Transport::LaterFragment) {
+        return Begun::Refused(DropReason::FragmentToFrontend);
     }
     if !lets_in(&work.choice.service, src, tables) {
         return Begun::Refused(DropReason::SourceRanges);

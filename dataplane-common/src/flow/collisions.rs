@@ -74,7 +74,7 @@ fn a_direct_connection_beside_a_live_flow_has_a_port_of_its_own() {
             ("open", ACK, 0, OTHER_PORT),
             ("closing", FIN, 0, OTHER_PORT),
             ("reset", RST, 0, CLIENT.1),
-            ("expired", SYN, 61, CLIENT.1),
+            ("expired", SYN, 121, CLIENT.1),
         ] {
             let mut world = world(delivery);
             world.sent(&packet(CLIENT, VIP, SYN));
@@ -130,7 +130,7 @@ fn a_direct_connection_from_outside_has_a_port_of_its_own() {
 fn a_direct_connection_by_the_port_of_a_masqueraded_flow_has_one_of_its_own() {
     let (client, entrance) = ((Host::outside(), NAT_PORTS[0]), (Host::external(), 80));
     for (name, last, silence, is_apart) in
-        [("open", SYN, 60, true), ("closed", RST, 0, false), ("expired", SYN, 61, false)]
+        [("open", SYN, 60, true), ("closed", RST, 0, false), ("expired", SYN, 121, false)]
     {
         let mut world = World::<V4>::new(BACKEND.0, Delivery::Stack);
         let request = |transport| packet((client.0, 40_000), entrance, transport);

@@ -1,7 +1,7 @@
 //! Entries of flows that exist: whether they still hold, and what packets change in them.
 
-use super::{Env, Inserted, Tables, Work};
-use crate::abi::{Address, BackendId, BackendState, FlowEntry, FlowFlags, Proto};
+use super::{Env, Inserted, ServiceTables, Tables, Work};
+use crate::abi::{Address, BackendId, BackendState, FlowEntry, FlowFlags, Proto, life};
 use crate::packet::{Packet, TcpFlags, Transport};
 
 /// Finds the entry of the key at hand, and notes the packet in it.
@@ -34,7 +34,9 @@ pub(super) fn hold<A: Address>(
 ) -> bool {
     let now = env.now();
     let FlowEntry { flags, last_seen, .. } = work.entry;
-    if is_expired(&work.entry, work.key.proto, now) || is_to_be_chosen_again(packet, tables, work) {
+    if is_expired(&work.entry, work.key.proto, now, tables)
+        || is_to_be_chosen_again(packet, tables, work)
+    {
         work.judge();
         end(tables, work);
         return false;
@@ -54,28 +56,21 @@ pub(super) fn hold<A: Address>(
     true
 }
 
-/// Whether a flow has been silent too long. Seconds as Linux conntrack's defaults, but for
-/// established TCP, where a backend's death is learned from its state instead.
+/// Whether a flow has been silent too long.
 #[inline(always)]
-pub(super) fn is_expired<A>(entry: &FlowEntry<A>, proto: Proto, now: u32) -> bool {
-    now.saturating_sub(entry.last_seen) > timeout(entry.flags, proto)
-}
-
-#[inline(always)]
-const fn timeout(flags: FlowFlags, proto: Proto) -> u32 {
-    let replied = flags.has(FlowFlags::REPLIED);
-    if proto.0 != Proto::TCP.0 {
-        return if replied { 120 } else { 30 };
+pub(super) fn is_expired<A>(
+    entry: &FlowEntry<A>,
+    proto: Proto,
+    now: u32,
+    tables: &impl ServiceTables,
+) -> bool {
+    let silent = now.saturating_sub(entry.last_seen);
+    // So a busy flow asks once a second.
+    if silent == 0 {
+        return false;
     }
-    if flags.has(FlowFlags::RST) {
-        10
-    } else if flags.has(FlowFlags::FIN) || flags.has(FlowFlags::PEER_FIN) {
-        120
-    } else if replied {
-        6 * 3600
-    } else {
-        60
-    }
+    let seconds = tables.timeout(life(entry.flags, proto));
+    seconds != 0 && silent > seconds
 }
 
 /// Whether what a client sends must go to another backend than its flow's.
@@ -125,14 +120,19 @@ pub(super) fn close<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) {
 
 /// Whether both directions have ended, or one by force.
 #[inline(always)]
-fn is_closed(flags: FlowFlags) -> bool {
+pub(super) fn is_closed(flags: FlowFlags) -> bool {
     flags.has(FlowFlags::RST) || flags.has(FlowFlags::FIN.union(FlowFlags::PEER_FIN))
 }
 
 /// Whether a flow needs its tuple no longer.
 #[inline(always)]
-pub(super) fn is_over<A>(entry: &FlowEntry<A>, proto: Proto, now: u32) -> bool {
-    is_closed(entry.flags) || is_expired(entry, proto, now)
+pub(super) fn is_over<A>(
+    entry: &FlowEntry<A>,
+    proto: Proto,
+    now: u32,
+    tables: &impl ServiceTables,
+) -> bool {
+    is_closed(entry.flags) || is_expired(entry, proto, now, tables)
 }
 
 /// What the flow's backend is, by its identity and generation. Who is addressed directly is always
@@ -150,20 +150,37 @@ fn state<A: Address>(entry: &FlowEntry<A>, tables: &impl Tables<A>) -> BackendSt
     }
 }
 
-/// What a packet says of its flow.
+/// What a packet says of its flow. Bits are moved and not decided about: each decision would double
+/// what the verifier has to look at.
 #[inline(always)]
 fn noted<A>(packet: &Packet<A>, flags: FlowFlags) -> FlowFlags {
-    let replied = FlowFlags::when(flags.has(FlowFlags::REVERSE), FlowFlags::REPLIED);
+    let replied = FlowFlags((flags.0 & FlowFlags::REVERSE.0) << TO_REPLIED);
     match packet.transport {
-        Transport::Tcp(tcp) => replied
-            .union(FlowFlags::when(tcp.has(TcpFlags::FIN), FlowFlags::FIN))
-            .union(FlowFlags::when(tcp.has(TcpFlags::RST), FlowFlags::RST)),
+        Transport::Tcp(TcpFlags(tcp)) => {
+            let tcp = u16::from(tcp);
+            let ended = FlowFlags((tcp & ENDS) << TO_ENDED);
+            let acked = FlowFlags((flags.0 & FlowFlags::PEER_FIN.0 & tcp) << TO_ACKED);
+            replied.union(ended).union(acked)
+        }
         Transport::Udp { .. }
         | Transport::Icmp { .. }
         | Transport::LaterFragment
         | Transport::Other => replied,
     }
 }
+
+/// The flags of a segment that ends a direction or all.
+const ENDS: u16 = (TcpFlags::FIN.0 | TcpFlags::RST.0) as u16;
+/// How far what is noted lies from where it is found.
+const TO_REPLIED: u32 = 2;
+const TO_ENDED: u32 = 3;
+const TO_ACKED: u32 = 4;
+
+const _: () = assert!(FlowFlags::REVERSE.0 << TO_REPLIED == FlowFlags::REPLIED.0);
+const _: () = assert!((TcpFlags::FIN.0 as u16) << TO_ENDED == FlowFlags::FIN.0);
+const _: () = assert!((TcpFlags::RST.0 as u16) << TO_ENDED == FlowFlags::RST.0);
+const _: () = assert!(TcpFlags::ACK.0 as u16 == FlowFlags::PEER_FIN.0);
+const _: () = assert!(FlowFlags::PEER_FIN.0 << TO_ACKED == FlowFlags::FIN_ACKED.0);
 
 /// Takes out the judged flow.
 ///
@@ -242,7 +259,7 @@ fn stays<A: Address>(now: u32, tables: &impl Tables<A>, work: &mut Work<A>) -> b
     if !entry.flags.has(FlowFlags::REVERSE) || entry.dst != work.key.src {
         return false;
     }
-    let is_over = is_over(&entry, work.key.proto, now);
+    let is_over = is_over(&entry, work.key.proto, now, tables);
     if is_over {
         work.judged = entry;
         end(tables, work);

@@ -10,9 +10,9 @@
 
 use super::affinity::hold;
 use super::arrive::takes_peers;
-use super::conntrack::{end, is_expired, is_over};
+use super::conntrack::{end, is_closed, is_expired};
 use super::source::Ports;
-use super::{Choice, Env, FlowTable, Inserted, Tables, Work};
+use super::{Choice, Env, FlowTable, Inserted, ServiceTables, Tables, Work};
 use crate::abi::{
     Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, SlotFlags, Tries,
 };
@@ -172,7 +172,7 @@ fn claim<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Claim {
                 Some(there) => there,
                 None => return Claim::Again,
             };
-            if let Some(claim) = contest(work) {
+            if let Some(claim) = contest(tables, work) {
                 return claim;
             }
         }
@@ -182,11 +182,11 @@ fn claim<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Claim {
 
 /// What the flow that has the tuple, and is judged, makes of the claim; nothing where it is this one.
 #[inline(always)]
-fn contest<A: Address>(work: &Work<A>) -> Option<Claim> {
+fn contest<A: Address>(tables: &impl ServiceTables, work: &Work<A>) -> Option<Claim> {
     let Work { judged, key, entry, .. } = work;
     let is_own = judged.is_sibling_of(key);
-    let now = entry.last_seen;
-    if is_over(judged, key.proto, now) && (is_own || !is_spared(work, now)) {
+    let is_expired = is_expired(judged, key.proto, entry.last_seen, tables);
+    if (is_expired || is_closed(judged.flags)) && (is_own || is_expired || !is_spared(work)) {
         Some(Claim::Over)
     } else if is_own {
         None
@@ -195,15 +195,12 @@ fn contest<A: Address>(work: &Work<A>) -> Option<Claim> {
     }
 }
 
-/// Whether another flow that is over keeps its port: masqueraded clients know nothing of each other,
-/// and the backend may still remember what another has closed. Half of the tries look for a better
-/// one.
+/// Whether another flow that was closed keeps its port: masqueraded clients know nothing of each
+/// other, and the backend may still remember what another has closed. Half of the tries look for a
+/// better one.
 #[inline(always)]
-fn is_spared<A: Address>(Work { judged, key, choice, ports, .. }: &Work<A>, now: u32) -> bool {
-    choice.masquerade
-        && ports.tried() <= Ports::MOST / 2
-        && !judged.flags.has(FlowFlags::RST)
-        && !is_expired(judged, key.proto, now)
+fn is_spared<A: Address>(Work { judged, choice, ports, .. }: &Work<A>) -> bool {
+    choice.masquerade && ports.tried() <= Ports::MOST / 2 && !judged.flags.has(FlowFlags::RST)
 }
 
 /// The second step; the reverse entry is in and of this flow.

@@ -18,7 +18,7 @@ pub(super) fn deliver<A: Address>(
 ) -> Verdict {
     let flags = work.entry.flags;
     // With a TTL of 1 it is for the stack to answer, as on any routed path.
-    if !flags.has(FlowFlags::BYPASS) || packet.ttl <= 1 {
+    if !flags.has(FlowFlags::BYPASS) || packet.ttl <= 1 || work.by_stack {
         if work.is_left && gone::is_to_nobody(packet, tables, work) {
             return Verdict::Reset;
         }

@@ -6,8 +6,9 @@ use std::sync::Mutex;
 use super::{Env, FlowTable, Inserted, Route, ServiceTables, Tables};
 use crate::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, Family,
-    FlowEntry, FlowKey, FrontendKey, FrontendKind, Link, Network, Node, Pod, Port, Proto, Scopes,
-    Service, ServiceFlags, Slot, SlotFlags, SocketEntry, SocketKey, SourceKey,
+    FlowEntry, FlowKey, FragmentKey, Fragmented, FrontendKey, FrontendKind, Link, Network, Node,
+    Phase, Pod, Port, Proto, Scopes, Service, ServiceFlags, Slot, SlotFlags, SocketEntry,
+    SocketKey, SourceKey,
 };
 use crate::socket::SocketTables;
 
@@ -21,6 +22,10 @@ pub(crate) struct Fake<A> {
     pub(crate) links: Mutex<BTreeMap<u32, Link>>,
     pub(crate) routes: Mutex<BTreeMap<A, Route<A>>>,
     pub(crate) node: Mutex<Option<Node>>,
+    /// First fragments.
+    pub(crate) fragments: Mutex<BTreeMap<FragmentKey, Fragmented>>,
+    /// Seconds that are not usual.
+    pub(crate) timeouts: Mutex<BTreeMap<Phase, u32>>,
     /// By address: of tests' networks each has but one.
     pub(crate) networks: Mutex<BTreeMap<Addr, Network>>,
     /// Clients that are let in.
@@ -49,6 +54,8 @@ impl<A> Default for Fake<A> {
             links: Mutex::default(),
             routes: Mutex::default(),
             node: Mutex::default(),
+            timeouts: Mutex::default(),
+            fragments: Mutex::default(),
             networks: Mutex::default(),
             sources: Mutex::default(),
             affinities: Mutex::default(),
@@ -224,6 +231,21 @@ impl<A: Address> ServiceTables for Fake<A> {
         }
         self.affinities.lock().unwrap().insert(*key, *affinity);
         true
+    }
+
+    fn fragment(&self, key: &FragmentKey) -> Option<Fragmented> {
+        self.reads.lock().unwrap().push("fragments");
+        self.fragments.lock().unwrap().get(key).copied()
+    }
+
+    fn note_fragment(&self, key: &FragmentKey, first: &Fragmented) {
+        self.fragments.lock().unwrap().insert(*key, *first);
+    }
+
+    fn timeout(&self, life: u32) -> u32 {
+        self.reads.lock().unwrap().push("timeouts");
+        let phase = Phase::of(life);
+        self.timeouts.lock().unwrap().get(&phase).copied().unwrap_or(phase.usual())
     }
 
     fn count(&self, counter: Counter) {

@@ -5,8 +5,10 @@ use super::outside::{Known, known};
 use super::policy::{Scope, Standing};
 use super::select::{frontend, lets_in};
 use super::{
-    Departure, Env, Sender, Tables, Verdict, Work, cluster_ip, conntrack, deliver::stack, hairpin,
-    outside, related,
+    Departure, Env, Sender, Tables, Verdict, Work, cluster_ip, conntrack,
+    deliver::stack,
+    fragments::{self, Hook},
+    hairpin, outside, related,
 };
 use crate::abi::{Address, DropReason, FlowKey, NodeFlags};
 use crate::packet::{Bytes, IpAddress, Packet, Transport};
@@ -15,7 +17,7 @@ use crate::packet::{Bytes, IpAddress, Packet, Transport};
 /// masqueraded flows the node's, and a pod that is its own backend does not see itself as the peer.
 #[inline(always)]
 pub fn leave<A: IpAddress>(
-    packet: &Packet<A>,
+    packet: &mut Packet<A>,
     bytes: &impl Bytes,
     departure: Departure,
     tables: &impl Tables<A>,
@@ -33,7 +35,11 @@ pub fn leave<A: IpAddress>(
                 None => Verdict::Pass,
             };
         }
-        Transport::LaterFragment => return Verdict::Pass,
+        Transport::LaterFragment => {
+            if !fragments::complete(packet, bytes, Hook::Last, tables, env, work) {
+                return Verdict::Pass;
+            }
+        }
     }
     let to = match known(&packet.key, tables, env, work) {
         Known::Answer if conntrack::hold(packet, tables, env, work) => {
@@ -52,7 +58,11 @@ pub fn leave<A: IpAddress>(
             hairpin::apply(packet.key)
         }
     };
-    stack(packet, to, work)
+    let verdict = stack(packet, to, work);
+    if packet.is_first_fragment() && verdict == Verdict::Stack {
+        fragments::note(packet, bytes, Hook::Last, verdict, tables, env);
+    }
+    verdict
 }
 
 /// Whether a packet still goes to a frontend, though another proxy was to translate it: what of its

@@ -3,7 +3,7 @@
 use super::fake::{backend_slot, orphans};
 use super::outcome::Outcome;
 use super::world::{ACK, FIN, RST, SYN, UDP, World, packet, rewrite};
-use crate::abi::{BackendId, BackendState, Delivery};
+use crate::abi::{BackendId, BackendState, Delivery, Phase};
 
 /// The LRU takes a forward entry, and its flow goes on with another backend.
 #[test]
@@ -58,13 +58,18 @@ fn a_backends_state_moves_flows_as_their_protocol_allows() {
 #[test]
 fn a_flow_ends_when_it_has_been_silent_for_its_timeout() {
     let answered = |last| vec![(true, last), (false, last)];
+    let closing = |last: &[_]| [answered(SYN), last.to_vec()].concat();
     for (name, packets, timeout) in [
         ("UDP without answer", vec![(true, UDP)], 30),
         ("UDP", answered(UDP), 120),
-        ("TCP without answer", vec![(true, SYN)], 60),
+        ("TCP without answer", vec![(true, SYN)], 120),
         ("TCP", [answered(SYN), answered(ACK)].concat(), 6 * 3600),
-        ("TCP, FIN of the client", [answered(SYN), vec![(true, FIN)]].concat(), 120),
-        ("TCP, FIN of the backend", [answered(SYN), vec![(false, FIN)]].concat(), 120),
+        ("TCP, FIN of the client", closing(&[(true, FIN)]), 120),
+        ("TCP, FIN of the backend", closing(&[(false, FIN)]), 120),
+        ("TCP, FIN of the client, more of it", closing(&[(true, FIN), (true, ACK)]), 120),
+        ("TCP, FIN of the client, acknowledged", closing(&[(true, FIN), (false, ACK)]), 3600),
+        ("TCP, FIN of the backend, acknowledged", closing(&[(false, FIN), (true, ACK)]), 3600),
+        ("TCP, FIN of both", closing(&[(true, FIN), (false, FIN), (true, ACK)]), 120),
         ("TCP, RST of the backend", [answered(SYN), vec![(false, RST)]].concat(), 10),
     ] {
         let mut world = World::<[u8; 4]>::new([10, 1, 0, 3], Delivery::Bypass);
@@ -100,5 +105,25 @@ fn a_flow_with_packets_one_way_keeps_both_entries_and_mends_a_lost_one() {
         world.now += 1;
         world.sent(if lost == request.key { &answer } else { &request });
         assert_eq!((world.tables.size(), orphans(&world.tables)), (2, vec![]));
+    }
+}
+
+/// What the table of timeouts says counts; a busy flow asks it once a second.
+#[test]
+fn a_flow_lasts_as_long_as_is_said_for_its_phase() {
+    for phase in Phase::ALL {
+        for said in [0, 7] {
+            let mut world = World::<[u8; 4]>::new([10, 1, 0, 3], Delivery::Bypass);
+            world.tables.timeouts.lock().unwrap().insert(phase, said);
+            let usual = said == 0 || phase != Phase::Udp;
+            let request = packet(([10, 1, 0, 2], 4000), ([10, 96, 0, 10], 80), UDP);
+            world.sent(&request);
+            world.tables.reads.lock().unwrap().clear();
+            world.sent(&request);
+            assert!(!world.tables.reads.lock().unwrap().contains(&"timeouts"));
+            world.now += 8;
+            let answer = packet(([10, 1, 0, 3], 8080), ([10, 1, 0, 2], 4000), UDP);
+            assert_eq!(world.sent(&answer) != Outcome::Pass, usual, "{phase:?}: {said}");
+        }
     }
 }

@@ -73,7 +73,7 @@ fn a_port_is_free_again_when_its_flow_is_over() {
         lingering(world);
         world.now += 121;
     };
-    let expired = |world: &mut World<V4>| world.now += 61;
+    let expired = |world: &mut World<V4>| world.now += 121;
     let alive = |_: &mut World<V4>| ();
     for (name, what, expected) in [
         ("alive", &alive as &dyn Fn(&mut World<V4>), NAT_PORTS[0] + 1),
@@ -164,7 +164,7 @@ fn a_process_does_not_begin_what_a_masqueraded_flow_has_begun() {
         ("open", SYN, 60, SYN, Outcome::Drop(DropReason::SourcePortTaken), 2),
         ("open, not new", SYN, 0, ACK, Outcome::Pass, 2),
         ("closed", RST, 0, SYN, Outcome::Pass, 0),
-        ("expired", SYN, 61, SYN, Outcome::Pass, 0),
+        ("expired", SYN, 121, SYN, Outcome::Pass, 0),
     ] {
         let mut world = world();
         world.arrived(&request(1, 40_000, SYN));
@@ -178,7 +178,7 @@ fn a_process_does_not_begin_what_a_masqueraded_flow_has_begun() {
 #[test]
 fn a_masqueraded_flow_that_has_expired_is_not_followed_at_the_last_hook() {
     let inside = (Host::host(203, 1), NAT_PORTS[0]);
-    for (silence, expected) in [(60, false), (61, true)] {
+    for (silence, expected) in [(120, false), (121, true)] {
         let mut world = World::<V4>::new(BACKEND.0, Delivery::Stack);
         world.arrived(&request(1, 40_000, SYN));
         world.now += silence;

@@ -34,6 +34,7 @@ mod direct;
 mod entrances;
 #[cfg(test)]
 pub(crate) mod fake;
+mod fragments;
 mod gone;
 mod hairpin;
 mod leave;

@@ -61,7 +61,8 @@ pub(super) fn known<A: Address>(
     };
     if node.knows(key.sport) {
         work.key = FlowKey { dst: A::masquerade(&node), ..key.turned() };
-        if is_masqueraded(&key.src, tables, work) && !is_expired(&work.entry, key.proto, env.now())
+        if is_masqueraded(&key.src, tables, work)
+            && !is_expired(&work.entry, key.proto, env.now(), tables)
         {
             return Known::Masqueraded;
         }
@@ -115,7 +116,7 @@ pub(super) fn is_taken<A: Address>(
     };
     work.judged = entry;
     let is_masqueraded = entry.flags.has(FlowFlags::REVERSE.union(FlowFlags::MASQUERADED));
-    if is_masqueraded && is_over(&entry, key.proto, env.now()) {
+    if is_masqueraded && is_over(&entry, key.proto, env.now(), tables) {
         end(tables, work);
         return false;
     }

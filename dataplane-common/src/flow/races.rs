@@ -67,7 +67,16 @@ fn key(vip: V4) -> FlowKey<V4> {
 
 fn packet(key: FlowKey<V4>) -> Packet<V4> {
     let transport = Transport::Udp { checksum: true };
-    Packet { key, l3: 14, l4: 34, length: 100, ttl: 64, may_fragment: false, transport }
+    Packet {
+        key,
+        l3: 14,
+        l4: 34,
+        length: 100,
+        ttl: 64,
+        may_fragment: false,
+        more_fragments: 0,
+        transport,
+    }
 }
 
 impl Request {

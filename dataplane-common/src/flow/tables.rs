@@ -2,7 +2,7 @@
 
 use crate::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FrontendKey, Link, Network, Node, Pod, Service, Slot, SourceKey,
+    FragmentKey, Fragmented, FrontendKey, Link, Network, Node, Pod, Service, Slot, SourceKey,
 };
 
 /// What a NOEXIST insert came to.
@@ -47,6 +47,13 @@ pub trait ServiceTables {
     fn affinity(&self, key: &AffinityKey) -> Option<Affinity>;
     /// Holds a client to a backend, whatever it was held to; false where the table refuses.
     fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool;
+    /// Seconds of silence after which a flow is forgotten, by [`crate::abi::life`]; zero where nobody
+    /// has said.
+    fn timeout(&self, life: u32) -> u32;
+    /// The first fragment of a datagram.
+    fn fragment(&self, key: &FragmentKey) -> Option<Fragmented>;
+    /// Writes down a first fragment; where the table refuses, the later ones are nobody's.
+    fn note_fragment(&self, key: &FragmentKey, first: &Fragmented);
     /// Adds one to a counter.
     fn count(&self, counter: Counter);
 }

@@ -5,8 +5,8 @@ use std::sync::{Condvar, Mutex};
 use super::fake::Fake;
 use super::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use crate::abi::{
-    Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FrontendKey,
-    Link, Network, Node, Pod, Service, Slot, SourceKey,
+    Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
+    Fragmented, FrontendKey, Link, Network, Node, Pod, Service, Slot, SourceKey,
 };
 
 type V4 = [u8; 4];
@@ -123,6 +123,18 @@ impl ServiceTables for Racer<'_> {
 
     fn hold_affinity(&self, key: &AffinityKey, affinity: &Affinity) -> bool {
         self.tables.hold_affinity(key, affinity)
+    }
+
+    fn fragment(&self, key: &FragmentKey) -> Option<Fragmented> {
+        self.tables.fragment(key)
+    }
+
+    fn note_fragment(&self, key: &FragmentKey, first: &Fragmented) {
+        self.tables.note_fragment(key, first);
+    }
+
+    fn timeout(&self, life: u32) -> u32 {
+        self.tables.timeout(life)
     }
 
     fn count(&self, counter: Counter) {

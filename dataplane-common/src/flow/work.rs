@@ -30,6 +30,8 @@ pub struct Work<A> {
     pub(super) judged: FlowEntry<A>,
     /// The key of the judged flow's other direction.
     pub(super) judged_sibling: FlowKey<A>,
+    /// Whether a bypass flow's packet takes the stack's way all the same.
+    pub(super) by_stack: bool,
     /// The key that guards a flow while it ends or is mended.
     pub(super) guard: FlowKey<A>,
     /// What the verdict is carried out with.

@@ -211,7 +211,8 @@ impl<A: Host> World<A> {
         let Self { delivery, segment, .. } = *self;
         let arrival = Arrival { by, ifindex, segment, delivery };
         let work = &mut Work::default();
-        let verdict = arrive(packet, &bytes, &arrival, &self.tables, &self.env(), work);
+        let verdict =
+            arrive(&mut packet.clone(), &bytes, &arrival, &self.tables, &self.env(), work);
         Outcome::new(verdict, work.exit)
     }
 
@@ -228,7 +229,8 @@ impl<A: Host> World<A> {
     /// What becomes of a packet that leaves, with all its bytes.
     pub(super) fn goes(&self, packet: &Packet<A>, own_socket: bool, bytes: &[u8]) -> Outcome<A> {
         let (departure, work) = (Departure { own_socket }, &mut Work::default());
-        let verdict = leave(packet, &bytes, departure, &self.tables, &self.env(), work);
+        let verdict =
+            leave(&mut packet.clone(), &bytes, departure, &self.tables, &self.env(), work);
         Outcome::new(verdict, work.exit)
     }
 }
@@ -241,7 +243,16 @@ pub(super) fn packet<A: Host>(
     let proto = if matches!(transport, Transport::Udp { .. }) { Proto::UDP } else { Proto::TCP };
     let (sport, dport) = (Port::new(sport), Port::new(dport));
     let key = FlowKey { src, dst, sport, dport, proto, reserved: [0; 3] };
-    Packet { key, l3: 14, l4: 34, length: 100, ttl: 64, may_fragment: false, transport }
+    Packet {
+        key,
+        l3: 14,
+        l4: 34,
+        length: 100,
+        ttl: 64,
+        may_fragment: false,
+        more_fragments: 0,
+        transport,
+    }
 }
 
 /// The rewrite of `packet` into one between two sockets.

@@ -29,6 +29,9 @@ pub struct IpHeader<A> {
     pub may_fragment: bool,
     /// Whether the packet is a fragment other than the first.
     pub later_fragment: bool,
+    /// Not zero where more fragments follow. A number and no `bool`: of a decision the verifier would
+    /// look at both outcomes.
+    pub more_fragments: u16,
 }
 
 /// What stands behind an IP header and its extensions.
@@ -40,6 +43,9 @@ pub struct Payload {
     pub l4: u32,
     /// Whether it continues a fragmented packet.
     pub later_fragment: bool,
+    /// Not zero where more fragments follow. A number and no `bool`: of a decision the verifier would
+    /// look at both outcomes.
+    pub more_fragments: u16,
 }
 
 /// What tells one ICMP error from another.
@@ -90,6 +96,13 @@ pub trait IpAddress: Address {
         l3: u32,
         end: u32,
     ) -> Result<Payload, ParseError>;
+
+    /// What tells which fragments make up one datagram, in network order, for a fragment with its
+    /// headers at `l3` and `l4`.
+    ///
+    /// # Errors
+    /// [`TooShort`] where the packet ends before it.
+    fn identification<B: Bytes + ?Sized>(bytes: &B, l3: u32, l4: u32) -> Result<[u8; 4], TooShort>;
 
     /// The one's-complement sum of the address.
     fn sum(self) -> Sum;

@@ -8,6 +8,10 @@ use crate::{abi::Proto, flow::Answer};
 
 /// Flag: do not fragment.
 const DONT_FRAGMENT: u16 = 0x4000;
+/// Where the datagram's identification stands.
+const IDENTIFICATION: u32 = 4;
+/// Flag: more fragments follow.
+const MORE_FRAGMENTS: u16 = 0x2000;
 /// The fragment's offset, in units of eight bytes.
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 /// Bytes of a header without options.
@@ -51,6 +55,7 @@ impl IpAddress for [u8; 4] {
             ttl: *ttl,
             may_fragment: fragment & DONT_FRAGMENT == 0,
             later_fragment: fragment & FRAGMENT_OFFSET != 0,
+            more_fragments: fragment & MORE_FRAGMENTS,
         })
     }
 
@@ -65,7 +70,18 @@ impl IpAddress for [u8; 4] {
             proto: header.proto,
             l4: l3.wrapping_add(header.size),
             later_fragment: header.later_fragment,
+            more_fragments: header.more_fragments,
         })
+    }
+
+    #[inline(always)]
+    fn identification<B: Bytes + ?Sized>(
+        bytes: &B,
+        l3: u32,
+        _l4: u32,
+    ) -> Result<[u8; 4], TooShort> {
+        let [id0, id1] = bytes.read(l3.wrapping_add(IDENTIFICATION))?;
+        Ok([0, 0, id0, id1])
     }
 
     #[inline(always)]

@@ -36,6 +36,10 @@ const SHIM6: u8 = 140;
 
 /// The offset bits of a fragment header's third and fourth byte.
 const FRAGMENT_OFFSET: u16 = 0xfff8;
+/// How far before its end a fragment header has the datagram's identification.
+const IDENTIFICATION: u32 = 4;
+/// The bit behind them: more fragments follow.
+const MORE_FRAGMENTS: u16 = 0x0001;
 
 impl IpAddress for [u8; 16] {
     type Header = [u8; 40];
@@ -68,6 +72,7 @@ impl IpAddress for [u8; 16] {
             ttl,
             may_fragment: false,
             later_fragment: false,
+            more_fragments: 0,
         })
     }
 
@@ -80,22 +85,37 @@ impl IpAddress for [u8; 16] {
     ) -> Result<Payload, ParseError> {
         let mut proto = header.proto;
         let mut l4 = l3.wrapping_add(SIZE);
+        let mut more_fragments = header.more_fragments;
         // Bounded loops need Linux 5.3.
         for _ in 0..MAX_HEADERS {
             if !is_extension(proto) {
-                return Ok(Payload { proto, l4, later_fragment: false });
+                return Ok(Payload { proto, l4, later_fragment: false, more_fragments });
             }
             // No extension header is shorter than eight bytes.
-            let [next, length, offset0, offset1, ..]: [u8; 8] = read_within(bytes, l4, end)?;
+            let [next, length, place0, place1, ..]: [u8; 8] = read_within(bytes, l4, end)?;
             l4 = l4.wrapping_add(extension_size(proto, length));
-            let offset = u16::from_be_bytes([offset0, offset1]) & FRAGMENT_OFFSET;
-            let later_fragment = proto.0 == FRAGMENT && offset != 0;
+            let place = u16::from_be_bytes([place0, place1]);
+            let is_fragment = proto.0 == FRAGMENT;
             proto = Proto(next);
-            if later_fragment {
-                return Ok(Payload { proto, l4, later_fragment });
+            if is_fragment {
+                more_fragments = place & MORE_FRAGMENTS;
+                if place & FRAGMENT_OFFSET != 0 {
+                    return Ok(Payload { proto, l4, later_fragment: true, more_fragments });
+                }
             }
         }
         Err(ParseError::TooManyExtensions)
+    }
+
+    /// The fragment header is the last before a later fragment's bytes, and as a rule before the
+    /// transport header.
+    #[inline(always)]
+    fn identification<B: Bytes + ?Sized>(
+        bytes: &B,
+        _l3: u32,
+        l4: u32,
+    ) -> Result<[u8; 4], TooShort> {
+        bytes.read(l4.wrapping_sub(IDENTIFICATION))
     }
 
     #[inline(always)]

@@ -42,7 +42,7 @@ pub(super) fn transport<A: IpAddress, B: Bytes + ?Sized>(
     end: u32,
     found: &mut L4,
 ) -> Result<(), ParseError> {
-    let Payload { proto, l4, later_fragment } = payload;
+    let Payload { proto, l4, later_fragment, .. } = payload;
     if later_fragment {
         found.transport = Transport::LaterFragment;
         return Ok(());

@@ -41,6 +41,8 @@ pub struct Packet<A> {
     pub ttl: u8,
     /// Whether routers may fragment it: IPv4 without DF.
     pub may_fragment: bool,
+    /// Not zero where more fragments of its datagram follow.
+    pub more_fragments: u16,
     /// What follows the IP header.
     pub transport: Transport,
 }
@@ -123,6 +125,13 @@ impl<A: Address> Packet<A> {
     #[inline(always)]
     pub const fn has_ports(&self) -> bool {
         matches!(self.transport, Transport::Tcp(_) | Transport::Udp { .. })
+    }
+
+    /// Whether it is the first fragment of a datagram that can be translated.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_first_fragment(&self) -> bool {
+        self.more_fragments != 0 && self.has_ports()
     }
 
     /// Where the IP packet ends, in bytes from the packet's begin: padding may follow.
@@ -236,6 +245,7 @@ pub fn parse_l3<A: IpAddress, B: Bytes + ?Sized>(
         length,
         ttl: header.ttl,
         may_fragment: header.may_fragment,
+        more_fragments: payload.more_fragments,
         transport,
     })
 }

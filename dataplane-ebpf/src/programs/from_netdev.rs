@@ -27,7 +27,7 @@ pub(super) struct FromNetdev;
 
 impl Hook for FromNetdev {
     #[inline(always)]
-    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+    fn decide<A: Stored>(skb: &Skb, packet: &mut Packet<A>, work: &mut Work<A>) -> Verdict {
         let arrival = arrival(skb, packet, Ingress::Netdev);
         flow::arrive(packet, skb, &arrival, &BpfTables(skb), &KernelEnv, work)
     }

@@ -23,7 +23,7 @@ struct FromPod;
 
 impl Hook for FromPod {
     #[inline(always)]
-    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+    fn decide<A: Stored>(skb: &Skb, packet: &mut Packet<A>, work: &mut Work<A>) -> Verdict {
         let arrival = arrival(skb, packet, Ingress::Pod);
         flow::arrive(packet, skb, &arrival, &BpfTables(skb), &KernelEnv, work)
     }

@@ -29,7 +29,7 @@ struct ToNetdev;
 
 impl Hook for ToNetdev {
     #[inline(always)]
-    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+    fn decide<A: Stored>(skb: &Skb, packet: &mut Packet<A>, work: &mut Work<A>) -> Verdict {
         flow::leave(packet, skb, departure(skb), &BpfTables(skb), &KernelEnv, work)
     }
 }

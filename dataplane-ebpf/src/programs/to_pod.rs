@@ -22,7 +22,7 @@ struct ToPod;
 
 impl Hook for ToPod {
     #[inline(always)]
-    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+    fn decide<A: Stored>(skb: &Skb, packet: &mut Packet<A>, work: &mut Work<A>) -> Verdict {
         flow::leave(packet, skb, departure(skb), &BpfTables(skb), &KernelEnv, work)
     }
 }

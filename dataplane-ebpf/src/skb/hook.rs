@@ -16,7 +16,7 @@ use crate::verdict::{carry_out, pass};
 
 /// The decision of one hook, for both families.
 pub(crate) trait Hook {
-    fn decide<A: Stored>(skb: &Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict;
+    fn decide<A: Stored>(skb: &Skb, packet: &mut Packet<A>, work: &mut Work<A>) -> Verdict;
 }
 
 /// What is known of the packet at hand, in a map element of this CPU.
@@ -52,12 +52,16 @@ fn handle<H: Hook, A: Stored>(skb: Skb, framing: Framing, l3: u32) -> i32 {
 
 // Not inlined, as the module says.
 #[inline(never)]
-fn read<A: Stored>(skb: Skb, l3: u32, packet: &mut MaybeUninit<Packet<A>>) -> Option<&Packet<A>> {
-    parse_l3(&Head(skb), l3).ok().map(|parsed| &*packet.write(parsed))
+fn read<A: Stored>(
+    skb: Skb,
+    l3: u32,
+    packet: &mut MaybeUninit<Packet<A>>,
+) -> Option<&mut Packet<A>> {
+    parse_l3(&Head(skb), l3).ok().map(|parsed| packet.write(parsed))
 }
 
 // Not inlined, as the module says.
 #[inline(never)]
-fn decide<H: Hook, A: Stored>(skb: Skb, packet: &Packet<A>, work: &mut Work<A>) -> Verdict {
+fn decide<H: Hook, A: Stored>(skb: Skb, packet: &mut Packet<A>, work: &mut Work<A>) -> Verdict {
     H::decide(&skb, packet, work)
 }

@@ -1,6 +1,8 @@
 //! The configuration of a kube-proxy, and the sysctls that it asks for.
 
 use anyhow::Result;
+use aya::maps::{Array, Map, MapData};
+use dataplane_common::abi::{LIVES, Phase};
 
 use super::host::Host;
 
@@ -57,5 +59,28 @@ fn sysctls_are_set_as_a_kube_proxys_configuration_says_and_the_rest_is_named_onc
     let _agent = host.agent("conntrack: {maxPerCore: 0, tcpEstablishedTimeout: 0s}")?;
     let wanted = [&before[0], "7200", "3600", "1", "11", &before[5]];
     host.wait_until(|_| sysctls(&host).is_ok_and(|found| found == wanted))?;
+    Ok(())
+}
+
+/// Seconds by phase, as the kernel programs read them.
+fn timeouts(host: &Host) -> Result<Vec<u32>> {
+    let map = MapData::from_pin(host.pinned("maps/timeouts"))?;
+    let timeouts: Array<_, u32> = Map::Array(map).try_into()?;
+    let first = |phase: &Phase| (0..LIVES).find(|life| Phase::of(*life) == *phase);
+    Phase::ALL.iter().filter_map(first).map(|life| Ok(timeouts.get(&life, 0)?)).collect()
+}
+
+#[test]
+fn flows_last_as_the_configuration_says_and_then_as_the_kernels_do() -> Result<()> {
+    let host = Host::start()?;
+    let _agent = host.agent("conntrack: {udpTimeout: 11s}")?;
+    for stream in [120, 77] {
+        let file = "/proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream";
+        let line = format!("echo {stream} > {file}");
+        let answer = host.run("sh", &["-c", &line])?;
+        anyhow::ensure!(answer.is_success, "{line}: {answer:?}");
+        let expected = [11, stream, 120, 86_400, 120, 3600, 120, 10];
+        host.wait_until(|_| timeouts(&host).is_ok_and(|found| found == expected))?;
+    }
     Ok(())
 }

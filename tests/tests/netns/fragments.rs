@@ -1,48 +1,73 @@
-//! Datagrams in fragments: what cannot be served is dropped by name.
+//! Datagrams that no link takes in one piece, to Services and back.
 
 use std::{
-    io,
-    net::{SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    thread,
 };
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::workload::Protocol;
+use xtask::{topology::Netns, workload::Protocol};
 
 use super::{
-    cluster::{Cluster, DELIVERIES, Ground, wait_until},
-    services::{Frontend, OPEN},
+    cluster::{ANSWER, Cluster, DELIVERIES, Ground},
+    services::{FAR, Frontend, HOST, ITSELF, NEAR, OPEN, OTHER_HOST, Way},
 };
 
-/// More than the uplinks take in one piece.
-const LARGE: usize = 3_000;
+/// Three fragments, the answer's too.
+const LARGE: usize = 4_000;
 
 #[test]
-fn later_fragments_to_frontends_are_dropped_by_name() -> Result<()> {
+fn datagrams_in_fragments_reach_services_and_return() -> Result<()> {
+    let mut wrong = Vec::new();
     for mode in DELIVERIES {
         let ground = Ground::new(&format!("fragments-{}-{}", mode.delivery, mode.attach))?;
         let cluster = Cluster::start(&ground, mode)?;
-        let [near, far, ..] = OPEN;
-        for way in [near, far].map(|service| service.ways_at(Frontend::Virtual)).concat() {
-            if way.protocol == Protocol::Udp {
-                let before = dropped(&cluster)?;
-                cluster.outside()?.run(|| send(way.address))??;
-                wait_until(|| Ok(dropped(&cluster)? > before))
-                    .with_context(|| format!("{mode:?} {way:?}"))?;
-            }
+        let node = Frontend::NodePort(cluster.addresses("node-a")?);
+        let inside = [NEAR, FAR, ITSELF, HOST, OTHER_HOST].map(|service| service.ways()).concat();
+        let at = |frontend| OPEN.map(|service| service.ways_at(frontend)).concat();
+        let open = [at(node), at(Frontend::Virtual)].concat();
+        for (name, netns, ways) in [
+            ("pod", cluster.netns("client")?, [&inside[..], &open].concat()),
+            ("outside", cluster.outside()?, open),
+        ] {
+            let lines = lost(netns, &ways)?;
+            wrong.extend(lines.into_iter().map(|line| format!("{mode:?} {name} {line}")));
         }
     }
+    assert_eq!(wrong, Vec::<String>::new());
     Ok(())
 }
 
-fn send(address: SocketAddr) -> io::Result<()> {
-    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    UdpSocket::bind(any)?.send_to(&[b'?'; LARGE], address).map(drop)
+/// What is wrong with datagrams by these ways, all sent at once.
+fn lost(netns: &Netns, ways: &[Way]) -> Result<Vec<String>> {
+    thread::scope(|scope| {
+        let of_udp = ways.iter().filter(|way| way.protocol == Protocol::Udp);
+        let rows: Vec<_> =
+            of_udp.map(|way| scope.spawn(|| netns.run(|| echo(way.address)))).collect();
+        let rows = rows.into_iter().map(|row| row.join().expect("the row ends"));
+        rows.filter_map(|row| match row {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(Ok(format!("{error:#}"))),
+            Err(error) => Some(Err(error)),
+        })
+        .collect()
+    })
 }
 
-/// Fragments that node-a has dropped.
-fn dropped(cluster: &Cluster<'_>) -> Result<u64> {
-    let status = cluster.status("node-a")?;
-    let count = &status["counters"]["drop_fragment_to_frontend"];
-    ensure!(count.is_u64(), "{status:#}");
-    count.as_u64().context("a count")
+/// Twice: the first datagram begins a flow.
+fn echo(address: SocketAddr) -> Result<()> {
+    let any: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(address)?;
+    socket.set_read_timeout(Some(ANSWER))?;
+    for attempt in ["first", "second"] {
+        socket.send(&[b'?'; LARGE])?;
+        let received = socket.recv(&mut [0; 2 * LARGE]);
+        let received = received.with_context(|| format!("{attempt} datagram to {address}"))?;
+        ensure!(received == LARGE, "{attempt} datagram to {address}: answered by {received} bytes");
+    }
+    Ok(())
 }

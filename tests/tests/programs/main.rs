@@ -11,6 +11,7 @@ mod costs;
 mod departed;
 mod entrances;
 mod errors;
+mod fragments;
 mod framing;
 mod masquerade;
 mod matrix;

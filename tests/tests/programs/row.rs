@@ -246,6 +246,7 @@ impl Twins<'_> {
         let Self { core: Core { maps, .. }, object, .. } = self;
         assert_eq!(object.flows::<A>().unwrap(), maps.flows::<A>(), "{label}: conntrack");
         assert_eq!(object.affinities().unwrap(), *maps.affinities.borrow(), "{label}: affinities");
+        assert_eq!(object.fragments().unwrap(), *maps.fragments.borrow(), "{label}: fragments");
         assert_eq!(object.counters().unwrap(), maps.counters(), "{label}: counters");
     }
 }

@@ -38,12 +38,15 @@ fn introduction(name: &str, client: SocketAddr) -> String {
     format!("{name} {client}\n")
 }
 
+/// An answer is at least as long as what it answers.
 fn echo(socket: &UdpSocket, name: &str) {
-    let mut ignored = [0; 65_536];
+    let mut asked = [0; 65_536];
     loop {
         // An error here is an ICMP message about an earlier answer.
-        if let Ok((_, client)) = socket.recv_from(&mut ignored) {
-            let _ = socket.send_to(introduction(name, client).as_bytes(), client);
+        if let Ok((length, client)) = socket.recv_from(&mut asked) {
+            let mut answer = introduction(name, client).into_bytes();
+            answer.resize(answer.len().max(length), b'.');
+            let _ = socket.send_to(&answer, client);
         }
     }
 }

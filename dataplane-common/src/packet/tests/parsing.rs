@@ -7,7 +7,8 @@ use super::samples::{Sample, SampleL4, SampleNet, of_any_kind};
 use crate::{
     abi::{Family, FlowKey, Port, Proto},
     packet::{
-        Bytes, Framing, Packet, ParseError, Parsed, TcpFlags, Transport, parse, parse_ip, parse_l3,
+        Bytes, Framing, IpAddress as _, Packet, ParseError, Parsed, TcpFlags, Transport, parse,
+        parse_ip, parse_l3,
     },
 };
 
@@ -45,6 +46,7 @@ fn view(bytes: &[u8], sliced: &SlicedPacket) -> Parsed {
                 length: header.total_len().into(),
                 ttl: header.ttl(),
                 may_fragment: !header.dont_fragment(),
+                more_fragments: 0,
                 transport,
             })
         }
@@ -58,6 +60,7 @@ fn view(bytes: &[u8], sliced: &SlicedPacket) -> Parsed {
                 length: u32::from(header.payload_length()) + 40,
                 ttl: header.hop_limit(),
                 may_fragment: false,
+                more_fragments: 0,
                 transport,
             })
         }
@@ -200,19 +203,22 @@ fn fragments_are_named_and_the_first_has_ports() {
     let later = Transport::LaterFragment;
     let first = Transport::Tcp(TcpFlags::SYN);
     let rows = [
-        ("whole", [0x40, 0], first, 2),
-        ("first", [0x20, 0], first, 2),
-        ("middle", [0x20, 1], later, 0),
-        ("last", [0x00, 1], later, 0),
-        ("far", [0x1f, 0], later, 0),
+        ("whole", [0x40, 0], first, 2, false),
+        ("first", [0x20, 0], first, 2, true),
+        ("middle", [0x20, 1], later, 0, false),
+        ("last", [0x00, 1], later, 0, false),
+        ("far", [0x1f, 0], later, 0, false),
     ];
-    for (name, fragment, transport, dport) in rows {
+    for (name, fragment, transport, dport, is_first) in rows {
         let mut bytes = v4(TCP);
+        bytes[4..6].copy_from_slice(&[1, 2]);
         bytes[6..8].copy_from_slice(&fragment);
         let packet: Packet<[u8; 4]> = parse_l3(&bytes[..], 0).unwrap();
         assert_eq!((packet.transport, packet.key.dport), (transport, Port::new(dport)), "{name}");
         assert_eq!(packet.key.proto, Proto::TCP, "{name}");
         assert_eq!(packet.may_fragment, name != "whole", "{name}");
+        let id = <[u8; 4]>::identification(&bytes[..], 0, packet.l4);
+        assert_eq!((id, packet.is_first_fragment()), (Ok([0, 0, 1, 2]), is_first), "{name}");
     }
 }
 
@@ -294,5 +300,19 @@ fn an_ordinary_packet_costs_three_reads() {
         let counted = Counted(&frame, 0.into());
         parse(&counted, Framing::Ethernet).unwrap();
         assert_eq!(counted.1.get(), 3, "{family:?}");
+    }
+}
+
+#[test]
+fn ipv6_fragments_tell_which_datagram_they_are_of() {
+    let udp = [0, 1, 0, 2, 0, 8, 0, 9];
+    for (name, place, is_first) in
+        [("whole", [0, 0], false), ("first", [0, 1], true), ("middle", [0, 9], false)]
+    {
+        let header = [17, 0, place[0], place[1], 1, 2, 3, 4];
+        let bytes = v6(&[44], &[header, udp].concat());
+        let packet = parse_l3::<[u8; 16], [u8]>(&bytes, 0).unwrap();
+        let id = <[u8; 16]>::identification(&bytes[..], 0, packet.l4);
+        assert_eq!((id, packet.is_first_fragment()), (Ok([1, 2, 3, 4]), is_first), "{name}");
     }
 }
