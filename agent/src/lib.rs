@@ -9,6 +9,7 @@
 //! [`run`] ties the parts together, [`loader`] brings the kernel programs and tables that they
 //! write to, and [`status`] and [`cleanup`] work on what is pinned, without an agent.
 
+pub mod adoption;
 pub mod cleanup;
 pub mod cli;
 pub mod config;
@@ -46,4 +47,5 @@ pub mod source;
 pub mod state;
 pub mod status;
 pub mod timeouts;
+mod wake;
 pub mod whole_file;

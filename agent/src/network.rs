@@ -10,11 +10,12 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use dataplane_common::abi::names;
+use dataplane_common::abi::{NodeFlags, names};
 use hostnet::route::Routes;
 use hostnet::{Netlink, Pins, addr, link, netns};
 use tracing::info;
 
+use crate::adoption::{Adoption, Lookout};
 use crate::config::Attach;
 use crate::devices::{Devices, Selection, pod_mtu};
 use crate::forwarding;
@@ -54,6 +55,7 @@ pub struct Network {
     began: Instant,
     written: Option<NodeFile>,
     shadowed: Shadowed,
+    lookout: Lookout,
 }
 
 /// The processes that listen on NodePorts, and when and where they were looked for.
@@ -85,6 +87,8 @@ pub struct NetworkState {
     pub addresses: Addresses,
     /// All addresses that its devices hold but for those that kube-proxy keeps on one of its own.
     pub held: BTreeSet<IpAddr>,
+    /// Whether another proxy's flows are left alone.
+    pub adoption: Adoption,
     /// What is wrong with it.
     pub problems: BTreeSet<Problem>,
 }
@@ -104,6 +108,7 @@ impl Network {
             began: Instant::now(),
             written: None,
             shadowed: Shadowed::default(),
+            lookout: Lookout::default(),
         })
     }
 
@@ -133,6 +138,11 @@ impl Network {
             || masquerade::ephemeral().is_ok_and(|now| now != *ephemeral)
     }
 
+    /// Looks for rules of another proxy; says whether anything is other than at the last look.
+    pub fn look_for_others(&mut self) -> bool {
+        self.lookout.look(Instant::now())
+    }
+
     /// Makes the network what the nodes want. Whatever is right is not touched.
     ///
     /// # Errors
@@ -140,7 +150,10 @@ impl Network {
     /// with the next call.
     pub async fn ensure(&mut self, cluster: &Cluster, scan: Scan) -> anyhow::Result<NetworkState> {
         let seen = self.look().await?;
+        self.lookout.look(Instant::now());
+        let adoption = self.lookout.adoption();
         let mut problems = self.keep_pods(&seen).await?;
+        problems.extend(self.lookout.problems().cloned());
         let own = cluster.nodes.get(&self.own);
         problems.extend(own.is_none().then(|| self.unknown()));
         let pods = seen.pod_links(scan);
@@ -148,14 +161,19 @@ impl Network {
             // Every table stays as it was: the Node may be there and not be readable.
             problems.extend(self.ensure_hooks(scan, &pods).await?);
             let held = seen.devices.addresses_apart(IPVS);
-            return Ok(NetworkState { held, problems, ..NetworkState::default() });
+            return Ok(NetworkState { held, adoption, problems, ..NetworkState::default() });
         }
         let plan = Plan::of(&seen, own, cluster, &self.parts.selection, &pods);
         let networks = PodNetworks::of(&self.own, &cluster.nodes);
         problems.extend(networks.problems.iter().cloned());
         let held = seen.devices.addresses_apart(IPVS);
-        let mut state =
-            NetworkState { devices: plan.devices(), held, problems, ..Default::default() };
+        let mut state = NetworkState {
+            devices: plan.devices(),
+            held,
+            adoption,
+            problems,
+            ..Default::default()
+        };
         self.ensure_tables(&seen, cluster, &plan, &networks, &mut state)?;
         state.problems.extend(self.ensure_hooks(scan, &plan.roles(&seen, pods)).await?);
         if let Some(own) = own {
@@ -207,6 +225,8 @@ impl Network {
             info!(written, "wrote the table of networks");
         }
         let (cookie, flags) = (self.netns_cookie.unwrap_or_default(), detection.flags(own));
+        let adopting = if state.adoption.open { NodeFlags::ADOPTING } else { NodeFlags::default() };
+        let flags = flags.union(adopting);
         let node = state.addresses.node(cookie, cluster, flags, &before);
         let node = own_pods::told(node, own, &seen.pods, &before);
         if self.parts.networks.ensure_node(node)? {

@@ -30,6 +30,7 @@ use crate::node_file;
 use crate::problem::Problem;
 use crate::status::State;
 use crate::timeouts::Timeouts;
+use crate::wake::Wake;
 use crate::whole_file;
 
 use agent::Agent;
@@ -61,7 +62,7 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let netlink = Netlink::here()?;
     bring_up(&netlink, &pins, object, &config).await?;
     let host_clients = loader::attach_clients(&pins, cgroup_root.as_deref())?;
-    let maps = KernelMaps::open(&pins)?;
+    let (maps, wake) = (KernelMaps::open(&pins)?, Wake::open(&pins)?);
     let timeouts = Timeouts::open(&pins, &config.conntrack)?;
     let mut engine =
         Engine::restore(&node_name, config.keep_client_ip, &maps).context("reading the tables")?;
@@ -77,7 +78,7 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let pulse = Pulse::begin(&node_name, &config)?;
     let (record, told) = (Record::default(), None);
     let standing = Standing::new(left_out, &config.conntrack, timeouts);
-    Agent { engine, maps, source, network, pulse, state, run_dir, record, told, standing }
+    Agent { engine, maps, wake, source, network, pulse, state, run_dir, record, told, standing }
         .follow()
         .await?;
     Ok(ExitCode::SUCCESS)

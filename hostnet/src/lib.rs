@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! netns ── opens ──> netlink ── used by ──> link, addr, route, neigh
-//!   '── runs closures inside ──> sysctl          hook <── pins
+//!   '── runs closures inside ──> sysctl, sockets    hook <── pins
 //! ```
 
 pub mod addr;
@@ -20,12 +20,16 @@ pub mod hook;
 pub mod link;
 mod mac;
 pub mod neigh;
+pub mod netfilter;
 mod netlink;
 pub mod netns;
 mod pins;
+mod question;
 pub mod route;
+pub mod sockets;
 pub mod sysctl;
 pub mod watch;
+pub mod xtables;
 
 pub use error::{Cause, Error, Result};
 pub use mac::Mac;

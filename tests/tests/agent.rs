@@ -1,6 +1,7 @@
 //! `waggle agent` and the verbs beside it on one host in namespaces of its own.
 
 mod agent {
+    mod adoption;
     mod bring_up;
     mod cgroup;
     mod cleanup;

@@ -90,7 +90,8 @@ impl Engine {
     /// Takes in changes and does what they, and what failed before, ask for. To be called without
     /// changes when [`Report::retry_at`] has come.
     pub fn feed(&mut self, changes: Vec<Change>, maps: &mut impl LbMaps, now: Instant) -> Report {
-        let (before, listing) = (self.realized.writes(), self.listing);
+        let (before, deaths) = (self.realized.writes(), self.realized.udp_deaths());
+        let listing = self.listing;
         for change in changes {
             self.take_in(change);
         }
@@ -114,6 +115,7 @@ impl Engine {
             revision: self.revision,
             problems,
             writes,
+            udp_deaths: self.realized.udp_deaths() - deaths,
             pending: self.failures.len(),
             retry_at: is_failing.then(|| now + RETRY),
             behind: self.behind().collect(),

@@ -20,6 +20,9 @@ pub struct Report {
     pub problems: Arc<[Problem]>,
     /// How many map elements were written or deleted.
     pub writes: usize,
+    /// How many backends of UDP are none any longer; those of another time whose protocol is not known
+    /// count.
+    pub udp_deaths: usize,
     /// How many ServicePorts (each family counts) are not served as they shall be.
     pub pending: usize,
     /// The families in which something is not programmed that may be at the next try. What does not

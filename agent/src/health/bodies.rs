@@ -6,6 +6,7 @@ use dataplane_common::abi::Family;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::ProxyState;
 use crate::http::Reply;
@@ -57,9 +58,10 @@ pub(super) fn proxy(state: &ProxyState, node_eligible: Option<bool>, now: Timest
 
 /// The answer to a load balancer's question about one Service.
 pub(super) fn service(name: &Name, local: usize, is_proxy_healthy: bool) -> Reply {
-    let Name { namespace, name } = name;
+    // Objects in files may have any name.
+    let [namespace, name] = [&name.namespace, &name.name].map(|text| Value::from(text.as_str()));
     let body = format!(
-        "{{\n\t\"service\": {{\n\t\t\"namespace\": \"{namespace}\",\n\t\t\"name\": \"{name}\"\n\t}},\
+        "{{\n\t\"service\": {{\n\t\t\"namespace\": {namespace},\n\t\t\"name\": {name}\n\t}},\
          \n\t\"localEndpoints\": {local},\n\t\"serviceProxyHealthy\": {is_proxy_healthy}\n}}"
     );
     Reply::json(status(local != 0 && is_proxy_healthy), body)

@@ -234,6 +234,23 @@ fn told(service: &str, count: usize, is_healthy: bool, status: u16) -> Reply {
 }
 
 #[test]
+fn a_node_that_goes_answers_for_its_services_as_before() {
+    let mut proxy = Proxy::new();
+    proxy.walk("/healthz", "u46 n0 =503");
+    proxy.vitals.set_checks(checks(&[("b", 9376, 1)]));
+    let found = proxy.vitals.check(&Name::new("a", "b"), Family::V4, proxy.now);
+    assert_eq!(found, told("b", 1, true, 200));
+}
+
+#[test]
+fn a_service_of_any_name_is_told_of_in_json() {
+    let proxy = Proxy::new();
+    let reply = proxy.vitals.check(&Name::new("a", "\"\n"), Family::V4, proxy.now);
+    let body: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    assert_eq!(body["service"]["name"], "\"\n");
+}
+
+#[test]
 fn test_server_with_selective_listening_address() {
     let ips =
         |texts: &[&str]| texts.iter().map(|ip| ip.parse().unwrap()).collect::<BTreeSet<IpAddr>>();

@@ -12,10 +12,11 @@ use dataplane_common::abi::{
     Addr, Node, Port, Proto, Refusal, SocketDirection, SocketEntry, SocketKey, names,
 };
 use hostnet::cgroup::{self, Cgroup, Trial};
+use hostnet::sockets::Sockets;
 use hostnet::{Pins, netns};
 use rustix::net::sockopt::socket_cookie;
 use serde::{Deserialize, Serialize};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::LoadError;
 
@@ -28,6 +29,10 @@ const TRIED: [(Ipv4Addr, u16); 3] = {
 
 /// The program that is tried.
 const TRIAL: &str = "getpeername4";
+
+/// Why sockets keep their backend.
+pub(crate) const NO_END: &str =
+    "this kernel has no CONFIG_INET_DIAG_DESTROY or CONFIG_INET_UDP_DIAG";
 
 /// A file of every cgroup but the hierarchy's root.
 const NOT_IN_ROOT: &str = "cgroup.events";
@@ -46,6 +51,8 @@ pub struct HostClients {
     pub knows_namespace: bool,
     /// Whether calls that are refused fail at once, or go to a closed port.
     pub refuses_at_once: bool,
+    /// Whether the kernel lets connected UDP sockets be ended whose backend is gone.
+    pub ends_sockets: bool,
 }
 
 /// How this kernel's programs can refuse a call.
@@ -58,6 +65,15 @@ pub fn refusal() -> Refusal {
     }
 }
 
+/// Whether sockets whose backend is gone can be ended; told in the log where they cannot.
+fn ends_sockets() -> bool {
+    let can = Sockets::here().is_ok_and(|sockets| sockets.can_destroy());
+    if !can {
+        warn!("connected UDP sockets keep backends that are gone: {NO_END}");
+    }
+    can
+}
+
 /// Makes processes below a cgroup clients of Services, if this one is below it.
 ///
 /// # Errors
@@ -67,9 +83,10 @@ pub fn attach_clients(pins: &Pins, root: Option<&Path>) -> Result<HostClients, L
     let cookie = netns::cookie()?;
     let refuses_at_once = refusal() == Refusal::Error;
     let knows_namespace = cookie.is_some();
+    let ends_sockets = ends_sockets();
     let Some(root) = root else {
         let (cgroup, has_all) = (None, false);
-        return Ok(HostClients { cgroup, has_all, knows_namespace, refuses_at_once });
+        return Ok(HostClients { cgroup, has_all, knows_namespace, refuses_at_once, ends_sockets });
     };
     let folder = Cgroup::open(root)?;
     let before = tell_namespace(pins, cookie.unwrap_or_default())?;
@@ -84,7 +101,13 @@ pub fn attach_clients(pins: &Pins, root: Option<&Path>) -> Result<HostClients, L
     let cgroup = root.display().to_string();
     let has_all = !root.join(NOT_IN_ROOT).exists();
     info!(cgroup, has_all, attached, "processes of this node are clients of Services");
-    Ok(HostClients { cgroup: Some(cgroup), has_all, knows_namespace, refuses_at_once })
+    Ok(HostClients {
+        cgroup: Some(cgroup),
+        has_all,
+        knows_namespace,
+        refuses_at_once,
+        ends_sockets,
+    })
 }
 
 /// Which network namespace is the node's must be known before its processes are told apart; all

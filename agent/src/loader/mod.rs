@@ -21,6 +21,7 @@ pub use aya::util::online_cpus;
 use dataplane_common::abi::{Meta, NodeConfig, names};
 use hostnet::Pins;
 
+pub(crate) use cgroup::NO_END;
 pub use cgroup::{HostClients, attach_clients, refusal};
 pub use error::LoadError;
 pub use object::{build, object};

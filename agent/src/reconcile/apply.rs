@@ -1,6 +1,7 @@
 //! Runs plans on the maps and remembers, step by step, what they hold.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use dataplane_common::abi::{
@@ -11,6 +12,7 @@ use ipnetwork::IpNetwork;
 
 use super::plan::dead;
 use super::{Plan, Realized, Step};
+use crate::maps::dump::is_dead;
 use crate::maps::{ApplyError, LbMaps, Source};
 
 impl Realized {
@@ -34,8 +36,7 @@ impl Realized {
         match step {
             Step::WriteBackend { at, id: backend, element } => {
                 maps.write_backend(backend, &element)?;
-                let known = self.records.entry(id).or_default().backends.get_mut(&at);
-                known.into_iter().for_each(|known| known.written = Some(element));
+                self.note_backend(id, at, element);
             }
             Step::WriteSlots { base, slots } => {
                 maps.write_slots(base, &slots)?;
@@ -73,6 +74,13 @@ impl Realized {
         Ok(())
     }
 
+    fn note_backend(&mut self, id: ServiceId, at: SocketAddr, element: Backend) {
+        let record = self.records.entry(id).or_default();
+        let known = record.backends.get_mut(&at);
+        known.into_iter().for_each(|known| known.written = Some(element));
+        self.udp_deaths += usize::from(is_dead(&element) && record.may_be_udp());
+    }
+
     fn mark(
         &mut self,
         id: ServiceId,
@@ -100,6 +108,7 @@ impl Realized {
             let (id, generation): (BackendId, u16) = (*id, *generation);
             maps.write_backend(id, &dead(generation))?;
             self.writes += 1;
+            self.udp_deaths += 1;
             self.orphans.remove(&id);
             self.backend_ids.give_back(id, now);
         }

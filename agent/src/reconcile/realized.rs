@@ -14,7 +14,7 @@ use super::affinity::Affinity;
 use super::{BackendIds, Extents, IdPool};
 use crate::maps::dump::extent_length;
 use crate::maps::length;
-use crate::model::{is_exact, keys_at, node_port_range};
+use crate::model::{Protocol, is_exact, keys_at, node_port_range};
 use crate::state::{Desired, FamilyPort};
 
 /// What the maps hold.
@@ -32,6 +32,7 @@ pub struct Realized {
     pub(super) backend_ids: BackendIds,
     pub(super) extents: Extents,
     pub(super) writes: usize,
+    pub(super) udp_deaths: usize,
 }
 
 /// What one [`FamilyPort`] has.
@@ -71,6 +72,12 @@ impl Realized {
     #[must_use]
     pub fn writes(&self) -> usize {
         self.writes
+    }
+
+    /// How many backends that may be of UDP have died so far.
+    #[must_use]
+    pub fn udp_deaths(&self) -> usize {
+        self.udp_deaths
     }
 
     /// Whether a frontend found at the start, and claimed by nobody yet, has backends that are not
@@ -173,5 +180,12 @@ impl Realized {
             name.map(|name| self.names.remove(&name));
             self.service_ids.give_back(id.0, now);
         }
+    }
+}
+
+impl Record {
+    /// Whether it is of UDP, as far as is known.
+    pub(super) fn may_be_udp(&self) -> bool {
+        self.name.as_ref().is_none_or(|name| name.port.protocol == Protocol::Udp)
     }
 }

@@ -43,6 +43,7 @@ impl Realized {
             backend_ids: BackendIds::restore(&backend_ids, generations, capacity.backends),
             extents: Extents::new(capacity.slots),
             writes: 0,
+            udp_deaths: 0,
         };
         realized.restore_records(frontends, maps)?;
         for Source { service, network } in sources {

@@ -14,6 +14,7 @@ use super::pulse::Pulse;
 use super::record::{Mark, Record};
 use super::standing::Standing;
 use super::text;
+use crate::adoption::Adoption;
 use crate::config::Config;
 use crate::engine::{Engine, Report};
 use crate::k8s::Change;
@@ -25,6 +26,7 @@ use crate::network::{Addresses, Cluster, Network, NetworkState};
 use crate::problem::Problem;
 use crate::source::Source;
 use crate::status::State;
+use crate::wake::Wake;
 
 /// How often the network is looked after when nothing is heard of it.
 const PERIOD: Duration = Duration::from_secs(30);
@@ -41,6 +43,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Agent {
     pub(super) engine: Engine,
     pub(super) maps: KernelMaps,
+    pub(super) wake: Wake,
     pub(super) source: Source,
     pub(super) network: Network,
     pub(super) pulse: Pulse,
@@ -66,6 +69,7 @@ enum Event {
 enum Happening {
     Event(Event),
     Host(Changed),
+    Wake,
     Tick,
 }
 
@@ -106,6 +110,7 @@ pub(super) fn first_state(
         host_clients,
         devices: Vec::new(),
         addresses: Addresses::default(),
+        adoption: Adoption::default(),
         problems: Vec::new(),
         services: before.map(|before| before.services).unwrap_or_default(),
     }
@@ -188,7 +193,9 @@ impl Agent {
     /// Waits for something to do. What was heard of the host is done when it has settled.
     async fn next(&mut self, watch: &mut Watch, stop: &mut Stop, due: &mut Due) -> Event {
         loop {
-            match happening(&mut self.source, &mut self.pulse, watch, stop, due).await {
+            match happening(&mut self.source, &mut self.pulse, watch, stop, due, self.wake.due())
+                .await
+            {
                 Happening::Event(event) => return event,
                 Happening::Host(changed) => {
                     let settling = match changed {
@@ -197,10 +204,11 @@ impl Agent {
                     };
                     due.network = due.network.min(Instant::now() + settling);
                 }
+                Happening::Wake => self.wake.look(),
                 Happening::Tick => {
                     due.tick = Instant::now() + TICK;
                     self.standing.follow();
-                    if self.is_stale() {
+                    if self.network.look_for_others() || self.is_stale() {
                         due.network = Instant::now();
                     }
                 }
@@ -212,6 +220,9 @@ impl Agent {
         let began = self.pulse.round(&changes);
         let report = self.engine.feed(changes, &mut self.maps, began.steady);
         self.pulse.ended(began, &report, &self.engine);
+        if report.udp_deaths > 0 {
+            self.wake.ask();
+        }
         due.retry = report.retry_at.map(Instant::from_std);
         self.state.writes += report.writes;
         let is_in_sync = report.listed && report.pending == 0;
@@ -293,6 +304,7 @@ impl Agent {
         if let Some(network) = network {
             self.state.devices.clone_from(&network.devices);
             self.state.addresses.clone_from(&network.addresses);
+            self.state.adoption.clone_from(&network.adoption);
         }
         let written = self.state.write(&self.run_dir);
         if let Err(failure) = &written {
@@ -308,6 +320,7 @@ async fn happening(
     watch: &mut Watch,
     stop: &mut Stop,
     due: &Due,
+    wake: Option<Instant>,
 ) -> Happening {
     let until = async |time: Option<Instant>| match time {
         Some(time) => sleep_until(time).await,
@@ -318,6 +331,7 @@ async fn happening(
         _ = stop.terminate.recv() => Event::Stop,
         _ = stop.interrupt.recv() => Event::Stop,
         () = until(due.record) => Event::Record,
+        () = until(wake) => return Happening::Wake,
         changes = source.next() => Event::Changes(changes),
         () = pulse.changed() => Event::Servers,
         changed = watch.changed() => return Happening::Host(changed),

@@ -39,7 +39,7 @@ impl Pulse {
     /// # Errors
     /// When there can be no thread for it.
     pub(super) fn begin(node: &str, config: &Config) -> anyhow::Result<Self> {
-        let vitals = Arc::new(Vitals::new(Metrics::new()?, config.sync_period * 2));
+        let vitals = Arc::new(Vitals::new(Metrics::new()?, config.sync_period.saturating_mul(2)));
         let binds =
             Binds { health: config.healthz_bind_address, metrics: config.metrics_bind_address };
         Ok(Self {

@@ -5,7 +5,7 @@ use hostnet::Pins;
 use hostnet::cgroup::{self, Attachment};
 use serde::Serialize;
 
-use crate::loader::HostClients;
+use crate::loader::{HostClients, NO_END};
 use crate::problem::Problem;
 
 /// Processes of this node as clients of Services.
@@ -50,6 +50,13 @@ impl ClientUse {
                            5.14 the kernel does not tell which one this is";
             problems.push(Problem::note("processes of this node", message));
         }
+        if !clients.ends_sockets {
+            let message = format!(
+                "keep the backend of a connected UDP socket when it is gone: {NO_END}; build a kernel \
+                 with both"
+            );
+            problems.push(Problem::note("processes of this node", message));
+        }
         problems
     }
 
@@ -83,6 +90,7 @@ mod tests {
             has_all: true,
             knows_namespace: true,
             refuses_at_once: true,
+            ends_sockets: true,
         };
         for (name, clients, attachments, expected) in [
             ("well", well.clone(), attached(8, 1), vec![]),
@@ -101,9 +109,15 @@ mod tests {
             ),
             (
                 "old kernel",
-                HostClients { knows_namespace: false, ..well },
+                HostClients { knows_namespace: false, ..well.clone() },
                 attached(8, 1),
                 vec!["reach Services from the initial network namespace alone"],
+            ),
+            (
+                "sparse kernel",
+                HostClients { ends_sockets: false, ..well },
+                attached(8, 1),
+                vec!["keep the backend of a connected UDP socket"],
             ),
         ] {
             let problems = ClientUse::of(Some(clients), &attachments).problems();

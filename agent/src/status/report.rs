@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::host_clients::ClientUse;
 use super::state::State;
+use crate::adoption::Adoption;
 use crate::cli::Places;
 use crate::kube::Health;
 use crate::loader::{self, hooks};
@@ -33,6 +34,7 @@ pub(super) struct Report {
     /// The devices that are served.
     pub(super) devices: Vec<Device>,
     pub(super) addresses: Addresses,
+    pub(super) adoption: Adoption,
     pub(super) host_clients: ClientUse,
     pub(super) problems: Vec<Problem>,
 }
@@ -97,6 +99,7 @@ impl Report {
             counters: BTreeMap::new(),
             devices: state.as_ref().map(|state| state.devices.clone()).unwrap_or_default(),
             addresses: state.as_ref().map(|state| state.addresses.clone()).unwrap_or_default(),
+            adoption: state.as_ref().map(|state| state.adoption.clone()).unwrap_or_default(),
             host_clients: ClientUse::default(),
             problems: Vec::new(),
         };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::adoption::Adoption;
 use crate::config::{Attach, Delivery};
 use crate::engine::ServiceRow;
 use crate::kube::Health;
@@ -44,6 +45,8 @@ pub struct State {
     pub devices: Vec<Device>,
     /// The node's addresses by what they are for.
     pub addresses: Addresses,
+    /// Whether another proxy's flows are left alone.
+    pub adoption: Adoption,
     /// What is wrong.
     pub problems: Vec<Problem>,
     /// What is served.
@@ -108,6 +111,7 @@ pub(super) mod tests {
             host_clients: HostClients::default(),
             devices: vec![Device { device: "eth0".to_owned(), mtu: 1500, class: Class::Uplink }],
             addresses: Addresses::default(),
+            adoption: Adoption::default(),
             problems: vec![Problem::error("Node b", "is far")],
             services: vec![ServiceRow {
                 namespace: "shop".to_owned(),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::contacts;
 use super::report::Report;
 use super::services::List;
+use crate::adoption::Adoption;
 use crate::cli::table;
 use crate::devices::Class;
 use crate::engine::{FrontendRow, ServiceRow};
@@ -72,11 +73,18 @@ fn overview(report: &Report) -> String {
         ("Host clients", report.host_clients.text()),
         ("Masquerade", dash_if_empty(masquerade(addresses))),
         ("NodePorts at", dash_if_empty(listed(&addresses.node_ports))),
+        ("Adoption", adoption(&report.adoption)),
     ];
     rows.iter().fold(String::new(), |mut text, (name, value)| {
         writeln!(text, "{name:<13} {value}").expect("writing to a String cannot fail");
         text
     })
+}
+
+/// Whether another proxy's flows are left alone, and why.
+fn adoption(adoption: &Adoption) -> String {
+    let Adoption { open, because } = adoption;
+    if *open { format!("open: {}", because.join(", ")) } else { "closed".to_owned() }
 }
 
 /// Addresses and ports that masqueraded flows leave with.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use replay::{Answer, Piece, Resource, Verb};
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use waggle_agent::kube::Phase;
 
 use super::cluster::{Cluster, block_on};
@@ -244,6 +244,32 @@ fn what_was_deleted_while_nobody_listened_is_gone_after_the_next_list() {
         let objects = shop();
         let expected = [objects[0].clone(), objects[4].clone(), service("late", "10.96.0.8")];
         assert_eq!(cluster.until_like(&expected).await, [""; 0]);
+    });
+}
+
+#[test]
+fn an_hour_without_the_server_changes_nothing_and_what_changed_meanwhile_comes_after_it() {
+    block_on(async {
+        let mut cluster = Cluster::of(&shop());
+        cluster.until_well().await;
+        let before = cluster.outcome();
+        for resource in Resource::ALL {
+            for _ in 0..300 {
+                cluster.server.fault(resource, Verb::List, Answer::Reset);
+            }
+        }
+        // Watches end, and nothing is told by lists.
+        cluster.server.compact();
+        cluster.until(|it| !it.node.report.problems.is_empty()).await;
+        cluster.server.remove(Resource::Services, "shop/till");
+        let hour = Duration::from_secs(3600);
+        let _elapsed = timeout(hour, cluster.until(|it| it.outcome() != before)).await;
+        assert_eq!(cluster.outcome(), before);
+        let problems = cluster.node.problems();
+        assert!(problems.contains("cannot be reached for services"), "{problems}");
+        let mut expected = shop();
+        expected.remove(2);
+        cluster.until_like(&expected).await;
     });
 }
 

@@ -6,7 +6,7 @@ use aya::maps::{Map, MapData};
 use dataplane_common::abi::{Addr, Network, NetworkFlags, NetworkKind};
 use serde_json::{Value, json};
 
-use super::host::{Host, hooks_of};
+use super::host::{Host, NODES, hooks_of};
 
 /// Hooks of a device with and of one without Ethernet header.
 const ETHERNET: [[&str; 2]; 2] = [["in", "from_netdev"], ["out", "to_netdev"]];
@@ -51,6 +51,28 @@ fn a_device_has_programs_from_its_coming_to_its_going() -> Result<()> {
         let of_devices = pinned.lines().filter(|pin| !pin.starts_with("cgroup-"));
         let expected = if attach == "auto" { 4 } else { 0 };
         assert_eq!(of_devices.count(), expected, "{attach}: {pinned}");
+    }
+    Ok(())
+}
+
+/// Looked for twice a minute, and whenever devices change.
+#[test]
+fn hooks_that_somebody_took_away_come_back() -> Result<()> {
+    for attach in ["auto", "clsact"] {
+        let host = Host::start()?;
+        let _agent = host.agent(&format!("attach: {attach}"))?;
+        wait_for_hooks(&host, "eth0", &ETHERNET)?;
+        let links = host.pinned("links").display().to_string();
+        let taken = match attach {
+            "auto" => {
+                host.run("find", &[&links, "-type", "f", "!", "-name", "cgroup-*", "-delete"])
+            }
+            _ => host.run("tc", &["qdisc", "del", "dev", "eth0", "clsact"]),
+        }?;
+        assert!(taken.is_success, "{attach}: {taken:?}");
+        assert_ne!(hooks_of(&host.status()?, "eth0"), json!(ETHERNET), "{attach}");
+        ip(&host, "tuntap add plug mode tap")?;
+        wait_for_hooks(&host, "eth0", &ETHERNET)?;
     }
     Ok(())
 }
@@ -198,6 +220,30 @@ fn a_node_without_addresses_is_told_and_serves_node_ports_at_its_uplinks() -> Re
         problems.filter(|problem| problem["object"] == "Node a").count() == 2
     })?;
     assert_eq!(status["addresses"]["nodePorts"], json!(["192.0.2.1", "fd00::1"]), "{status:#}");
+    Ok(())
+}
+
+/// kube-proxy waits for it; here its tables are what waits.
+#[test]
+fn without_its_node_an_agent_serves_and_says_what_waits_for_it() -> Result<()> {
+    let host = Host::start()?;
+    host.write("nodes.yaml", "{apiVersion: v1, kind: Node, metadata: {name: c}}\n")?;
+    let _agent = host.begin_from("--manifests", "manifests", "{}")?;
+    let told = |status: &Value| {
+        let mut problems = status["problems"].as_array().into_iter().flatten();
+        problems.any(|problem| {
+            let message = problem["message"].as_str().unwrap_or_default();
+            problem["object"] == "Node a" && message.starts_with("is this node, but there is no")
+        })
+    };
+    let status = host.wait_until(told)?;
+    let mut tables = status["maps"].as_array().into_iter().flatten();
+    let services = tables.find(|table| table["name"] == "services");
+    // A frontend, and the mark of its address.
+    assert_eq!(services.map(|table| &table["used"]), Some(&json!(2)), "{status:#}");
+    host.write("nodes.yaml", NODES)?;
+    let status = host.wait_until(|status| !told(status))?;
+    assert_eq!(status["healthy"], true, "{status:#}");
     Ok(())
 }
 

@@ -31,4 +31,5 @@ mod traffic;
 mod tun;
 mod tunnel;
 mod underlay;
+mod wakes;
 mod walks;

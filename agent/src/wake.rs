@@ -1,0 +1,209 @@
+//! Connected UDP sockets of the node's processes whose backend is gone. The kernel has no call to be
+//! asked at, so they would send to nobody for ever: they are ended, and their processes ask anew.
+//!
+//! Nobody's socket is ended but one that was translated, and is connected to the very backend that
+//! it was translated to.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use aya::maps::{Array, HashMap, Map, MapData};
+use dataplane_common::abi::{Backend, Proto, SocketDirection, SocketEntry, SocketKey, names};
+use hostnet::Pins;
+use hostnet::sockets::{Connected, Sockets};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::maps::Result;
+use crate::maps::dump::is_dead;
+use crate::maps::kernel::{array, pinned, read};
+
+/// How long a call may take from its choice of a backend to its socket's connection.
+const CALL: Duration = Duration::from_secs(1);
+/// How often is looked at most.
+const OFTEN: Duration = Duration::from_millis(200);
+
+/// The backends of sockets, which are known by their cookies, with the entry that tells of each.
+type Held = BTreeMap<(u64, SocketAddr), SocketDirection>;
+
+/// Ends sockets whose backend is gone.
+pub(crate) struct Wake {
+    sockets: HashMap<MapData, SocketKey, SocketEntry>,
+    backends: Array<MapData, Backend>,
+    times: Times,
+}
+
+/// When to look: soon after a backend has died, and once more when no call can have it in hand.
+#[derive(Debug, Default)]
+struct Times {
+    next: Option<Instant>,
+    last: Option<Instant>,
+    looked: Option<Instant>,
+}
+
+impl Wake {
+    /// Looks at once: an earlier agent may have ended before it could.
+    ///
+    /// # Errors
+    /// When the tables are not pinned or the kernel refuses.
+    pub(crate) fn open(pins: &Pins) -> Result<Self> {
+        let sockets = Map::LruHashMap(pinned(pins, names::SOCKETS)?);
+        let sockets = HashMap::try_from(sockets).map_err(read(names::SOCKETS))?;
+        let mut times = Times::default();
+        times.ask(Instant::now());
+        Ok(Self { sockets, backends: array(pins, names::BACKENDS)?, times })
+    }
+
+    /// Backends of UDP have died, and the tables say so.
+    pub(crate) fn ask(&mut self) {
+        self.times.ask(Instant::now());
+    }
+
+    /// When to look.
+    #[must_use]
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.times.next
+    }
+
+    /// Looks, and tells what came of it in the log.
+    pub(crate) fn look(&mut self) {
+        self.times.look(Instant::now());
+        match self.end() {
+            Ok(0) => {}
+            Ok(ended) => info!(ended, "ended connected UDP sockets whose backend is gone"),
+            Err(failure) => warn!("connected UDP sockets keep a backend that is gone: {failure:#}"),
+        }
+    }
+
+    /// Says how many sockets were ended.
+    fn end(&self) -> anyhow::Result<usize> {
+        let held = self.held()?;
+        if held.is_empty() {
+            return Ok(0);
+        }
+        let kernel = Sockets::here()?;
+        let bereft = kernel.connected()?.into_iter().filter(|socket| is_held(socket, &held));
+        let ended = bereft.map(|socket| Ok(usize::from(kernel.destroy(&socket)?)));
+        ended.sum()
+    }
+
+    /// The sockets that were translated to backends that are gone.
+    fn held(&self) -> Result<Held> {
+        let mut held = Held::new();
+        for entry in &self.sockets {
+            let (key, entry) = entry.map_err(read(names::SOCKETS))?;
+            if let Some((socket, direction)) = translated(&key, &entry) {
+                let backend = self.backends.get(&entry.backend.0, 0);
+                let backend = backend.map_err(read(names::BACKENDS))?;
+                if is_gone(&entry, &backend) {
+                    let told = held.entry(socket).or_insert(direction);
+                    *told = direction.max(*told);
+                }
+            }
+        }
+        Ok(held)
+    }
+}
+
+impl Times {
+    fn ask(&mut self, now: Instant) {
+        let soon = self.looked.map_or(now, |looked| now.max(looked + OFTEN));
+        self.next = Some(self.next.map_or(soon, |next| next.min(soon)));
+        self.last = Some(now + CALL);
+    }
+
+    fn look(&mut self, now: Instant) {
+        self.looked = Some(now);
+        self.next = self.last.take();
+    }
+}
+
+/// The socket and its backend that an entry of UDP tells of.
+fn translated(
+    key: &SocketKey,
+    entry: &SocketEntry,
+) -> Option<((u64, SocketAddr), SocketDirection)> {
+    let (direction, addr, port) = if key.direction == SocketDirection::Reverse.number() {
+        (SocketDirection::Reverse, key.addr, key.port)
+    } else {
+        (SocketDirection::Forward, entry.addr, entry.port)
+    };
+    let backend = SocketAddr::new(addr.to_ip(), port.number());
+    (key.proto == Proto::UDP).then_some(((key.cookie, backend), direction))
+}
+
+/// Whether the backend of an entry is none any longer, or somebody else's now.
+fn is_gone(entry: &SocketEntry, backend: &Backend) -> bool {
+    is_dead(backend) || backend.generation != entry.generation
+}
+
+/// Whether a socket was translated to its peer. What a socket of IPv6 with a peer of IPv4 sends looks
+/// to the kernel's programs as if the peer itself were asked, and its reverse entry is gone.
+fn is_held(socket: &Connected, held: &Held) -> bool {
+    match held.get(&(socket.cookie, socket.peer)) {
+        Some(SocketDirection::Reverse) => true,
+        Some(SocketDirection::Forward) => socket.is_mapped(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dataplane_common::abi::{Addr, BackendState, Port};
+
+    use super::*;
+
+    #[test]
+    fn a_backend_is_gone_when_it_is_dead_or_its_identity_has_another_owner() {
+        let entry = SocketEntry { generation: 7, ..SocketEntry::default() };
+        for (state, generation, expected) in [
+            (BackendState::Active, 7, false),
+            (BackendState::Terminating, 7, false),
+            (BackendState::Dead, 7, true),
+            (BackendState::Active, 8, true),
+        ] {
+            let backend = Backend { generation, state: state.number(), ..Backend::default() };
+            assert_eq!(is_gone(&entry, &backend), expected, "{state:?} {generation}");
+        }
+    }
+
+    #[test]
+    fn entries_of_udp_tell_of_a_socket_and_its_backend() {
+        let [frontend, backend]: [SocketAddr; 2] =
+            ["10.96.0.1:53", "10.1.1.2:5353"].map(|at| at.parse().unwrap());
+        let (forward, reverse) = (SocketDirection::Forward, SocketDirection::Reverse);
+        for (proto, direction, (from, to), expected) in [
+            (Proto::UDP, reverse, (backend, frontend), Some(((5, backend), reverse))),
+            (Proto::UDP, forward, (frontend, backend), Some(((5, backend), forward))),
+            (Proto::TCP, reverse, (backend, frontend), None),
+        ] {
+            let number = direction.number();
+            let (addr, port) = (Addr::from(from.ip()), Port::new(from.port()));
+            let key =
+                SocketKey { cookie: 5, addr, port, proto, direction: number, reserved: [0; 4] };
+            let (addr, port) = (Addr::from(to.ip()), Port::new(to.port()));
+            let entry = SocketEntry { addr, port, ..SocketEntry::default() };
+            assert_eq!(translated(&key, &entry), expected, "{proto:?} {direction:?}");
+        }
+    }
+
+    #[test]
+    fn is_looked_at_once_and_again_and_not_too_often() {
+        let start = Instant::now();
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        let mut times = Times::default();
+        assert_eq!(times.next, None);
+        times.ask(at(0));
+        assert_eq!(times.next, Some(at(0)));
+        times.look(at(0));
+        assert_eq!(times.next, Some(at(1_000)), "once more when no call can have it in hand");
+        times.ask(at(50));
+        times.ask(at(300));
+        assert_eq!(times.next, Some(at(200)), "not sooner than that after the last look");
+        times.look(at(210));
+        assert_eq!(times.next, Some(at(1_300)));
+        times.look(at(1_300));
+        assert_eq!(times.next, None);
+    }
+}
