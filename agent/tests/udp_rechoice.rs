@@ -29,7 +29,7 @@ fn next(node: &Node, random: u32) -> Result<u8, Verdict> {
     let (sport, dport, proto) = (Port::new(4000), Port::new(80), Proto::UDP);
     let key = FlowKey { src: CLIENT, dst: VIP, sport, dport, proto, reserved: [0; 3] };
     let transport = Transport::Udp { checksum: true };
-    let packet = Packet {
+    let mut packet = Packet {
         key,
         l3: 14,
         l4: 34,

@@ -60,6 +60,7 @@ impl Phase {
 
     /// The phase of an index.
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "bits that a u16 has")]
     pub const fn of(life: u32) -> Self {
         let flags = FlowFlags(((life & FLAGS) << 2 | (life >> FIN_ACKED & 1) << 8) as u16);
         let replied = flags.has(FlowFlags::REPLIED);

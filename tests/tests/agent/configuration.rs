@@ -64,10 +64,12 @@ fn sysctls_are_set_as_a_kube_proxys_configuration_says_and_the_rest_is_named_onc
 
 /// Seconds by phase, as the kernel programs read them.
 fn timeouts(host: &Host) -> Result<Vec<u32>> {
-    let map = MapData::from_pin(host.pinned("maps/timeouts"))?;
-    let timeouts: Array<_, u32> = Map::Array(map).try_into()?;
+    let path = host.pinned("maps/timeouts");
     let first = |phase: &Phase| (0..LIVES).find(|life| Phase::of(*life) == *phase);
-    Phase::ALL.iter().filter_map(first).map(|life| Ok(timeouts.get(&life, 0)?)).collect()
+    host.inside(|| {
+        let timeouts: Array<_, u32> = Map::Array(MapData::from_pin(&path)?).try_into()?;
+        Phase::ALL.iter().filter_map(first).map(|life| Ok(timeouts.get(&life, 0)?)).collect()
+    })
 }
 
 #[test]

@@ -10,7 +10,7 @@ use xtask::workload::{LARGE, Protocol, fetch};
 
 use super::{
     cluster::{ANSWER, Cluster, DELIVERIES, Ground, MODES, Mode},
-    services::{FAR, Frontend, OPEN, OPEN_LOCAL, PORT, Way, ways},
+    services::{FAR, Frontend, NEAR, OPEN, OPEN_LOCAL, PORT, Way, ways},
     socket::{Connected, DISCOVER, PATH_MTU},
 };
 
@@ -47,7 +47,7 @@ fn a_sender_learns_of_a_narrow_uplink_and_goes_on() -> Result<()> {
 }
 
 #[test]
-fn both_ends_of_inbound_flows_learn_of_narrow_links() -> Result<()> {
+fn both_ends_of_flows_learn_of_narrow_links() -> Result<()> {
     let mut wrong = Vec::new();
     for mode in DELIVERIES {
         let ground = Ground::new(&format!("inbound-mtu-{}-{}", mode.delivery, mode.attach))?;
@@ -56,6 +56,11 @@ fn both_ends_of_inbound_flows_learn_of_narrow_links() -> Result<()> {
         let outside = cluster.outside()?;
         for way in ways.iter().filter(|way| way.protocol == Protocol::Udp) {
             wrong.extend(outside.run(|| complaint(mode, *way, send_datagrams(way.address)))?);
+        }
+        widen(&cluster, "client")?;
+        let client = cluster.netns("client")?;
+        for way in NEAR.ways().into_iter().filter(|way| way.protocol == Protocol::Udp) {
+            wrong.extend(client.run(|| complaint(mode, way, send_datagrams(way.address)))?);
         }
         ground.network.wire()?.ip(&[format!("link set wan mtu {NARROWER}")])?;
         for way in ways.iter().filter(|way| way.protocol == Protocol::Tcp) {
