@@ -96,14 +96,23 @@ impl Scene<'_> {
 
     fn packet<A>(&self, key: FlowKey<A>) -> Packet<A> {
         let transport = self.transport;
-        Packet { key, l3: 14, l4: 34, length: 60, ttl: 64, may_fragment: false, transport }
+        Packet {
+            key,
+            l3: 14,
+            l4: 34,
+            length: 60,
+            ttl: 64,
+            may_fragment: false,
+            more_fragments: 0,
+            transport,
+        }
     }
 
     /// In at the first hook and, if it goes on, out at the last.
     fn came<A: FakeFamily + IpAddress>(&self, key: FlowKey<A>, by: Ingress, ifindex: u32) -> Met {
         let arrival = Arrival { by, ifindex, segment: 60, delivery: Delivery::Stack };
         let (mut work, env) = (Work::default(), Chance(self.random));
-        match arrive(&self.packet(key), &&[][..], &arrival, self.tables, &env, &mut work) {
+        match arrive(&mut self.packet(key), &&[][..], &arrival, self.tables, &env, &mut work) {
             Verdict::Pass => self.left(key, false),
             Verdict::Stack => {
                 let to = work.exit.rewrite.to;
@@ -129,8 +138,8 @@ impl Scene<'_> {
         own_socket: bool,
     ) -> (Verdict, FlowKey<A>) {
         let (departure, mut work) = (Departure { own_socket }, Work::default());
-        let (packet, env) = (self.packet(key), Chance(self.random));
-        let verdict = leave(&packet, &&[][..], departure, self.tables, &env, &mut work);
+        let (mut packet, env) = (self.packet(key), Chance(self.random));
+        let verdict = leave(&mut packet, &&[][..], departure, self.tables, &env, &mut work);
         (verdict, work.exit.rewrite.to)
     }
 
