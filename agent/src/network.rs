@@ -122,6 +122,12 @@ impl Network {
         Ok(devices.addresses_apart(IPVS))
     }
 
+    /// How often it is to be looked after when nothing is heard of it.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.parts.period
+    }
+
     /// Whether what is written to is still what is pinned.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
@@ -350,6 +356,8 @@ pub struct Parts {
     pub run_dir: PathBuf,
     /// This boot.
     pub boot_id: String,
+    /// How often it is looked after when nothing is heard of it.
+    pub period: Duration,
 }
 
 fn log_step(step: &Step) {

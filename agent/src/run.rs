@@ -159,7 +159,9 @@ fn network(
     let detection =
         Detection { by: config.detect_local.clone(), masquerade_all: config.masquerade_all };
     let settings = Settings { detection, node_port_addresses: config.node_port_addresses.clone() };
-    let parts = Parts { pins, attach, selection, settings, maps, networks, run_dir, boot_id };
+    let period = config.sync_period.max(agent::TICK);
+    let parts =
+        Parts { pins, attach, selection, settings, maps, networks, run_dir, boot_id, period };
     Ok(Network::new(node, netlink, parts)?)
 }
 

@@ -48,11 +48,12 @@ pub struct AgentArgs {
     #[arg(long, value_name = "PATTERNS")]
     pub devices: Option<Selection>,
     /// Address and port where load balancers and kubelets ask for `/healthz` and `/livez`; 0.0.0.0
-    /// and `::` are all addresses of both families. Without it `healthzBindAddress` of --config, and
+    /// and `::` are all addresses of both families, and port 0 or nothing is nowhere. Without it `healthzBindAddress` of --config, and
     /// without that 0.0.0.0:10256.
     #[arg(long, value_name = "ADDRESS", value_parser = healthz_address)]
     pub healthz_bind_address: Option<SocketAddr>,
-    /// Address and port where monitoring asks for `/metrics`, and tools for `/proxyMode`. Without it
+    /// Address and port where monitoring asks for `/metrics`, and tools for `/proxyMode`; nowhere with port 0
+    /// or nothing. Without it
     /// `metricsBindAddress` of --config, and without that 127.0.0.1:10249.
     #[arg(long, value_name = "ADDRESS", value_parser = metrics_address)]
     pub metrics_bind_address: Option<SocketAddr>,

@@ -1,6 +1,6 @@
 //! Addresses to listen at.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize as _, Deserializer, de};
@@ -42,14 +42,22 @@ impl FromStr for BindAddress {
     }
 }
 
-/// Reads an address to tell the proxy's health at.
+/// Reads an address to tell the proxy's health at, which is told nowhere where the port is 0.
 pub(crate) fn healthz_address(text: &str) -> Result<SocketAddr, NoAddress> {
-    text.parse().map(|address: BindAddress| address.or_port(HEALTHZ_PORT))
+    address(text, HEALTHZ_PORT)
 }
 
-/// Reads an address to tell metrics at.
+/// Reads an address to tell metrics at, which are told nowhere where the port is 0.
 pub(crate) fn metrics_address(text: &str) -> Result<SocketAddr, NoAddress> {
-    text.parse().map(|address: BindAddress| address.or_port(METRICS_PORT))
+    address(text, METRICS_PORT)
+}
+
+/// Nothing at all is port 0.
+fn address(text: &str, port: u16) -> Result<SocketAddr, NoAddress> {
+    if text.trim().is_empty() {
+        return Ok((Ipv4Addr::UNSPECIFIED, 0).into());
+    }
+    text.parse().map(|address: BindAddress| address.or_port(port))
 }
 
 pub(super) fn healthz<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
@@ -63,6 +71,13 @@ pub(super) fn metrics<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_port_0() {
+        for (text, expected) in [("", 0), (" ", 0), ("0.0.0.0:0", 0), ("127.0.0.1", 10_249)] {
+            assert_eq!(metrics_address(text).unwrap().port(), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn an_address_without_a_port_gets_one() {

@@ -58,7 +58,8 @@ pub struct FrontendRow {
 pub struct BackendRow {
     /// Its address and port.
     pub address: SocketAddr,
-    /// `active`, or `terminating` where it only keeps the flows it has.
+    /// `active`, or `terminating` where it only keeps the flows it has: it is on its way out, or its
+    /// hints or its node make it others'.
     pub state: String,
     /// The sets of new flows it is in: `local`, `cluster`.
     pub scopes: Vec<String>,

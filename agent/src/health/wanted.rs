@@ -21,7 +21,7 @@ pub enum Purpose {
     Check(Name),
 }
 
-/// Where the proxy's own questions are asked.
+/// Where the proxy's own questions are asked; at port 0 nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binds {
     /// How it is.
@@ -38,7 +38,7 @@ pub(super) fn doors(
     addresses: &BTreeSet<IpAddr>,
 ) -> BTreeSet<Door<Purpose>> {
     let own = [(Purpose::Health, binds.health), (Purpose::Metrics, binds.metrics)];
-    let own = own.into_iter().flat_map(|(purpose, bind)| {
+    let own = own.into_iter().filter(|(_, bind)| bind.port() != 0).flat_map(|(purpose, bind)| {
         every_family(bind).into_iter().map(move |at| Door { purpose: purpose.clone(), at })
     });
     let checks = checks.iter().flat_map(|(service, check)| {
@@ -110,4 +110,26 @@ fn problem(purpose: &Purpose, at: &[SocketAddr], cause: &str) -> Problem {
         "{what} at {at}: {cause}; end what listens there or {remedy}; it is tried again and again"
     );
     Problem::error(object, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_open_at_port_0() {
+        let at = |health: &str, metrics: &str| Binds {
+            health: health.parse().unwrap(),
+            metrics: metrics.parse().unwrap(),
+        };
+        for (binds, expected) in [
+            (at("127.0.0.1:1", "127.0.0.1:2"), vec![1, 2]),
+            (at("0.0.0.0:0", "127.0.0.1:2"), vec![2]),
+            (at("127.0.0.1:1", "[::]:0"), vec![1]),
+        ] {
+            let doors = doors(binds, &BTreeMap::new(), &BTreeSet::new());
+            let ports: Vec<_> = doors.iter().map(|door| door.at.port()).collect();
+            assert_eq!(ports, expected, "{binds:?}");
+        }
+    }
 }

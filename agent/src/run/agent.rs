@@ -28,15 +28,14 @@ use crate::source::Source;
 use crate::status::State;
 use crate::wake::Wake;
 
-/// How often the network is looked after when nothing is heard of it.
-const PERIOD: Duration = Duration::from_secs(30);
 /// How long devices may go on changing before they are looked at: a pod's link is several changes.
 const SETTLING: Duration = Duration::from_millis(100);
 /// The same for routes, which some hosts change all the time.
 const SETTLING_ROUTES: Duration = Duration::from_secs(1);
 /// How often is looked for what no message tells of.
-const TICK: Duration = Duration::from_secs(1);
-/// How long after a failure the network is looked after again; doubled each time up to [`PERIOD`].
+pub(super) const TICK: Duration = Duration::from_secs(1);
+/// How long after a failure the network is looked after again; doubled each time up to
+/// [`Network::period`].
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The agent.
@@ -117,8 +116,8 @@ pub(super) fn first_state(
 }
 
 impl Due {
-    fn at_first() -> Self {
-        let (network, tick) = (Instant::now() + PERIOD, Instant::now() + TICK);
+    fn at_first(period: Duration) -> Self {
+        let (network, tick) = (Instant::now() + period, Instant::now() + TICK);
         Self { retry: None, network, tick, record: None, scan: Scan::Everything, pause: RETRY }
     }
 }
@@ -135,7 +134,7 @@ impl Agent {
     pub(super) async fn follow(mut self) -> anyhow::Result<()> {
         let mut watch = Watch::here()?;
         let mut stop = Stop::on_signals()?;
-        let mut due = Due::at_first();
+        let mut due = Due::at_first(self.network.period());
         let mut report = None;
         let mut network = None;
         info!(node = self.state.node, source = self.state.source, "started");
@@ -161,7 +160,7 @@ impl Agent {
                         network =
                             Some(self.look_after_network(is_complete, network, &mut due).await);
                     }
-                    Some(_) | None => due.network = Instant::now() + PERIOD,
+                    Some(_) | None => due.network = Instant::now() + self.network.period(),
                 },
             }
             due.record = self.record_due(report.as_ref(), network.as_ref());
@@ -248,7 +247,8 @@ impl Agent {
         self.standing.ensure();
         match self.network.ensure(&cluster, due.scan).await {
             Ok(state) => {
-                (due.network, due.scan, due.pause) = (Instant::now() + PERIOD, Scan::Pins, RETRY);
+                (due.network, due.scan, due.pause) =
+                    (Instant::now() + self.network.period(), Scan::Pins, RETRY);
                 self.pulse.listen(&state.addresses);
                 if self.engine.hold(&state.held) {
                     due.retry = Some(Instant::now());
@@ -257,7 +257,7 @@ impl Agent {
             }
             Err(failure) => {
                 due.network = Instant::now() + due.pause;
-                due.pause = PERIOD.min(due.pause * 2);
+                due.pause = (due.pause * 2).min(self.network.period().max(RETRY));
                 let problem = Problem::error("network of this node", format!("{failure:#}"));
                 NetworkState { problems: [problem].into(), ..before.unwrap_or_default() }
             }

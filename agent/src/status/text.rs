@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use dataplane_common::abi::BackendState;
 use jiff::Timestamp;
 
 use super::contacts;
@@ -11,7 +12,8 @@ use super::services::List;
 use crate::adoption::Adoption;
 use crate::cli::table;
 use crate::devices::Class;
-use crate::engine::{FrontendRow, ServiceRow};
+use crate::engine::{BackendRow, FrontendRow, ServiceRow};
+use crate::maps::dump::state_text;
 use crate::masquerade::Ports;
 use crate::network::Addresses;
 
@@ -168,13 +170,19 @@ fn backend(service: &ServiceRow, line: usize) -> [String; 3] {
     match service.backends.get(line) {
         Some(backend) => {
             let sets = backend.scopes.join("+");
-            [backend.address.to_string(), backend.state.clone(), sets]
+            [backend.address.to_string(), state(backend), sets]
         }
         None if service.backends.is_empty() && line == 0 => {
             ["(none)".to_owned(), String::new(), String::new()]
         }
         None => Default::default(),
     }
+}
+
+/// A backend in no set may be on its way out, or be meant for others.
+fn state(backend: &BackendRow) -> String {
+    let takes_none = backend.state != state_text(BackendState::Active) && backend.scopes.is_empty();
+    if takes_none { "not chosen".to_owned() } else { backend.state.clone() }
 }
 
 #[cfg(test)]
@@ -193,15 +201,21 @@ mod tests {
             traffic_policy: "Cluster".to_owned(),
             keep_client_ip: true,
         });
+        services[0].backends.push(BackendRow {
+            address: "10.1.2.2:8080".parse().unwrap(),
+            state: "terminating".to_owned(),
+            scopes: vec![],
+        });
         let (name, port) = ("idle".to_owned(), String::new());
         services.push(ServiceRow { name, port, backends: vec![], ..state().services.remove(0) });
         let problems = vec!["Service shop/idle: why not".to_owned()];
         let expected = "\
 NAMESPACE   NAME   TYPE        PORT   FRONTEND            KIND        POLICY                   \
-AFFINITY   BACKEND         STATE    SETS
+AFFINITY   BACKEND         STATE        SETS
 shop        cart   NodePort    http   10.96.0.1:80/TCP    clusterIP   Cluster                  \
-10800s     10.1.1.2:8080   active   cluster
-                                      0.0.0.0:30080/TCP   nodePort    Cluster, keeps clients
+10800s     10.1.1.2:8080   active       cluster
+                                      0.0.0.0:30080/TCP   nodePort    Cluster, keeps clients              \
+10.1.2.2:8080   not chosen
 shop        idle   ClusterIP   -      10.96.0.1:80/TCP    clusterIP   Cluster                  \
 -          (none)
 problem: Service shop/idle: why not

@@ -1,6 +1,6 @@
 //! Whom a load balancer's address lets in.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
 use xtask::{
@@ -9,6 +9,9 @@ use xtask::{
 };
 
 use super::cluster::{ANSWER, Cluster, DELIVERIES, Ground, wait_until};
+
+/// How long an answer is waited for that must not come.
+const SILENCE: Duration = Duration::from_millis(500);
 
 const PORT: u16 = 80;
 const NODE_PORT: u16 = 30_071;
@@ -43,12 +46,17 @@ fn service(near: Attachment, ranges: &[String]) -> String {
     )
 }
 
-fn asked(cluster: &Cluster<'_>, asker: &str, address: SocketAddr) -> Result<io::Result<Answer>> {
+fn asked(
+    cluster: &Cluster<'_>,
+    asker: &str,
+    address: SocketAddr,
+    patience: Duration,
+) -> Result<io::Result<Answer>> {
     match asker {
-        "outside" => cluster.outside()?.run(|| ask(Protocol::Tcp, address, ANSWER)),
+        "outside" => cluster.outside()?.run(|| ask(Protocol::Tcp, address, patience)),
         // A process of the node's own cgroup.
-        "node-a" => cluster.pod("node-a")?.ask(Protocol::Tcp, address, ANSWER),
-        pod => cluster.netns(pod)?.run(|| ask(Protocol::Tcp, address, ANSWER)),
+        "node-a" => cluster.pod("node-a")?.ask(Protocol::Tcp, address, patience),
+        pod => cluster.netns(pod)?.run(|| ask(Protocol::Tcp, address, patience)),
     }
 }
 
@@ -77,16 +85,16 @@ fn a_load_balancers_address_serves_its_source_ranges_and_drops_everybody_else() 
             for ip in BALANCED {
                 let address = SocketAddr::new(ip.parse()?, PORT);
                 let who = ASKERS[let_in];
-                wait_until(|| Ok(asked(&cluster, who, address)?.is_ok()))
+                wait_until(|| Ok(asked(&cluster, who, address, ANSWER)?.is_ok()))
                     .with_context(|| format!("{mode:?}: {who} to {address}\n{}", cluster.logs()))?;
                 for other in ASKERS.into_iter().filter(|other| *other != who) {
-                    let outcome = asked(&cluster, other, address)?;
+                    let outcome = asked(&cluster, other, address, SILENCE)?;
                     assert!(is_silence(&outcome), "{mode:?}: {other} to {address}: {outcome:?}");
                 }
             }
         }
         let node_port = SocketAddr::new(cluster.addresses("node-a")?.v4.into(), NODE_PORT);
-        asked(&cluster, "outside", node_port)?.context("ranges are of no NodePort")?;
+        asked(&cluster, "outside", node_port, ANSWER)?.context("ranges are of no NodePort")?;
     }
     Ok(())
 }
