@@ -36,6 +36,7 @@ pub mod networks;
 pub mod node_file;
 pub mod node_port_addresses;
 pub mod node_ports;
+pub mod own_pods;
 pub mod peers;
 pub mod pods;
 pub mod problem;

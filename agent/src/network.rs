@@ -28,6 +28,7 @@ use crate::model::NodeSpec;
 use crate::networks::PodNetworks;
 use crate::node_file::{self, NodeFile};
 use crate::node_ports::{self, NodePorts};
+use crate::own_pods;
 use crate::peers::{self, Step};
 use crate::pods;
 use crate::problem::Problem;
@@ -233,6 +234,7 @@ impl Network {
         let adopting = if state.adoption.open { NodeFlags::ADOPTING } else { NodeFlags::default() };
         let flags = flags.union(adopting);
         let node = state.addresses.node(cookie, cluster, flags, &before);
+        let node = own_pods::told(node, own, &seen.pods, &before);
         if self.parts.networks.ensure_node(node)? {
             info!(masquerade = ?state.addresses.masquerade, ?ports, node_ports = ?range, "wrote the table of this node");
         }

@@ -12,4 +12,5 @@ mod order;
 mod restart;
 mod scenarios;
 mod support;
+mod udp_rechoice;
 mod upstream;

@@ -74,9 +74,13 @@ fn outcome<A: Stored>(
             skb::related(skb, packet, &exit.related).map_err(failed)?;
             Ok((PathTaken::Stack, NEXT))
         }
-        Verdict::Answer => {
-            let action = skb::answer(skb, packet, framing, &exit.answer);
-            Ok((path(&exit.answer), action.map_err(|HelperFailed| DropReason::AnswerFailed)?))
+        Verdict::Answer | Verdict::Reset => {
+            let (path, action) = if matches!(verdict, Verdict::Reset) {
+                (PathTaken::AnsweredReset, skb::reset(skb, packet, framing))
+            } else {
+                (path(&exit.answer), skb::answer(skb, packet, framing, &exit.answer))
+            };
+            Ok((path, action.map_err(|HelperFailed| DropReason::AnswerFailed)?))
         }
         Verdict::Drop(reason) => Err(reason),
     }

@@ -5,8 +5,8 @@ use dataplane_common::flow::{
     self, Answer, Arrival, Departure, Env, Exit, Ingress, ServiceTables as _, Verdict, Work,
 };
 use dataplane_common::packet::{
-    self, Framing, IpAddress, Packet, Parsed, Transport, apply, apply_related, may_answer, parse,
-    quote,
+    self, Framing, IpAddress, Packet, Parsed, Reset, Transport, apply, apply_related, may_answer,
+    parse, quote,
 };
 use waggle_agent::maps::fake::{FakeFamily, FakeMaps};
 
@@ -201,6 +201,7 @@ impl<A: IpAddress> Frame<'_, A> {
                 Ok((PathTaken::Stack, Action::Next, bytes))
             }
             Verdict::Answer => self.answer(exit.answer),
+            Verdict::Reset => self.reset(),
             Verdict::Drop(reason) => Err(reason),
         }
     }
@@ -211,6 +212,17 @@ impl<A: IpAddress> Frame<'_, A> {
         [macs, &ethertype, &bytes[self.packet.l3 as usize..]].concat()
     }
 
+    fn reset(&self) -> Carried {
+        if !may_answer(self.packet) || self.packet.l3 > 14 {
+            return Err(DropReason::AnswerFailed);
+        }
+        let reset = Reset::of(self.bytes, self.packet).map_err(|_| DropReason::AnswerFailed)?;
+        let (ip, tcp) = (Reset::ip(self.packet), reset.tcp(self.packet));
+        let (link, _) = self.bytes.split_at(self.packet.l3 as usize);
+        let bytes = [&turned(link)[..], ip.as_ref(), &tcp].concat();
+        Ok((PathTaken::AnsweredReset, Action::Redirect, bytes))
+    }
+
     fn answer(&self, answer: Answer) -> Carried {
         if !may_answer(self.packet) || self.packet.l3 > 14 {
             return Err(DropReason::AnswerFailed);
@@ -218,10 +230,7 @@ impl<A: IpAddress> Frame<'_, A> {
         let quote = quote(self.bytes, self.packet).map_err(|_| DropReason::AnswerFailed)?;
         let headers = packet::answer(self.packet, answer, quote);
         let (link, ip) = self.bytes.split_at(self.packet.l3 as usize);
-        let link = match link.split_at_checked(12) {
-            Some((macs, rest)) => [&macs[6..], &macs[..6], rest].concat(),
-            None => Vec::new(),
-        };
+        let link = turned(link);
         let quoted = &ip[..quote.length as usize];
         let path = match answer {
             Answer::TooBig { .. } => PathTaken::AnsweredTooBig,
@@ -229,5 +238,13 @@ impl<A: IpAddress> Frame<'_, A> {
         };
         let bytes = [&link[..], headers.ip.as_ref(), &headers.icmp, quoted].concat();
         Ok((path, Action::Redirect, bytes))
+    }
+}
+
+/// A link-layer header back to the sender.
+fn turned(link: &[u8]) -> Vec<u8> {
+    match link.split_at_checked(12) {
+        Some((macs, rest)) => [&macs[6..], &macs[..6], rest].concat(),
+        None => Vec::new(),
     }
 }

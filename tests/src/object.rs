@@ -140,7 +140,7 @@ impl Object {
     /// The kernel's.
     pub fn fill(&mut self, world: &World) -> Result<()> {
         self.serve(&world.services())?;
-        self.replace(names::PODS, &world.pods())?;
+        self.set_backends(world)?;
         self.replace(names::LINKS, &world.links())?;
         self.replace::<AffinityKey, Affinity>(names::AFFINITIES, &[])?;
         self.replace::<FragmentKey, Fragmented>(names::FRAGMENTS, &[])?;
@@ -148,8 +148,7 @@ impl Object {
         self.replace::<FlowKey<[u8; 16]>, FlowEntry<[u8; 16]>>(names::FLOWS6, &[])?;
         self.fill_networks(&world.networks())?;
         self.fill_sources(&world.sources)?;
-        let mut node: Array<_, Node> = Array::try_from(self.map(names::NODE)?)?;
-        node.set(0, world.node(), 0)?;
+        self.set_node(world)?;
         let mut timeouts: Array<_, u32> = Array::try_from(self.map(names::TIMEOUTS)?)?;
         for life in 0..LIVES {
             timeouts.set(life, Phase::of(life).usual(), 0)?;
@@ -158,14 +157,32 @@ impl Object {
         for (index, slot) in (1..).zip(world.slots()) {
             slots.set(index, slot, 0)?;
         }
-        let mut backends: Array<_, Backend> = Array::try_from(self.map(names::BACKENDS)?)?;
-        for (index, state) in (1..).zip(world.states()) {
-            backends.set(index, state, 0)?;
-        }
         let mut counters: PerCpuArray<_, u64> = PerCpuArray::try_from(self.map(names::COUNTERS)?)?;
         let cpus = nr_cpus().map_err(|(_, error)| error).context("counting CPUs")?;
         for counter in Counter::ALL {
             counters.set(counter.index(), PerCpuValues::try_from(vec![0; cpus])?, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the node the world's, and leaves all else.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn set_node(&mut self, world: &World) -> Result<()> {
+        let mut node: Array<_, Node> = Array::try_from(self.map(names::NODE)?)?;
+        Ok(node.set(0, world.node(), 0)?)
+    }
+
+    /// Makes pods and states of backends the world's, and leaves all else.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn set_backends(&mut self, world: &World) -> Result<()> {
+        self.replace(names::PODS, &world.pods())?;
+        let mut backends: Array<_, Backend> = Array::try_from(self.map(names::BACKENDS)?)?;
+        for (index, state) in (1..).zip(world.states()) {
+            backends.set(index, state, 0)?;
         }
         Ok(())
     }

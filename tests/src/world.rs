@@ -49,6 +49,8 @@ pub struct World {
     pub mtu: u32,
     /// Switches of each pod.
     pub flags: PodFlags,
+    /// Whether the pod that can serve is no more.
+    pub is_gone: bool,
     /// Switches of the uplink.
     pub uplink: LinkFlags,
     /// Switches of the frontend that pods address.
@@ -81,6 +83,7 @@ impl World {
             state: BackendState::Active,
             mtu: MTU,
             flags: PodFlags::default(),
+            is_gone: false,
             uplink: LinkFlags::default(),
             internal: ServiceFlags::default(),
             node_flags: NodeFlags::default(),
@@ -173,9 +176,16 @@ impl World {
                 }
                 (first, last) => unreachable!("cluster IPs from {first} to {last}"),
             }
-            match net.node {
-                IpAddr::V4(address) => node.masquerade4 = address.octets(),
-                IpAddr::V6(address) => node.masquerade6 = address.octets(),
+            match (net.node, net.client, net.local) {
+                (IpAddr::V4(address), IpAddr::V4(first), IpAddr::V4(last)) => {
+                    node.masquerade4 = address.octets();
+                    (node.first_pod4, node.last_pod4) = (first.octets(), last.octets());
+                }
+                (IpAddr::V6(address), IpAddr::V6(first), IpAddr::V6(last)) => {
+                    node.masquerade6 = address.octets();
+                    (node.first_pod6, node.last_pod6) = (first.octets(), last.octets());
+                }
+                (address, first, last) => unreachable!("{address}, pods from {first} to {last}"),
             }
         }
         node
@@ -230,11 +240,13 @@ impl World {
     pub fn pods(&self) -> Vec<(Addr, Pod)> {
         let Self { net, devices, mtu, flags, .. } = *self;
         [(net.client, devices.client, 0xc1), (net.local, devices.local, 0x10)]
+            .into_iter()
+            .filter(|(address, ..)| !self.is_gone || *address == net.client)
             .map(|(address, ifindex, last)| {
                 let (pod_mac, host_mac) = ([0x0a, 1, 0, 0, 0, last], [0x0a, 2, 0, 0, 0, last]);
                 (Addr::from(address), Pod { ifindex, mtu, pod_mac, host_mac, flags })
             })
-            .to_vec()
+            .collect()
     }
 
     /// The hardware addresses of a frame that is redirected into a pod: destination, source.

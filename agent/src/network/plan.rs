@@ -228,7 +228,7 @@ impl Addresses {
             last_service6: last_service6.octets(),
             first_service4: first_service4.octets(),
             last_service4: last_service4.octets(),
-            reserved: [0; 4],
+            ..Node::default()
         }
     }
 

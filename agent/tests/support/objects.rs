@@ -4,7 +4,7 @@ use serde_json::json;
 use waggle_agent::k8s::{Change, Kind, Object, ObjectRef, Resource};
 use waggle_agent::model::Name;
 
-/// A Service with one TCP port, 80, named `http`.
+/// A Service with one port, 80, of TCP unless it says otherwise, named `http`.
 pub(crate) fn service(name: &str, cluster_ips: &[&str]) -> Change {
     Shape::of(name, cluster_ips).change()
 }
@@ -21,6 +21,7 @@ pub(crate) struct Shape {
     pub(crate) load_balancer_ips: Vec<String>,
     pub(crate) external_ips: Vec<String>,
     pub(crate) affinity_seconds: Option<u32>,
+    pub(crate) protocol: Option<&'static str>,
     /// Makes it a load balancer's with a Local policy.
     pub(crate) health_check_port: u16,
 }
@@ -59,7 +60,12 @@ impl Shape {
                     "sessionAffinity": affinity,
                     "sessionAffinityConfig":
                         {"clientIP": {"timeoutSeconds": self.affinity_seconds}},
-                    "ports": [{"name": "http", "port": 80, "nodePort": self.node_port}],
+                    "ports": [{
+                        "name": "http",
+                        "port": 80,
+                        "nodePort": self.node_port,
+                        "protocol": self.protocol,
+                    }],
                 },
                 "status": {"loadBalancer": {"ingress": ingress.collect::<Vec<_>>()}},
             }))
@@ -72,6 +78,16 @@ impl Shape {
 pub(crate) type Endpoint<'a> = (String, &'a str, &'a str);
 
 pub(crate) fn slice(name: &str, service: &str, endpoints: &[Endpoint<'_>]) -> Change {
+    slice_of(None, name, service, endpoints)
+}
+
+/// A slice whose port is of a protocol, TCP where none is said.
+pub(crate) fn slice_of(
+    protocol: Option<&str>,
+    name: &str,
+    service: &str,
+    endpoints: &[Endpoint<'_>],
+) -> Change {
     let is_ipv6 = endpoints.iter().any(|(address, ..)| address.contains(':'));
     let endpoints: Vec<_> = endpoints
         .iter()
@@ -89,7 +105,7 @@ pub(crate) fn slice(name: &str, service: &str, endpoints: &[Endpoint<'_>]) -> Ch
             "metadata": {"name": name, "namespace": "default",
                          "labels": {"kubernetes.io/service-name": service}},
             "addressType": if is_ipv6 { "IPv6" } else { "IPv4" },
-            "ports": [{"name": "http", "port": 8080}],
+            "ports": [{"name": "http", "port": 8080, "protocol": protocol}],
             "endpoints": endpoints,
         }))
         .unwrap(),

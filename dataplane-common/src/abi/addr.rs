@@ -46,6 +46,9 @@ pub trait Address:
     /// Whether the address is or can be a cluster IP, as far as two bounds tell.
     fn is_of_services(self, node: &super::Node) -> bool;
 
+    /// Whether none but a pod of this node can have the address, as far as two bounds tell.
+    fn is_of_pods(self, node: &super::Node) -> bool;
+
     /// Whether packets for the address leave no host.
     fn is_loopback(self) -> bool;
 
@@ -73,6 +76,12 @@ impl Address for [u8; 4] {
     fn is_of_services(self, node: &super::Node) -> bool {
         let [first, this, last] =
             [node.first_service4, self, node.last_service4].map(u32::from_be_bytes);
+        first <= this && this <= last
+    }
+
+    #[inline(always)]
+    fn is_of_pods(self, node: &super::Node) -> bool {
+        let [first, this, last] = [node.first_pod4, self, node.last_pod4].map(u32::from_be_bytes);
         first <= this && this <= last
     }
 
@@ -111,6 +120,12 @@ impl Address for [u8; 16] {
     fn is_of_services(self, node: &super::Node) -> bool {
         let [first, this, last] =
             [node.first_service6, self, node.last_service6].map(u128::from_be_bytes);
+        first <= this && this <= last
+    }
+
+    #[inline(always)]
+    fn is_of_pods(self, node: &super::Node) -> bool {
+        let [first, this, last] = [node.first_pod6, self, node.last_pod6].map(u128::from_be_bytes);
         first <= this && this <= last
     }
 

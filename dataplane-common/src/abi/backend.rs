@@ -11,6 +11,11 @@ use super::{Addr, Port};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct BackendId(pub u32);
 
+impl BackendId {
+    /// What a flow has that no Service chose for: its destination is as its client addressed it.
+    pub const NONE: Self = Self(0);
+}
+
 /// Element of the array `slots`: where a new flow goes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

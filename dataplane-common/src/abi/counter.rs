@@ -29,6 +29,8 @@ pub enum DropReason {
     UnservedClusterIp,
     /// A client that the load balancer's source ranges leave out.
     SourceRanges,
+    /// What still goes to a frontend where it leaves the node, while another proxy's tables are there.
+    UntranslatedVip,
 }
 
 /// What became of a packet that was not dropped.
@@ -46,6 +48,8 @@ pub enum PathTaken {
     AnsweredTooBig,
     /// Answered with an ICMP error: nobody serves this port.
     AnsweredUnreachable,
+    /// Answered with a TCP reset: nobody knows the connection.
+    AnsweredReset,
 }
 
 /// Index into `counters`.
@@ -113,7 +117,7 @@ impl Tries {
 
 impl Counter {
     /// Every counter, in the order of its index.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::Path(PathTaken::Passed),
         Self::Path(PathTaken::Stack),
         Self::Path(PathTaken::Peer),
@@ -142,6 +146,8 @@ impl Counter {
         Self::Drop(DropReason::UnallocatedClusterIp),
         Self::Drop(DropReason::UnservedClusterIp),
         Self::Drop(DropReason::SourceRanges),
+        Self::Drop(DropReason::UntranslatedVip),
+        Self::Path(PathTaken::AnsweredReset),
     ];
 
     /// The counter's index in the map.
@@ -172,6 +178,8 @@ impl Counter {
             Self::Drop(DropReason::UnallocatedClusterIp) => 25,
             Self::Drop(DropReason::UnservedClusterIp) => 26,
             Self::Drop(DropReason::SourceRanges) => 27,
+            Self::Drop(DropReason::UntranslatedVip) => 28,
+            Self::Path(PathTaken::AnsweredReset) => 29,
         }
     }
 
@@ -185,6 +193,7 @@ impl Counter {
             Self::Path(PathTaken::Neighbour) => "neighbour",
             Self::Path(PathTaken::AnsweredTooBig) => "answered_too_big",
             Self::Path(PathTaken::AnsweredUnreachable) => "answered_unreachable",
+            Self::Path(PathTaken::AnsweredReset) => "answered_reset",
             Self::Drop(DropReason::FragmentToFrontend) => "drop_fragment_to_frontend",
             Self::Drop(DropReason::NoSourcePort) => "drop_no_source_port",
             Self::Drop(DropReason::FlowTableFull) => "drop_flow_table_full",
@@ -200,6 +209,7 @@ impl Counter {
             Self::Drop(DropReason::UnallocatedClusterIp) => "drop_unallocated_cluster_ip",
             Self::Drop(DropReason::UnservedClusterIp) => "drop_unserved_cluster_ip",
             Self::Drop(DropReason::SourceRanges) => "drop_source_ranges",
+            Self::Drop(DropReason::UntranslatedVip) => "drop_untranslated_vip",
             Self::AffinityNew => "affinity_new",
             Self::Tries(Tries::One) => "source_port_tries_1",
             Self::Tries(Tries::Two) => "source_port_tries_2",
@@ -218,6 +228,6 @@ mod tests {
     #[test]
     fn every_counter_stands_at_its_index() {
         let indexes: Vec<_> = Counter::ALL.iter().map(|counter| counter.index()).collect();
-        assert_eq!(indexes, (0..28).collect::<Vec<u32>>());
+        assert_eq!(indexes, (0..30).collect::<Vec<u32>>());
     }
 }

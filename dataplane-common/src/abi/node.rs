@@ -37,11 +37,21 @@ pub struct Node {
     pub first_service4: [u8; 4],
     /// Highest IPv4 address that is or can be a cluster IP.
     pub last_service4: [u8; 4],
+    /// Lowest IPv6 address that pods of this node have behind links of ours; above `last_pod6` where
+    /// they may be elsewhere.
+    pub first_pod6: [u8; 16],
+    /// Highest IPv6 address that they have.
+    pub last_pod6: [u8; 16],
+    /// Lowest IPv4 address that pods of this node have behind links of ours; above `last_pod4` where
+    /// they may be elsewhere.
+    pub first_pod4: [u8; 4],
+    /// Highest IPv4 address that they have.
+    pub last_pod4: [u8; 4],
     /// Zero.
     pub reserved: [u8; 4],
 }
 
-const _: () = assert!(size_of::<Node>() == 88 && align_of::<Node>() == 8);
+const _: () = assert!(size_of::<Node>() == 128 && align_of::<Node>() == 8);
 
 impl Node {
     /// Whether a new masqueraded flow may get a port.

@@ -58,8 +58,8 @@ pub(crate) fn hold(client: Addr, tables: &impl ServiceTables, now: u32, choice: 
 mod tests {
     use super::hold;
     use crate::abi::{
-        Address as _, Affinity, AffinityKey, BackendId, BackendState, Counter, Scopes, Service,
-        ServiceFlags, ServiceId,
+        Address as _, Affinity, AffinityKey, BackendId, BackendState, Counter, NodeFlags, Scopes,
+        Service, ServiceFlags, ServiceId,
     };
     use crate::flow::fake::{Fake, FixedEnv, backend_slot};
     use crate::flow::policy::Standing;
@@ -100,7 +100,8 @@ mod tests {
     fn flow(tables: &Fake<V4>, service: Service, now: u32, random: u32) -> u32 {
         let mut choice = Choice { service, ..Choice::default() };
         let env = FixedEnv { now, random };
-        let standing = choose(CLIENT, Sender::LocalPod, tables, &env, &mut choice);
+        let standing =
+            choose(CLIENT, Sender::LocalPod, NodeFlags::default(), tables, &env, &mut choice);
         assert_eq!(standing, Standing::Served);
         if service.affinity_seconds > 0 {
             hold(CLIENT.widen(), tables, now, &choice);

@@ -6,13 +6,14 @@ use super::select::{choose, frontend, is_ours, lets_in};
 use super::{
     Answer, Arrival, Env, Ingress, Sender, Tables, Verdict, Work, cluster_ip, conntrack,
     deliver::deliver,
+    direct,
     fragments::{self, Hook},
-    hairpin, related,
+    gone, hairpin, related,
 };
 use crate::abi::{
     Address, DropReason, FlowKey, Link, LinkFlags, Network, NodeFlags, Pod, PodFlags,
 };
-use crate::packet::{Bytes, IpAddress, Packet, TcpFlags, Transport};
+use crate::packet::{Bytes, IpAddress, Packet, Transport, may_reset};
 
 /// Decides about a packet that comes in.
 #[inline(always)]
@@ -39,17 +40,19 @@ pub fn arrive<A: IpAddress>(
     }
     work.key = hairpin::undo(packet.key);
     if !conntrack::find(packet, tables, env, work) {
-        match begin(packet, arrival, tables, env, work) {
+        let mut begun = begin(packet, arrival, tables, env, work);
+        if matches!(begun, Begun::NotOurs) && conntrack::is_in_the_way(packet, tables, env, work) {
+            begun = drafted(direct::draft(arrival, tables, env, work));
+        }
+        match begun {
             Begun::Drafted => {
                 if let Err(reason) = create(tables, work) {
                     return Verdict::Drop(reason);
                 }
             }
-            Begun::NotOurs => {
-                conntrack::make_way(packet, tables, env, work);
-                return Verdict::Pass;
-            }
+            Begun::NotOurs => return Verdict::Pass,
             Begun::Rejected => return reject(work),
+            Begun::Unknown => return Verdict::Reset,
             Begun::Refused(reason) => return Verdict::Drop(reason),
         }
     }
@@ -95,6 +98,8 @@ enum Begun {
     NotOurs,
     /// Nobody serves its frontend.
     Rejected,
+    /// It is of a connection that nobody can say the backend of.
+    Unknown,
     /// It must not have one.
     Refused(DropReason),
 }
@@ -112,18 +117,44 @@ fn begin<A: Address>(
     if packet.key.dst == A::HAIRPIN {
         return Begun::Refused(DropReason::HairpinWithoutFlow);
     }
-    let FlowKey { src, dst, dport, proto, .. } = work.key;
-    if !frontend(dst, dport, proto, tables, &mut work.choice.service) {
-        let is_unserved = packet.transport.begins() && cluster_ip::is_one(dst, tables);
-        return if is_unserved { Begun::Rejected } else { Begun::NotOurs };
+    let FlowKey { dst, dport, proto, .. } = work.key;
+    // A pod's address tells as much as that there is no frontend, by as many look-ups.
+    let is_to_pod =
+        packet.transport.continues() && tables.node().is_some_and(|node| dst.is_of_pods(&node));
+    if is_to_pod && tables.pod(dst).is_some() {
+        return Begun::NotOurs;
     }
+    if frontend(dst, dport, proto, tables, &mut work.choice.service) {
+        begin_to_frontend(packet, arrival, tables, env, work)
+    } else if packet.transport.begins() && cluster_ip::is_one(dst, tables) {
+        Begun::Rejected
+    } else if is_to_pod && gone::has_lost_its_pod(packet, arrival, tables, work) {
+        Begun::Unknown
+    } else {
+        Begun::NotOurs
+    }
+}
+
+/// The same to a frontend, which stands for the service in the choice at hand.
+#[inline(always)]
+fn begin_to_frontend<A: Address>(
+    packet: &Packet<A>,
+    arrival: &Arrival,
+    tables: &impl Tables<A>,
+    env: &impl Env,
+    work: &mut Work<A>,
+) -> Begun {
+    let FlowKey { src, dst, .. } = work.key;
+    let continues = packet.transport.continues();
     // Only the node's own processes use its loopback, and no packet of theirs comes in.
     if dst.is_loopback() {
         return Begun::NotOurs;
     }
-    // Any other segment begins a flow, as Linux conntrack's loose pick-up has it: a backend that
-    // does not know the connection resets it, and the client learns in one round trip.
-    if matches!(packet.transport, Transport::Tcp(flags) if flags.has(TcpFlags::RST)) {
+    let detection = tables.node().map_or(NodeFlags::default(), |node| node.flags);
+    if continues && detection.has(NodeFlags::ADOPTING) {
+        return Begun::NotOurs;
+    }
+    if continues && !may_reset(packet.transport) {
         return Begun::Refused(DropReason::ResetWithoutFlow);
     }
     if matches!(packet.transport, Transport::LaterFragment) {
@@ -132,13 +163,25 @@ fn begin<A: Address>(
     if !lets_in(&work.choice.service, src, tables) {
         return Begun::Refused(DropReason::SourceRanges);
     }
-    let (sender, client) = who(arrival, src, tables);
-    match choose(src, sender, tables, env, &mut work.choice) {
+    let (sender, client) = who(arrival, src, detection, tables);
+    match choose(src, sender, detection, tables, env, &mut work.choice) {
+        // Of many backends one is the connection's: the others would reset it a round trip later.
+        Standing::Served if continues && !work.choice.is_certain => return Begun::Unknown,
         Standing::Served => {}
+        Standing::Rejected if continues => return Begun::Unknown,
         Standing::Rejected => return Begun::Rejected,
         Standing::NoLocalBackend => return Begun::Refused(DropReason::NoLocalBackend),
     }
-    match draft(client, arrival.delivery, tables, env, work) {
+    // What it answers the stand-in would not come back here.
+    if !client.is_here && work.choice.slot.addr == src.widen() {
+        work.choice.masquerade = true;
+    }
+    drafted(draft(client, arrival.delivery, tables, env, work))
+}
+
+#[inline(always)]
+const fn drafted(outcome: Result<(), DropReason>) -> Begun {
+    match outcome {
         Ok(()) => Begun::Drafted,
         Err(reason) => Begun::Refused(reason),
     }
@@ -146,8 +189,12 @@ fn begin<A: Address>(
 
 /// Who begins a flow, and how it is reached.
 #[inline(always)]
-fn who<A: Address>(arrival: &Arrival, src: A, tables: &impl Tables<A>) -> (Sender, Client) {
-    let detection = tables.node().unwrap_or_default().flags;
+fn who<A: Address>(
+    arrival: &Arrival,
+    src: A,
+    detection: NodeFlags,
+    tables: &impl Tables<A>,
+) -> (Sender, Client) {
     match arrival.by {
         Ingress::Pod => {
             let takes_bypass = tables.pod(src).is_some_and(takes_peers);
@@ -155,14 +202,16 @@ fn who<A: Address>(arrival: &Arrival, src: A, tables: &impl Tables<A>) -> (Sende
                 true => network(src, tables),
                 false => Network::default(),
             };
-            (Sender::of_pod::<A>(detection, source), Client { takes_bypass, is_pod: true })
+            let client = Client { takes_bypass, is_pod: true, is_here: true };
+            (Sender::of_pod::<A>(detection, source), client)
         }
         Ingress::Netdev => {
             let link = tables.link(arrival.ifindex);
             let Link { flags, .. } = link.unwrap_or_default();
-            let takes_bypass = link.is_some() && !flags.has(LinkFlags::WORKLOADS);
+            let is_here = flags.has(LinkFlags::WORKLOADS);
+            let takes_bypass = link.is_some() && !is_here;
             let sender = Sender::behind::<A>(detection, flags, network(src, tables));
-            (sender, Client { takes_bypass, is_pod: false })
+            (sender, Client { takes_bypass, is_pod: false, is_here })
         }
     }
 }

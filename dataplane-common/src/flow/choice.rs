@@ -13,4 +13,7 @@ pub struct Choice {
     pub masquerade: bool,
     /// With session affinity: whether that is the backend the client was held to before.
     pub is_held: bool,
+    /// Whether it is the one that the client's flows went to before, as far as can be told: it is held
+    /// to it, or there is no other.
+    pub is_certain: bool,
 }

@@ -1,7 +1,7 @@
 //! Entries of flows that exist: whether they still hold, and what packets change in them.
 
 use super::{Env, Inserted, ServiceTables, Tables, Work};
-use crate::abi::{Address, BackendState, FlowEntry, FlowFlags, Proto, life};
+use crate::abi::{Address, BackendId, BackendState, FlowEntry, FlowFlags, Proto, life};
 use crate::packet::{Packet, TcpFlags, Transport};
 
 /// Finds the entry of the key at hand, and notes the packet in it.
@@ -35,7 +35,7 @@ pub(super) fn hold<A: Address>(
     let now = env.now();
     let FlowEntry { flags, last_seen, .. } = work.entry;
     if is_expired(&work.entry, work.key.proto, now, tables)
-        || is_to_be_chosen_again(&work.entry, packet, tables)
+        || is_to_be_chosen_again(packet, tables, work)
     {
         work.judge();
         end(tables, work);
@@ -76,10 +76,12 @@ pub(super) fn is_expired<A>(
 /// Whether what a client sends must go to another backend than its flow's.
 #[inline(always)]
 fn is_to_be_chosen_again<A: Address>(
-    entry: &FlowEntry<A>,
     packet: &Packet<A>,
     tables: &impl Tables<A>,
+    work: &mut Work<A>,
 ) -> bool {
+    let Work { entry, is_left, .. } = work;
+    *is_left = false;
     if entry.flags.has(FlowFlags::REVERSE) {
         return false;
     }
@@ -92,7 +94,9 @@ fn is_to_be_chosen_again<A: Address>(
         return true;
     }
     let may_move = opens || packet.key.proto == Proto::UDP;
-    match state(entry, tables) {
+    let state = state(entry, tables);
+    *is_left = state != BackendState::Active;
+    match state {
         BackendState::Terminating if opens => true,
         // A dead backend's TCP flow keeps its entry, so that the peer's RST can pass.
         BackendState::Dead => may_move,
@@ -105,6 +109,13 @@ fn is_to_be_chosen_again<A: Address>(
 fn is_astray<A: Address>(entry: &FlowEntry<A>, tables: &impl Tables<A>) -> bool {
     entry.flags.has(FlowFlags::MASQUERADED)
         && tables.node().is_none_or(|node| A::masquerade(&node) != entry.src)
+}
+
+/// Notes in the entry at hand that its flow was ended by force.
+#[inline(always)]
+pub(super) fn close<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) {
+    work.entry.flags = work.entry.flags.union(FlowFlags::RST);
+    tables.update_flow(&work.key, &work.entry);
 }
 
 /// Whether both directions have ended, or one by force.
@@ -124,9 +135,13 @@ pub(super) fn is_over<A>(
     is_closed(entry.flags) || is_expired(entry, proto, now, tables)
 }
 
-/// What the flow's backend is, by its identity and generation.
+/// What the flow's backend is, by its identity and generation. Who is addressed directly is always
+/// there.
 #[inline(always)]
 fn state<A: Address>(entry: &FlowEntry<A>, tables: &impl Tables<A>) -> BackendState {
+    if entry.backend == BackendId::NONE {
+        return BackendState::Active;
+    }
     match tables.backend(entry.backend) {
         Some(backend) if backend.generation == entry.generation => {
             BackendState::from_number(backend.state)
@@ -206,43 +221,50 @@ fn mend<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) {
     tables.remove_flow(guard);
 }
 
-/// Ends a flow that is over and whose backend answers by the tuple of a connection that is now opened
-/// to that backend itself: its answers would be taken for the flow's. In the stack the same is true
-/// of a masqueraded flow of that client, by the port that stands for it.
+/// Whether a live flow's backend answers by the tuple of a connection that is now opened to that
+/// backend itself: its answers would be taken for the flow's. A flow that is over is ended instead. In
+/// the stack the same is true of a masqueraded flow of that client, by the port that stands for it.
 // Not inlined: rare, and its stack is needed elsewhere.
 #[inline(never)]
-pub(super) fn make_way<A: Address>(
+pub(super) fn is_in_the_way<A: Address>(
     packet: &Packet<A>,
     tables: &impl Tables<A>,
     env: &impl Env,
     work: &mut Work<A>,
-) {
+) -> bool {
     if !matches!(packet.transport, Transport::Tcp(flags) if flags.opens()) {
-        return;
+        return false;
     }
     let now = env.now();
     work.judged_key = work.key.turned();
-    retire(now, tables, work);
-    if let Some(node) = tables.node()
-        && node.knows(work.key.sport)
-    {
-        work.judged_key.dst = A::masquerade(&node);
-        retire(now, tables, work);
+    if stays(now, tables, work) {
+        return true;
+    }
+    match tables.node() {
+        Some(node) if node.knows(work.key.sport) => {
+            work.judged_key.dst = A::masquerade(&node);
+            stays(now, tables, work)
+        }
+        Some(_) | None => false,
     }
 }
 
-/// Ends the flow whose answers to the sender at hand have the judged key, if it is over.
+/// Whether there is a live flow whose answers to the sender at hand have the judged key.
 // Not inlined: asked for twice.
 #[inline(never)]
-fn retire<A: Address>(now: u32, tables: &impl Tables<A>, work: &mut Work<A>) {
+fn stays<A: Address>(now: u32, tables: &impl Tables<A>, work: &mut Work<A>) -> bool {
     let Some(entry) = tables.flow(&work.judged_key) else {
-        return;
+        return false;
     };
-    let answers = entry.flags.has(FlowFlags::REVERSE) && entry.dst == work.key.src;
-    if answers && is_over(&entry, work.key.proto, now, tables) {
+    if !entry.flags.has(FlowFlags::REVERSE) || entry.dst != work.key.src {
+        return false;
+    }
+    let is_over = is_over(&entry, work.key.proto, now, tables);
+    if is_over {
         work.judged = entry;
         end(tables, work);
     }
+    !is_over
 }
 
 /// What became of the other half of a flow.

@@ -22,8 +22,10 @@ use crate::abi::{
 pub(super) struct Client {
     /// Whether its answers may be redirected.
     pub(super) takes_bypass: bool,
-    /// Whether it is a pod of this node.
+    /// Whether it is a pod of this node behind a link of ours.
     pub(super) is_pod: bool,
+    /// Whether all that it sends passes this node.
+    pub(super) is_here: bool,
 }
 
 /// What came of trying one source port.
@@ -51,6 +53,7 @@ pub(super) fn draft<A: Address>(
     env: &impl Env,
     work: &mut Work<A>,
 ) -> Result<(), DropReason> {
+    work.is_left = false;
     work.entry = forward_entry(&work.key, &work.choice, client, delivery, tables, env.now());
     work.reverse = FlowFlags::when(!client.is_pod, FlowFlags::REMOTE);
     if work.choice.masquerade {

@@ -1,7 +1,7 @@
 //! Where a packet of a flow of ours goes, and in which shape.
 
 use super::{
-    Answer, Arrival, Rewrite, Route, Tables, Verdict, Work, arrive::takes_peers, hairpin,
+    Answer, Arrival, Rewrite, Route, Tables, Verdict, Work, arrive::takes_peers, gone, hairpin,
     outside::inside,
 };
 use crate::abi::{Address, FlowFlags, FlowKey, Link, Pod};
@@ -19,11 +19,15 @@ pub(super) fn deliver<A: Address>(
     let flags = work.entry.flags;
     // With a TTL of 1 it is for the stack to answer, as on any routed path.
     if !flags.has(FlowFlags::BYPASS) || packet.ttl <= 1 || work.by_stack {
+        if work.is_left && gone::is_to_nobody(packet, tables, work) {
+            return Verdict::Reset;
+        }
         return to_stack(packet, work);
     }
     let is_remote = flags.has(FlowFlags::REMOTE);
     match if is_remote { None } else { tables.pod(work.entry.dst) } {
         Some(pod) => to_pod(packet, arrival, work, &pod),
+        None if !is_remote && gone::is_to_nobody(packet, tables, work) => Verdict::Reset,
         None => to_neighbour(packet, arrival, tables, work),
     }
 }

@@ -7,7 +7,7 @@ use super::world::{
     walks,
 };
 use super::{Answer, FlowTable as _, Ingress};
-use crate::abi::{Delivery, DropReason, FlowFlags, Proto, Service, ServiceFlags};
+use crate::abi::{Delivery, DropReason, FlowFlags, NodeFlags, Proto, Service, ServiceFlags};
 use crate::packet::{Packet, Transport};
 
 /// The answer to a packet.
@@ -211,6 +211,30 @@ walks! {
         }
     }
 
+    fn a_client_elsewhere_that_is_its_own_backend_is_hidden<A: Host>(transport: Transport) {
+        let (client, backend) = ((A::host(A::PEER, 4), 4000), (A::host(A::PEER, 4), 8080));
+        let (vip, node, inside) = ((A::vip(), 80), (A::node(), NAT), (client.0, NAT));
+        let (request, answer) = (packet(client, vip, transport), packet(backend, node, transport));
+        for delivery in [Delivery::Bypass, Delivery::Stack] {
+            let world = World::new(backend.0, delivery);
+            let unknown = NodeFlags::PODS_UNKNOWN4.union(NodeFlags::PODS_UNKNOWN6);
+            world.tables.node.lock().unwrap().as_mut().unwrap().flags = unknown;
+            if delivery == Delivery::Bypass {
+                assert_eq!(world.arrived(&request), neighbour(rewrite(&request, node, backend, true)));
+                assert_eq!(world.arrived(&answer), neighbour(rewrite(&answer, vip, client, true)));
+                continue;
+            }
+            let there = Outcome::Stack(rewrite(&request, inside, backend, false));
+            assert_eq!(world.arrived(&request), there);
+            let routed = packet(inside, backend, transport);
+            assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, node, backend, false)));
+            let back = Outcome::Stack(rewrite(&answer, backend, inside, false));
+            assert_eq!(world.arrived(&answer), back);
+            let routed = packet(backend, inside, transport);
+            assert_eq!(world.handed(&routed), Outcome::Stack(rewrite(&routed, vip, client, false)));
+        }
+    }
+
     fn entrances_that_nobody_serves_answer_port_unreachable<A: Host>(transport: Transport) {
         let world = World::new(A::host(A::NODE, 3), Delivery::Bypass);
         world.close();
@@ -267,16 +291,16 @@ fn a_closed_flow_from_outside_makes_way_for_a_direct_connection() {
     assert_eq!(world.handed(&packet(backend, client, ACK)), Outcome::Pass);
 }
 
-/// The maps read for a packet that has nothing to do with any Service.
+/// The maps read for a packet that has nothing to do with any Service; `node` is an array.
 #[test]
 fn a_packet_that_passes_costs_two_look_ups_and_one_that_leaves_costs_one() {
     let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Bypass);
     let read = || std::mem::take(&mut *world.tables.reads.lock().unwrap());
     let stray = packet((Host::outside(), 4000), (Host::host(1, 3), 22), ACK);
     world.arrived(&stray);
-    assert_eq!(read(), ["flows", "services", "node"]);
+    assert_eq!(read(), ["flows", "node", "services", "node"]);
     world.handed(&stray);
-    assert_eq!(read(), ["flows", "node"]);
+    assert_eq!(read(), ["flows", "node", "node"]);
 }
 
 /// The maps read for what may begin a flow and has nothing to do with any Service; what follows has
@@ -290,7 +314,7 @@ fn a_plain_first_packet_costs_no_look_up_for_cluster_ips() {
         world.arrived(&stray);
         assert_eq!(read()[..4], ["flows", "services", "node", "node"], "{transport:?}");
         world.handed(&stray);
-        assert_eq!(read(), ["flows", "node", "node"], "{transport:?}");
+        assert_eq!(read(), ["flows", "node", "node", "node"], "{transport:?}");
     }
     let ping = packet((Host::outside(), 0), (Host::host(1, 3), 0), Transport::Other);
     world.arrived(&ping);

@@ -15,6 +15,8 @@ use crate::socket::SocketTables;
 /// Tables of one family.
 pub(crate) struct Fake<A> {
     pub(crate) flows: Mutex<BTreeMap<FlowKey<A>, FlowEntry<A>>>,
+    /// How many of them there may be: then the oldest goes.
+    pub(crate) room: usize,
     pub(crate) counted: Mutex<BTreeMap<Counter, u64>>,
     pub(crate) pods: Mutex<BTreeMap<A, Pod>>,
     pub(crate) links: Mutex<BTreeMap<u32, Link>>,
@@ -46,6 +48,7 @@ impl<A> Default for Fake<A> {
     fn default() -> Self {
         Self {
             flows: Mutex::default(),
+            room: usize::MAX,
             counted: Mutex::default(),
             pods: Mutex::default(),
             links: Mutex::default(),
@@ -164,6 +167,11 @@ impl<A: Address> FlowTable<A> for Fake<A> {
         let mut flows = self.flows.lock().unwrap();
         if flows.contains_key(key) {
             return Inserted::Exists;
+        }
+        if flows.len() >= self.room {
+            let oldest = flows.iter().min_by_key(|(_, entry)| entry.last_seen);
+            let oldest = oldest.map(|(key, _)| *key);
+            oldest.and_then(|key| flows.remove(&key));
         }
         flows.insert(*key, *entry);
         Inserted::Yes

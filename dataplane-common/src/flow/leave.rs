@@ -10,7 +10,7 @@ use super::{
     fragments::{self, Hook},
     hairpin, outside, related,
 };
-use crate::abi::{Address, DropReason, FlowKey};
+use crate::abi::{Address, DropReason, FlowKey, NodeFlags};
 use crate::packet::{Bytes, IpAddress, Packet, Transport};
 
 /// Decides about a packet that has been routed: answers become the frontend's, the sources of
@@ -52,6 +52,9 @@ pub fn leave<A: IpAddress>(
             {
                 return Verdict::Drop(reason);
             }
+            if is_untranslated(&packet.key, tables, work) {
+                return Verdict::Drop(DropReason::UntranslatedVip);
+            }
             hairpin::apply(packet.key)
         }
     };
@@ -60,6 +63,28 @@ pub fn leave<A: IpAddress>(
         fragments::note(packet, bytes, Hook::Last, verdict, tables, env);
     }
     verdict
+}
+
+/// Whether a packet still goes to a frontend, though another proxy was to translate it: what of its
+/// connections neither knows would leave by the default route.
+#[inline(always)]
+fn is_untranslated<A: Address>(
+    key: &FlowKey<A>,
+    tables: &impl Tables<A>,
+    work: &mut Work<A>,
+) -> bool {
+    tables.node().is_some_and(|node| node.flags.has(NodeFlags::ADOPTING))
+        && is_to_frontend(key, tables, work)
+}
+
+// Not inlined: rare, and its stack is needed elsewhere.
+#[inline(never)]
+fn is_to_frontend<A: Address>(
+    key: &FlowKey<A>,
+    tables: &impl Tables<A>,
+    work: &mut Work<A>,
+) -> bool {
+    frontend(key.dst, key.dport, key.proto, tables, &mut work.choice.service)
 }
 
 /// Why what may begin a flow must not leave.

@@ -2,24 +2,8 @@
 
 use super::fake::{backend_slot, orphans};
 use super::outcome::Outcome;
-use super::world::{ACK, FIN, Host, RST, SYN, UDP, World, packet, rewrite};
-use crate::abi::{BackendId, BackendState, Delivery, DropReason, Phase};
-
-/// A client reaches a backend by a frontend, closes, and connects to it directly by the same port.
-#[test]
-fn a_closed_flow_makes_way_for_a_direct_connection_and_an_open_one_does_not() {
-    let (client, vip, backend) =
-        (([10, 1, 0, 2], 4000), ([10, 96, 0, 10], 80), ([10, 1, 0, 3], 8080));
-    for (name, last, passes) in [("open", ACK, false), ("closed", RST, true)] {
-        let world = World::<[u8; 4]>::new(backend.0, Delivery::Bypass);
-        world.sent(&packet(client, vip, SYN));
-        world.sent(&packet(client, vip, last));
-        assert_eq!(world.sent(&packet(client, backend, SYN)), Outcome::Pass);
-        let answer = world.sent(&packet(backend, client, ACK));
-        assert_eq!(answer == Outcome::Pass, passes, "{name}: {answer:?}");
-        assert_eq!(orphans(&world.tables), [], "{name}");
-    }
-}
+use super::world::{ACK, FIN, RST, SYN, UDP, World, packet, rewrite};
+use crate::abi::{BackendId, BackendState, Delivery, Phase};
 
 /// The LRU takes a forward entry, and its flow goes on with another backend.
 #[test]
@@ -38,14 +22,6 @@ fn a_reverse_entry_that_outlived_its_flow_ends_alone() {
         Outcome::Pass
     );
     assert_eq!((world.tables.size(), orphans(&world.tables)), (2, vec![]));
-}
-
-#[test]
-fn tcp_that_nobody_knows_begins_a_flow_unless_it_resets() {
-    let world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Stack);
-    let segment = |port, transport| packet((Host::client(), port), (Host::vip(), 80), transport);
-    assert_eq!(world.sent(&segment(1, RST)), Outcome::Drop(DropReason::ResetWithoutFlow));
-    assert!(matches!(world.sent(&segment(2, ACK)), Outcome::Stack(_)));
 }
 
 /// What a flow's next packet does after its backend (5) came to a state and another (6) took over.

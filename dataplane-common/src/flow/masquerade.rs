@@ -175,26 +175,6 @@ fn a_process_does_not_begin_what_a_masqueraded_flow_has_begun() {
     }
 }
 
-/// A client opens a connection to its backend itself, by the port that stands for it.
-#[test]
-fn a_masqueraded_flow_that_is_over_makes_way_for_a_direct_connection() {
-    let client = (Host::host(203, 1), NAT_PORTS[0]);
-    for (name, last, silence, is_direct) in
-        [("open", SYN, 120, false), ("closed", RST, 0, true), ("expired", SYN, 121, true)]
-    {
-        let mut world = World::<V4>::new(BACKEND.0, Delivery::Stack);
-        world.arrived(&request(1, 40_000, SYN));
-        world.arrived(&request(1, 40_000, last));
-        world.now += silence;
-        let opening = packet(client, BACKEND, SYN);
-        assert_eq!(world.arrived(&opening), Outcome::Pass, "{name}");
-        let there = world.handed(&opening) == Outcome::Pass;
-        let back = world.handed(&packet(BACKEND, client, ACK)) == Outcome::Pass;
-        assert_eq!((there, back), (is_direct, is_direct), "{name}");
-        assert_eq!(world.tables.size(), if is_direct { 0 } else { 2 }, "{name}");
-    }
-}
-
 #[test]
 fn a_masqueraded_flow_that_has_expired_is_not_followed_at_the_last_hook() {
     let inside = (Host::host(203, 1), NAT_PORTS[0]);

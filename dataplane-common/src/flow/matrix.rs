@@ -67,7 +67,7 @@ fn met<A: Host>(sender: Sender, flags: ServiceFlags, node: NodeFlags) -> String 
     let [first, last] = [0, u32::MAX].map(|random| {
         let mut choice = Choice { service, ..Choice::default() };
         let env = FixedEnv { now: 0, random };
-        assert_eq!(choose(A::host(9), sender, &tables, &env, &mut choice), Standing::Served);
+        assert_eq!(choose(A::host(9), sender, node, &tables, &env, &mut choice), Standing::Served);
         (choice.slot.flags, choice.masquerade)
     });
     assert_eq!((first.0, first.1), (SlotFlags::LOCAL, last.1), "the first is here");

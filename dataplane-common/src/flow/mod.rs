@@ -22,14 +22,20 @@ mod arrival;
 mod arrive;
 mod choice;
 pub(crate) mod cluster_ip;
+#[cfg(test)]
+mod collisions;
 mod conntrack;
 mod create;
 mod deliver;
+#[cfg(test)]
+mod departed;
+mod direct;
 #[cfg(test)]
 mod entrances;
 #[cfg(test)]
 pub(crate) mod fake;
 mod fragments;
+mod gone;
 mod hairpin;
 mod leave;
 #[cfg(test)]
@@ -38,6 +44,8 @@ mod lifetimes;
 mod masquerade;
 #[cfg(test)]
 mod matrix;
+#[cfg(test)]
+mod middle;
 #[cfg(test)]
 mod outcome;
 mod outside;

@@ -12,6 +12,7 @@ pub(super) enum Outcome<A> {
     Neighbour { rewrite: Rewrite<A>, ifindex: u32, next_hop: A },
     Related(Related<A>),
     Answer(Answer),
+    Reset,
     Drop(DropReason),
 }
 
@@ -25,6 +26,7 @@ impl<A> Outcome<A> {
             Verdict::Neighbour => Self::Neighbour { rewrite, ifindex, next_hop },
             Verdict::Related => Self::Related(related),
             Verdict::Answer => Self::Answer(answer),
+            Verdict::Reset => Self::Reset,
             Verdict::Drop(reason) => Self::Drop(reason),
         }
     }

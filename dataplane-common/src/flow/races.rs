@@ -34,6 +34,10 @@ const NODE: Node = Node {
     last_service6: [0; 16],
     first_service4: [0; 4],
     last_service4: [0; 4],
+    first_pod6: [1; 16],
+    last_pod6: [0; 16],
+    first_pod4: [1; 4],
+    last_pod4: [0; 4],
     reserved: [0; 4],
 };
 /// Every order there is.
@@ -81,10 +85,10 @@ impl Request {
         let env = FixedEnv { now: NOW, random: self.random };
         let slot = backend_slot([10, 1, 2, self.backend], 5353, u32::from(self.backend));
         let service = Service { id: ServiceId(1), affinity_seconds: 60, ..Service::default() };
-        let choice = Choice { service, slot, masquerade: self.masquerade, is_held: false };
+        let choice = Choice { service, slot, masquerade: self.masquerade, ..Choice::default() };
         let mut work = Work { key: key(self.vip), choice, ..Work::default() };
         if !find(&packet(work.key), tables, &env, &mut work) {
-            let client = Client { takes_bypass: true, is_pod: true };
+            let client = Client { takes_bypass: true, is_pod: true, is_here: true };
             draft(client, Delivery::Bypass, tables, &env, &mut work)?;
             create(tables, &mut work)?;
         }

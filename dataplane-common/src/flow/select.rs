@@ -63,12 +63,13 @@ pub(crate) fn lets_in<A: Address>(
         || tables.lets_in(&SourceKey { service: service.id, addr: client.widen() })
 }
 
-/// Chooses a backend of the ServicePort in `choice` for a flow that begins. But for
-/// [`Standing::Served`], there is none. Once the choice stands, [`affinity::hold`] is due.
+/// Chooses a backend of the ServicePort in `choice` for a flow that begins on a node with these
+/// switches. But for [`Standing::Served`], there is none. Once the choice stands, [`affinity::hold`] is due.
 #[inline(always)]
 pub(crate) fn choose<A: Address>(
     client: A,
     sender: Sender,
+    node: NodeFlags,
     tables: &impl ServiceTables,
     env: &impl Env,
     choice: &mut Choice,
@@ -78,17 +79,17 @@ pub(crate) fn choose<A: Address>(
     if standing != Standing::Served {
         return standing;
     }
+    choice.is_held = false;
     let found = if choice.service.affinity_seconds == 0 {
         pick(scope, tables, env, choice)
     } else {
         pick_for(client.widen(), scope, tables, env, choice)
     };
+    choice.is_certain = choice.is_held || scope.extent(&choice.service).1 == 1;
     if !found {
         return Standing::Rejected;
     }
-    let detection = tables.node().map_or(NodeFlags::default(), |node| node.flags);
-    choice.masquerade =
-        masquerades::<A>(choice.service.flags, sender, choice.slot.flags, detection);
+    choice.masquerade = masquerades::<A>(choice.service.flags, sender, choice.slot.flags, node);
     Standing::Served
 }
 
@@ -141,6 +142,13 @@ pub(crate) fn is_own<A: Address>(addr: A, tables: &impl ServiceTables) -> bool {
     network.is_some_and(|network| network.kind == NetworkKind::OwnNode.number())
 }
 
+/// Whether an address is in a network of which this node has the pods.
+#[inline(always)]
+pub(super) fn is_of_own_pods<A: Address>(addr: A, tables: &impl ServiceTables) -> bool {
+    let network = tables.network(&addr.widen());
+    network.is_some_and(|network| network.kind == NetworkKind::OwnPods.number())
+}
+
 /// Maps 32 random bits onto `0..count`, evenly but for count/2³², without a division.
 #[inline(always)]
 pub(super) fn scale(random: u32, count: u32) -> u32 {
@@ -162,7 +170,8 @@ mod tests {
         }
         let mut choice = Choice { service, ..Choice::default() };
         let env = FixedEnv { now: 0, random };
-        let standing = choose([10, 1, 1, 2], Sender::LocalPod, &tables, &env, &mut choice);
+        let (client, node) = ([10, 1, 1, 2], NodeFlags::default());
+        let standing = choose(client, Sender::LocalPod, node, &tables, &env, &mut choice);
         (standing, choice)
     }
 
@@ -180,7 +189,7 @@ mod tests {
         let served = |service, number: u8, masquerade| {
             let slot = backend_slot([10, 1, 1, number], 8080, u32::from(number));
             let slot = Slot { flags: SlotFlags::LOCAL, ..slot };
-            (Standing::Served, Choice { service, slot, masquerade, is_held: false })
+            (Standing::Served, Choice { service, slot, masquerade, ..Choice::default() })
         };
         for (name, service, random, expected) in [
             ("cluster, lowest", cluster, 0, served(cluster, 2, false)),

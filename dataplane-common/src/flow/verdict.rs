@@ -20,6 +20,8 @@ pub enum Verdict {
     Related,
     /// Turned into an ICMP error that quotes it, sent back from the packet's own destination.
     Answer,
+    /// Turned into a TCP reset that its sender believes, sent back from its own destination.
+    Reset,
     /// Dropped.
     Drop(DropReason),
 }

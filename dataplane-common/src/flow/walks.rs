@@ -126,7 +126,7 @@ walks! {
     }
 }
 
-/// The maps read for a packet: `slots` and `backends` are arrays, the others hashes.
+/// The maps read for a packet: `slots`, `backends` and `node` are arrays, the others hashes.
 #[test]
 fn choosing_takes_one_hash_and_one_array_and_a_known_flow_two_hashes() {
     for (net, number, delivery, known) in [
@@ -142,8 +142,8 @@ fn choosing_takes_one_hash_and_one_array_and_a_known_flow_two_hashes() {
         };
         let begun = reads();
         let choice: Vec<_> =
-            begun.into_iter().filter(|map| ["services", "slots"].contains(map)).collect();
-        assert_eq!(choice, ["services", "slots"]);
+            begun.into_iter().filter(|map| ["services", "slots", "node"].contains(map)).collect();
+        assert_eq!(choice, ["services", "node", "slots"]);
         assert_eq!(reads(), known);
     }
 }

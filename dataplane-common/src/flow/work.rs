@@ -14,6 +14,8 @@ pub struct Work<A> {
     pub(super) entry: FlowEntry<A>,
     /// What the flow is given, where it begins.
     pub(super) choice: Choice,
+    /// Whether its backend takes no new flows.
+    pub(super) is_left: bool,
     /// What a flow that begins has in its reverse entry alone.
     pub(super) reverse: FlowFlags,
     /// The source ports it may have.

@@ -102,5 +102,5 @@ pub fn answer<A: IpAddress>(packet: &Packet<A>, answer: Answer, quote: Quote) ->
     let IcmpError { kind, code, rest: [r0, r1, r2, r3] } = A::icmp_error(answer);
     let icmp = |Checksum([c0, c1])| [kind, code, c0, c1, r0, r1, r2, r3];
     let sum = Sum::of(&icmp(Checksum::NONE)).plus(quote.sum).plus(addresses);
-    Headers { ip: A::answer_header(src, dst, length), icmp: icmp(sum.checksum()) }
+    Headers { ip: A::own_header(A::ICMP, src, dst, length), icmp: icmp(sum.checksum()) }
 }

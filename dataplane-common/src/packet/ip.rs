@@ -133,6 +133,6 @@ pub trait IpAddress: Address {
     /// How an answer is said in the version's ICMP.
     fn icmp_error(answer: Answer) -> IcmpError;
 
-    /// The header of an ICMP message of `length` bytes that is sent here.
-    fn answer_header(src: Self, dst: Self, length: u32) -> Self::Header;
+    /// The header of an ICMP message or a TCP segment of `length` bytes that is sent here.
+    fn own_header(proto: Proto, src: Self, dst: Self, length: u32) -> Self::Header;
 }

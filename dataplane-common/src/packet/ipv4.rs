@@ -134,18 +134,19 @@ impl IpAddress for [u8; 4] {
     }
 
     #[inline(always)]
-    fn answer_header(src: Self, dst: Self, length: u32) -> Self::Header {
+    fn own_header(proto: Proto, src: Self, dst: Self, length: u32) -> Self::Header {
         let [_, _, l0, l1] = length.wrapping_add(MIN_SIZE).to_be_bytes();
         // What is not to be fragmented needs no identification (RFC 6864).
         let [f0, f1] = DONT_FRAGMENT.to_be_bytes();
-        let Proto(icmp) = Self::ICMP;
+        let service = if proto == Self::ICMP { CONTROL } else { 0 };
+        let Proto(proto) = proto;
         let [s0, s1, s2, s3] = src;
         let [d0, d1, d2, d3] = dst;
         #[rustfmt::skip]
         let header = |Checksum([c0, c1])| [
-            VERSION_AND_SIZE, CONTROL, l0, l1,
+            VERSION_AND_SIZE, service, l0, l1,
             0, 0, f0, f1,
-            OWN_TTL, icmp, c0, c1,
+            OWN_TTL, proto, c0, c1,
             s0, s1, s2, s3,
             d0, d1, d2, d3,
         ];

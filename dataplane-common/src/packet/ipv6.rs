@@ -172,12 +172,12 @@ impl IpAddress for [u8; 16] {
     }
 
     #[inline(always)]
-    fn answer_header(src: Self, dst: Self, length: u32) -> Self::Header {
+    fn own_header(proto: Proto, src: Self, dst: Self, length: u32) -> Self::Header {
         let mut header = [0; 40];
         let [version, _, _, _, length0, length1, next, ttl, addresses @ ..] = &mut header;
         *version = VERSION;
         [_, _, *length0, *length1] = length.to_be_bytes();
-        *next = Self::ICMP.0;
+        *next = proto.0;
         *ttl = OWN_TTL;
         if let ([first, second], []) = addresses.as_chunks_mut() {
             (*first, *second) = (src, dst);

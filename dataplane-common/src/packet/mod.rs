@@ -15,6 +15,7 @@ mod ipv4;
 mod ipv6;
 mod l4;
 mod parse;
+mod reset;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -28,4 +29,5 @@ pub use l4::checksum_offset;
 pub use parse::{
     Framing, Packet, ParseError, Parsed, TcpFlags, Transport, locate, parse, parse_ip, parse_l3,
 };
+pub use reset::{Reset, may_reset};
 pub use rewrite::{address_diff, apply, apply_related, header_diff, port_diff, rewrite_header};

@@ -71,6 +71,13 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Whether it is of a TCP connection that began before.
+    #[must_use]
+    #[inline(always)]
+    pub const fn continues(self) -> bool {
+        matches!(self, Self::Tcp(flags) if !flags.opens())
+    }
+
     /// Whether it may be what a flow with ports begins with.
     #[must_use]
     #[inline(always)]

@@ -60,8 +60,9 @@ fn decide<A: Address>(
     {
         return decision;
     }
-    let client = client::<A>(tables);
-    match choose(client, Sender::OwnNode, tables, env, choice) {
+    let node = tables.node().unwrap_or_default();
+    let client = A::masquerade(&node);
+    match choose(client, Sender::OwnNode, node.flags, tables, env, choice) {
         Standing::Served => {}
         Standing::Rejected => return Decision::Refuse,
         Standing::NoLocalBackend => return Decision::Leave,

@@ -20,7 +20,7 @@ use crate::family::Stored;
 /// Bytes of the two hardware addresses of an Ethernet header.
 const ADDRESSES: usize = 12;
 /// Bytes of an Ethernet header without tags.
-const ETHERNET: u32 = 14;
+pub(super) const ETHERNET: u32 = 14;
 
 /// Turns a packet into an ICMP error about it; the action to return.
 // Not inlined: rare, and its stack is needed elsewhere.
@@ -41,17 +41,17 @@ pub(crate) fn answer<A: Stored>(
     skb.set_len(packet.l3.wrapping_add(quote.length))?;
     let room = size(headers.ip.as_ref().len()).wrapping_add(size(headers.icmp.len()));
     skb.make_room(room)?;
-    match framing {
-        Framing::Ethernet => turn_round(skb)?,
-        Framing::Ip => {}
-    }
+    turn_round(skb, framing)?;
     write(skb, packet.l3, &headers)?;
     Ok(skb.send_back())
 }
 
-/// Exchanges the hardware addresses.
+/// Exchanges the hardware addresses, if there are any.
 #[inline(always)]
-fn turn_round(skb: Skb) -> Result<(), HelperFailed> {
+pub(super) fn turn_round(skb: Skb, framing: Framing) -> Result<(), HelperFailed> {
+    if matches!(framing, Framing::Ip) {
+        return Ok(());
+    }
     let addresses: [u8; ADDRESSES] = skb.read(0).map_err(|TooShort| HelperFailed)?;
     let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = addresses;
     skb.store(0, [s0, s1, s2, s3, s4, s5, d0, d1, d2, d3, d4, d5], 0)

@@ -141,6 +141,15 @@ impl Skb {
         done(unsafe { bpf_skb_adjust_room(self.raw, bytes.cast_signed(), mode, 0) })
     }
 
+    /// Takes out bytes between the link-layer header and what shall follow it.
+    #[inline(always)]
+    pub(crate) fn take_out(&self, bytes: u32) -> Result<(), HelperFailed> {
+        let mode = bpf_adj_room_mode::BPF_ADJ_ROOM_MAC;
+        let bytes = bytes.cast_signed().wrapping_neg();
+        // SAFETY: the helper checks the length.
+        done(unsafe { bpf_skb_adjust_room(self.raw, bytes, mode, 0) })
+    }
+
     /// Puts zeroes before the packet's first byte.
     #[inline(always)]
     pub(crate) fn push_front(&self, bytes: u32) -> Result<(), HelperFailed> {

@@ -6,13 +6,16 @@
 mod affinity;
 mod bypass;
 mod cluster_ips;
+mod collisions;
 mod costs;
+mod departed;
 mod entrances;
 mod errors;
 mod fragments;
 mod framing;
 mod masquerade;
 mod matrix;
+mod middle;
 mod object;
 mod races;
 mod row;

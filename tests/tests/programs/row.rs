@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
-use dataplane_common::abi::{Delivery, FlowEntry, FlowKey, NodeConfig};
+use dataplane_common::abi::{BackendId, Delivery, FlowEntry, FlowKey, NodeConfig};
+use waggle_agent::maps::LbMaps as _;
 use waggle_agent::maps::fake::FakeFamily;
 use waggle_tests::host::{Core, FixedEnv, Hook};
 use waggle_tests::object::{Arrived, Family, Object};
@@ -25,6 +26,8 @@ pub(crate) struct Row {
     pub(crate) world: World,
     /// What passed before.
     pub(crate) before: Vec<(Hook, Packet)>,
+    /// Whose pods and backends' states there are since then, where they are others.
+    pub(crate) since: Option<World>,
     pub(crate) hook: Hook,
     pub(crate) packet: Packet,
     /// Payload of one segment; zero without segmentation offload.
@@ -40,6 +43,8 @@ pub(crate) enum Expected {
     Redirect(Packet),
     /// It is sent back as an ICMP error that begins with these two bytes, type and code.
     Answer([u8; 2]),
+    /// It is sent back as a TCP reset.
+    Reset,
     /// It is dropped.
     Drop,
 }
@@ -112,6 +117,7 @@ impl Scene {
             name,
             world: self.world(backend),
             before: Vec::new(),
+            since: None,
             hook: Hook::FromPod,
             packet,
             gso_size: 0,
@@ -188,9 +194,12 @@ impl Row {
         let _sockets = sockets(&self.world);
         let env = FixedEnv { now: NOW, random };
         let core = Core { maps: self.world.in_memory(), delivery, env };
-        let twins = Twins { core, object, devices: self.world.devices };
+        let mut twins = Twins { core, object, devices: self.world.devices };
         for (hook, packet) in &self.before {
             twins.run(&format!("{label}, before it"), *hook, packet, 0);
+        }
+        if let Some(world) = &self.since {
+            twins.change(world);
         }
         let outcome = twins.run(label, self.hook, &self.packet, self.gso_size);
         self.expected.compare(label, &outcome);
@@ -200,6 +209,15 @@ impl Row {
 }
 
 impl Twins<'_> {
+    fn change(&mut self, world: &World) {
+        let Self { core: Core { maps, .. }, object, .. } = self;
+        object.set_backends(world).unwrap();
+        maps.pods = world.pods().into_iter().collect();
+        for (id, state) in (1..).map(BackendId).zip(world.states()) {
+            maps.write_backend(id, &state).unwrap();
+        }
+    }
+
     fn run(&self, label: &str, hook: Hook, packet: &Packet, gso_size: u32) -> Outcome {
         let ifindex = match hook {
             Hook::FromPod => self.devices.client,
@@ -239,6 +257,12 @@ impl Expected {
             Self::Next(packet) => (Action::Next, packet.build()),
             Self::Redirect(packet) => (Action::Redirect, packet.build()),
             Self::Drop => (Action::Drop, outcome.bytes.clone()),
+            Self::Reset => {
+                assert_eq!(outcome.action, Action::Redirect, "{label}");
+                let tcp = tcp(&outcome.bytes);
+                assert_eq!((tcp.rst, tcp.syn, tcp.fin), (true, false, false), "{label}");
+                return;
+            }
             Self::Answer(kind) => {
                 assert_eq!(outcome.action, Action::Redirect, "{label}");
                 assert_eq!(&icmp(&outcome.bytes), kind, "{label}");
@@ -261,4 +285,11 @@ fn icmp(frame: &[u8]) -> [u8; 2] {
         etherparse::TransportSlice::Icmpv6(icmp) => [icmp.type_u8(), icmp.code_u8()],
         other => panic!("no ICMP message: {other:?}"),
     }
+}
+
+/// The header of a TCP segment without payload.
+fn tcp(frame: &[u8]) -> etherparse::TcpHeader {
+    let packet = etherparse::PacketHeaders::from_ethernet_slice(frame).unwrap();
+    assert_eq!(packet.payload.slice().len(), 0, "a reset says nothing");
+    packet.transport.and_then(etherparse::TransportHeader::tcp).expect("a TCP segment")
 }

@@ -104,3 +104,21 @@ fn who_counts_as_a_pod_keeps_its_address_inside() {
         rows
     });
 }
+
+#[test]
+fn who_is_its_own_backend_elsewhere_sees_the_node_whatever_counts_as_a_pod() {
+    agree(Delivery::Stack, |scene| {
+        let Scene { net, .. } = *scene;
+        let unknown = NodeFlags::PODS_UNKNOWN4.union(NodeFlags::PODS_UNKNOWN6);
+        let row = |(name, backend, port)| {
+            let opening = scene.packet(SocketAddr::new(net.remote, 40_000), net.frontend()).syn();
+            let there = opening.clone().src(SocketAddr::new(net.remote, port));
+            Row {
+                world: World { node_flags: unknown, ..scene.world(backend) },
+                hook: Hook::FromNetdev,
+                ..scene.row(name, backend, opening, Expected::Next(there.dst(endpoint(backend))))
+            }
+        };
+        [("itself", net.remote, NAT_PORTS[0]), ("another", net.local, 40_000)].map(row).into()
+    });
+}

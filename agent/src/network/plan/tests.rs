@@ -156,7 +156,7 @@ fn node_ports_are_served_at_the_nodes_addresses_else_at_all_of_its_uplinks() {
                 last_service6: [0; 16],
                 first_service4: [10, 96, 0, 0],
                 last_service4: [10, 111, 255, 255],
-                reserved: [0; 4],
+                ..Node::default()
             };
             assert_eq!(node, expected, "{ips:?}");
         });

@@ -4,5 +4,6 @@ mod answering;
 mod checksums;
 mod parsing;
 mod quoting;
+mod resetting;
 mod rewriting;
 mod samples;
