@@ -8,16 +8,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use aya::maps::{Array, HashMap, Map, MapData};
-use dataplane_common::abi::{Backend, Proto, SocketDirection, SocketEntry, SocketKey, names};
+use dataplane_common::abi::{Proto, SocketDirection, SocketEntry, SocketKey};
 use hostnet::Pins;
 use hostnet::sockets::{Connected, Sockets};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::maps::Result;
-use crate::maps::dump::is_dead;
-use crate::maps::kernel::{array, pinned, read};
+use crate::maps::sockets::SocketMap;
 
 /// How long a call may take from its choice of a backend to its socket's connection.
 const CALL: Duration = Duration::from_secs(1);
@@ -29,8 +27,7 @@ type Held = BTreeMap<(u64, SocketAddr), SocketDirection>;
 
 /// Ends sockets whose backend is gone.
 pub(crate) struct Wake {
-    sockets: HashMap<MapData, SocketKey, SocketEntry>,
-    backends: Array<MapData, Backend>,
+    sockets: SocketMap,
     times: Times,
 }
 
@@ -48,11 +45,9 @@ impl Wake {
     /// # Errors
     /// When the tables are not pinned or the kernel refuses.
     pub(crate) fn open(pins: &Pins) -> Result<Self> {
-        let sockets = Map::LruHashMap(pinned(pins, names::SOCKETS)?);
-        let sockets = HashMap::try_from(sockets).map_err(read(names::SOCKETS))?;
         let mut times = Times::default();
         times.ask(Instant::now());
-        Ok(Self { sockets, backends: array(pins, names::BACKENDS)?, times })
+        Ok(Self { sockets: SocketMap::open(pins)?, times })
     }
 
     /// Backends of UDP have died, and the tables say so.
@@ -91,16 +86,10 @@ impl Wake {
     /// The sockets that were translated to backends that are gone.
     fn held(&self) -> Result<Held> {
         let mut held = Held::new();
-        for entry in &self.sockets {
-            let (key, entry) = entry.map_err(read(names::SOCKETS))?;
-            if let Some((socket, direction)) = translated(&key, &entry) {
-                let backend = self.backends.get(&entry.backend.0, 0);
-                let backend = backend.map_err(read(names::BACKENDS))?;
-                if is_gone(&entry, &backend) {
-                    let told = held.entry(socket).or_insert(direction);
-                    *told = direction.max(*told);
-                }
-            }
+        for (key, entry) in self.sockets.bereft(Proto::UDP)? {
+            let (socket, direction) = translated(&key, &entry);
+            let told = held.entry(socket).or_insert(direction);
+            *told = direction.max(*told);
         }
         Ok(held)
     }
@@ -119,23 +108,15 @@ impl Times {
     }
 }
 
-/// The socket and its backend that an entry of UDP tells of.
-fn translated(
-    key: &SocketKey,
-    entry: &SocketEntry,
-) -> Option<((u64, SocketAddr), SocketDirection)> {
+/// The socket and its backend that an entry tells of.
+fn translated(key: &SocketKey, entry: &SocketEntry) -> ((u64, SocketAddr), SocketDirection) {
     let (direction, addr, port) = if key.direction == SocketDirection::Reverse.number() {
         (SocketDirection::Reverse, key.addr, key.port)
     } else {
         (SocketDirection::Forward, entry.addr, entry.port)
     };
     let backend = SocketAddr::new(addr.to_ip(), port.number());
-    (key.proto == Proto::UDP).then_some(((key.cookie, backend), direction))
-}
-
-/// Whether the backend of an entry is none any longer, or somebody else's now.
-fn is_gone(entry: &SocketEntry, backend: &Backend) -> bool {
-    is_dead(backend) || backend.generation != entry.generation
+    ((key.cookie, backend), direction)
 }
 
 /// Whether a socket was translated to its peer. What a socket of IPv6 with a peer of IPv4 sends looks
@@ -150,41 +131,25 @@ fn is_held(socket: &Connected, held: &Held) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use dataplane_common::abi::{Addr, BackendState, Port};
+    use dataplane_common::abi::{Addr, Port};
 
     use super::*;
 
     #[test]
-    fn a_backend_is_gone_when_it_is_dead_or_its_identity_has_another_owner() {
-        let entry = SocketEntry { generation: 7, ..SocketEntry::default() };
-        for (state, generation, expected) in [
-            (BackendState::Active, 7, false),
-            (BackendState::Terminating, 7, false),
-            (BackendState::Dead, 7, true),
-            (BackendState::Active, 8, true),
-        ] {
-            let backend = Backend { generation, state: state.number(), ..Backend::default() };
-            assert_eq!(is_gone(&entry, &backend), expected, "{state:?} {generation}");
-        }
-    }
-
-    #[test]
-    fn entries_of_udp_tell_of_a_socket_and_its_backend() {
+    fn an_entry_tells_of_a_socket_and_its_backend() {
         let [frontend, backend]: [SocketAddr; 2] =
             ["10.96.0.1:53", "10.1.1.2:5353"].map(|at| at.parse().unwrap());
         let (forward, reverse) = (SocketDirection::Forward, SocketDirection::Reverse);
-        for (proto, direction, (from, to), expected) in [
-            (Proto::UDP, reverse, (backend, frontend), Some(((5, backend), reverse))),
-            (Proto::UDP, forward, (frontend, backend), Some(((5, backend), forward))),
-            (Proto::TCP, reverse, (backend, frontend), None),
-        ] {
-            let number = direction.number();
+        for (direction, (from, to)) in
+            [(reverse, (backend, frontend)), (forward, (frontend, backend))]
+        {
+            let (number, proto) = (direction.number(), Proto::UDP);
             let (addr, port) = (Addr::from(from.ip()), Port::new(from.port()));
             let key =
                 SocketKey { cookie: 5, addr, port, proto, direction: number, reserved: [0; 4] };
             let (addr, port) = (Addr::from(to.ip()), Port::new(to.port()));
             let entry = SocketEntry { addr, port, ..SocketEntry::default() };
-            assert_eq!(translated(&key, &entry), expected, "{proto:?} {direction:?}");
+            assert_eq!(translated(&key, &entry), ((5, backend), direction));
         }
     }
 

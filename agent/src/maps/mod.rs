@@ -10,6 +10,7 @@ pub(crate) mod fill;
 pub mod kernel;
 pub mod links;
 pub mod networks;
+pub mod sockets;
 mod sources;
 pub mod timeouts;
 
