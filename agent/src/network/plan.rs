@@ -10,7 +10,7 @@ use hostnet::route::Routes;
 use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
 
-use super::Cluster;
+use super::{Cluster, bounds};
 use crate::config::NodePortAddress;
 use crate::detection::Detection;
 use crate::devices::{self, Class, Devices, Selection};
@@ -204,12 +204,6 @@ impl Addresses {
             IpAddr::V6(ip) => Some(*ip),
             IpAddr::V4(_) => None,
         });
-        // A range that nothing is in.
-        let (first_node_port, last_node_port) = cluster.node_ports.range.unwrap_or((1, 0));
-        let (first_service4, last_service4) =
-            cluster.services.bounds4().unwrap_or((Ipv4Addr::BROADCAST, Ipv4Addr::UNSPECIFIED));
-        let (first_service6, last_service6) =
-            cluster.services.bounds6().unwrap_or((Ipv6Addr::LOCALHOST, Ipv6Addr::UNSPECIFIED));
         let is_shared = self.ports.is_some_and(|ports| ports.shared);
         let shared = if is_shared { NodeFlags::SHARED_PORTS } else { NodeFlags::default() };
         let (first_known_port, last_known_port) = masquerade::known(self.ports, before);
@@ -221,14 +215,8 @@ impl Addresses {
             last_port: self.ports.map_or(0, |ports| ports.last),
             first_known_port,
             last_known_port,
-            first_node_port,
-            last_node_port,
             flags: detection.union(shared),
-            first_service6: first_service6.octets(),
-            last_service6: last_service6.octets(),
-            first_service4: first_service4.octets(),
-            last_service4: last_service4.octets(),
-            ..Node::default()
+            ..bounds::told(Node::default(), &cluster.node_ports, &cluster.services)
         }
     }
 

@@ -53,7 +53,7 @@ fn is_hairpin(seen: &Seen<'_>) -> bool {
 /// The client does not see itself where kube-proxy shows it its own address.
 fn is_hairpin_elsewhere(seen: &Seen<'_>) -> bool {
     seen.shot.probe.sender == Sender::RemotePod
-        && sees_another(seen, &REMOTE_PODS[..1], |source| source != Source::Kept)
+        && sees_another(seen, &REMOTE_PODS[..1], |source| matches!(source, Source::Node(_)))
 }
 
 /// An endpoint at the node sees the node at another of its addresses.
