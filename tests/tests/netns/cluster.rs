@@ -176,6 +176,13 @@ impl<'a> Cluster<'a> {
         self.adopt(pod, addresses)
     }
 
+    /// Takes a pod away as a runtime does: its link goes before its server can close anything.
+    pub(super) fn remove(&mut self, name: &str) -> Result<()> {
+        self.runtime.del(self.pod(name)?)?;
+        self.members.retain(|member| member.pod.name() != name);
+        Ok(())
+    }
+
     /// Starts the server of a pod that somebody else has wired.
     pub(super) fn adopt(&mut self, pod: Pod<'a>, addresses: Attachment) -> Result<()> {
         let server = pod.serve(PORT)?;

@@ -21,6 +21,7 @@ mod lifecycle;
 mod machine;
 mod matrix;
 mod mtu;
+mod resets;
 mod restarts;
 mod services;
 mod socket;
