@@ -21,7 +21,8 @@ pub(super) fn addresses(mode: Mode, form: &Form) -> Vec<NodePortAddress> {
     }
     let is_wanted = form.iptables.as_ref().and_then(|rules| rules.localhost_node_ports);
     let had_loopback = addresses.iter().any(has_loopback);
-    addresses.retain(|address| !is_loopback(address));
+    // Networks stay: one of loopback says that no others of its family are meant.
+    addresses.retain(|address| *address != NodePortAddress::Localhost);
     if had_loopback && is_wanted.unwrap_or(true) {
         addresses.push(NodePortAddress::Localhost);
     }

@@ -112,7 +112,11 @@ fn node_ports_are_where_the_mode_has_them() {
         ("iptables: {localhostNodePorts: false}", vec![All]),
         ("nodePortAddresses: [10.0.0.0/8]", vec![within("10.0.0.0/8")]),
         ("nodePortAddresses: [0.0.0.0/0]", vec![within("0.0.0.0/0"), Localhost]),
-        ("nodePortAddresses: [127.0.0.0/8]", vec![Localhost]),
+        ("nodePortAddresses: [127.0.0.0/8]", vec![within("127.0.0.0/8"), Localhost]),
+        (
+            "iptables: {localhostNodePorts: false}\nnodePortAddresses: [127.0.0.0/8]",
+            vec![within("127.0.0.0/8")],
+        ),
         ("mode: nftables\nnodePortAddresses: [localhost]", vec![Localhost]),
         ("mode: nftables\nnodePortAddresses: [primary]", vec![Primary]),
     ] {
