@@ -38,7 +38,7 @@ pub(crate) enum Scope {
     Run,
     /// Fetching archives and unpacking them.
     Fetch,
-    /// Running a kube-proxy that writes rules of iptables.
+    /// Running a kube-proxy that writes rules of iptables, or writing some in its place.
     Iptables,
 }
 

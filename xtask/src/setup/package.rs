@@ -29,6 +29,7 @@ const FETCH: &[Package] =
 const IPTABLES: &[Package] = &[
     Package { name: "iptables", program: "iptables" },
     Package { name: "iptables", program: "ip6tables-restore" },
+    Package { name: "iptables", program: "iptables-legacy" },
 ];
 
 const FOLDERS: &[&str] = &["usr/bin", "usr/sbin", "bin", "sbin", "usr/local/bin", "usr/local/sbin"];

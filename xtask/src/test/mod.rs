@@ -45,6 +45,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     check_privilege(tiers)?;
     let budget = budget::read()?;
     let ready = setup::ensure(Scope::Run)?;
+    if tiers.contains(&Tier::Netns) {
+        setup::ensure_packages(Scope::Iptables)?;
+    }
     let (mut total, mut minutes) = (Summary::default(), Vec::new());
     if tiers.contains(&Tier::Diff) {
         thread::spawn(prepare_diff);
