@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::SocketAddr};
 use super::{
     case::Shot,
     frontends::Role,
-    places::{LOCAL_PODS, PRIMARY, Place, REMOTE_PODS, SECONDARY},
+    places::{LOCAL_PODS, OTHER_NODE, PRIMARY, Place, REMOTE_PODS, SECONDARY},
     probe::{Arrival, Outcome, Refusal, Sender, Source},
     setting::Setting,
 };
@@ -31,7 +31,7 @@ pub(super) struct Difference {
 /// All of them, as in the document.
 pub(super) const DIFFERENCES: &[Difference] = &[
     Difference { name: "A pod that reaches itself", covers: is_hairpin },
-    Difference { name: "A pod elsewhere that reaches itself", covers: is_hairpin_elsewhere },
+    Difference { name: "A client elsewhere that reaches itself", covers: is_hairpin_elsewhere },
     Difference { name: "The node that reaches itself", covers: is_own_node },
     Difference { name: "Pods at links of their own", covers: is_pod_by_link },
     Difference { name: "Rules of iptables", covers: is_as_nftables },
@@ -52,8 +52,12 @@ fn is_hairpin(seen: &Seen<'_>) -> bool {
 
 /// The client does not see itself where kube-proxy shows it its own address.
 fn is_hairpin_elsewhere(seen: &Seen<'_>) -> bool {
-    seen.shot.probe.sender == Sender::RemotePod
-        && sees_another(seen, &REMOTE_PODS[..1], |source| matches!(source, Source::Node(_)))
+    let client = match seen.shot.probe.sender {
+        Sender::RemotePod => REMOTE_PODS[0],
+        Sender::OtherNode => OTHER_NODE,
+        Sender::LocalPod | Sender::OwnNode | Sender::Outside => return false,
+    };
+    sees_another(seen, &[client], |source| matches!(source, Source::Node(_)))
 }
 
 /// An endpoint at the node sees the node at another of its addresses.
