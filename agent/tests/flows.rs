@@ -5,13 +5,14 @@ use std::net::IpAddr;
 
 use crate::support::node::{NAME, Node};
 use crate::support::objects::{Endpoint, Shape, service, slice};
+use crate::support::packets::{Chance, packet};
 use crate::support::watched::WatchedMaps;
 use dataplane_common::abi::{
     Addr, Delivery, DropReason, FlowKey, Network, NetworkFlags, NetworkKind, Node as NodeEntry,
     Port, Proto,
 };
-use dataplane_common::flow::{Arrival, Env, Ingress, Verdict, Work, arrive};
-use dataplane_common::packet::{Packet, TcpFlags, Transport};
+use dataplane_common::flow::{Arrival, Ingress, Verdict, Work, arrive};
+use dataplane_common::packet::{TcpFlags, Transport};
 use waggle_agent::k8s::Change;
 
 const VIP: [u8; 4] = [10, 96, 0, 1];
@@ -27,22 +28,6 @@ type Client = (Ingress, [u8; 4]);
 /// Where a client connects to.
 type Way = ([u8; 4], u16);
 
-#[derive(Clone, Copy)]
-struct Chance {
-    random: u32,
-    now: u32,
-}
-
-impl Env for Chance {
-    fn now(&self) -> u32 {
-        self.now
-    }
-
-    fn random(&self) -> u32 {
-        self.random
-    }
-}
-
 /// What becomes of the first packet of a flow, and the tuple it leaves with.
 fn send(
     node: &Node,
@@ -53,16 +38,7 @@ fn send(
 ) -> (Verdict, FlowKey<[u8; 4]>) {
     let (sport, dport, reserved) = (Port::new(sport), Port::new(dport), [0; 3]);
     let key = FlowKey { src, dst, sport, dport, proto: Proto::TCP, reserved };
-    let packet = Packet {
-        key,
-        l3: 14,
-        l4: 34,
-        length: 60,
-        ttl: 64,
-        may_fragment: false,
-        more_fragments: 0,
-        transport: TCP,
-    };
+    let packet = packet(key, TCP);
     let arrival = Arrival { by, ifindex: 1, segment: 60, delivery: Delivery::Stack };
     let tables = &node.maps.inner().fake;
     let mut work = Work::default();
@@ -71,7 +47,7 @@ fn send(
 }
 
 fn pod_sends(node: &Node, vip: [u8; 4], port: u16, random: u32) -> (Verdict, FlowKey<[u8; 4]>) {
-    send(node, POD, (vip, 80), port, Chance { random, now: 1000 })
+    send(node, POD, (vip, 80), port, Chance::of(random))
 }
 
 /// The last byte of the backend's address.
@@ -198,7 +174,7 @@ fn a_deleted_service_is_unknown() {
 fn met(node: &Node, client: Client, way: Way) -> String {
     let mut met = BTreeSet::new();
     for (random, sport) in [0, u32::MAX].into_iter().zip(1000..) {
-        let (verdict, to) = send(node, client, way, sport, Chance { random, now: 1000 });
+        let (verdict, to) = send(node, client, way, sport, Chance::of(random));
         assert_eq!(verdict, Verdict::Stack, "{client:?} to {way:?}");
         let side = if to.dst[3] == 1 { "L" } else { "R" };
         let masqueraded = if to.sport == Port::new(sport) { "" } else { "+" };

@@ -1,47 +1,26 @@
 //! When a client's UDP flow goes to another backend: objects in, the backend of its next packet out.
 
 use dataplane_common::abi::{Delivery, FlowKey, Port, Proto};
-use dataplane_common::flow::{Arrival, Env, Ingress, Verdict, Work, arrive};
-use dataplane_common::packet::{Packet, Transport};
+use dataplane_common::flow::{Arrival, Ingress, Verdict, Work, arrive};
+use dataplane_common::packet::Transport;
 use waggle_agent::k8s::{Change, Kind};
 
 use crate::support::node::{NAME, Node};
 use crate::support::objects::{Endpoint, Shape, delete, slice_of};
+use crate::support::packets::{Chance, packet};
 use crate::support::watched::WatchedMaps;
 
 const VIP: [u8; 4] = [10, 96, 0, 1];
 const CLIENT: [u8; 4] = [10, 1, 0, 100];
 
-struct Chance(u32);
-
-impl Env for Chance {
-    fn now(&self) -> u32 {
-        1000
-    }
-
-    fn random(&self) -> u32 {
-        self.0
-    }
-}
-
 /// Where the client's next datagram goes: the last byte of its backend's address.
 fn next(node: &Node, random: u32) -> Result<u8, Verdict> {
     let (sport, dport, proto) = (Port::new(4000), Port::new(80), Proto::UDP);
     let key = FlowKey { src: CLIENT, dst: VIP, sport, dport, proto, reserved: [0; 3] };
-    let transport = Transport::Udp { checksum: true };
-    let mut packet = Packet {
-        key,
-        l3: 14,
-        l4: 34,
-        length: 60,
-        ttl: 64,
-        may_fragment: false,
-        more_fragments: 0,
-        transport,
-    };
+    let mut packet = packet(key, Transport::Udp { checksum: true });
     let arrival = Arrival { by: Ingress::Pod, ifindex: 1, segment: 60, delivery: Delivery::Stack };
     let (tables, mut work) = (&node.maps.inner().fake, Work::default());
-    match arrive(&mut packet, &&[][..], &arrival, tables, &Chance(random), &mut work) {
+    match arrive(&mut packet, &&[][..], &arrival, tables, &Chance::of(random), &mut work) {
         Verdict::Stack => Ok(work.exit.rewrite.to.dst[3]),
         other => Err(other),
     }

@@ -62,16 +62,34 @@ impl fmt::Display for Met {
     }
 }
 
-struct Chance(u32);
+/// What a decision gets from outside.
+#[derive(Clone, Copy)]
+pub(crate) struct Chance {
+    pub(crate) random: u32,
+    pub(crate) now: u32,
+}
+
+impl Chance {
+    /// At a time that is as good as any.
+    pub(crate) fn of(random: u32) -> Self {
+        Self { random, now: 1000 }
+    }
+}
 
 impl Env for Chance {
     fn now(&self) -> u32 {
-        1000
+        self.now
     }
 
     fn random(&self) -> u32 {
-        self.0
+        self.random
     }
+}
+
+/// A packet without payload or options.
+pub(crate) fn packet<A>(key: FlowKey<A>, transport: Transport) -> Packet<A> {
+    let (l3, l4, length) = (14, 34, 60);
+    Packet { key, l3, l4, length, ttl: 64, may_fragment: false, more_fragments: 0, transport }
 }
 
 /// Tables, and what is sent.
@@ -94,25 +112,18 @@ impl Scene<'_> {
         }
     }
 
-    fn packet<A>(&self, key: FlowKey<A>) -> Packet<A> {
-        let transport = self.transport;
-        Packet {
-            key,
-            l3: 14,
-            l4: 34,
-            length: 60,
-            ttl: 64,
-            may_fragment: false,
-            more_fragments: 0,
-            transport,
-        }
-    }
-
     /// In at the first hook and, if it goes on, out at the last.
     fn came<A: FakeFamily + IpAddress>(&self, key: FlowKey<A>, by: Ingress, ifindex: u32) -> Met {
         let arrival = Arrival { by, ifindex, segment: 60, delivery: Delivery::Stack };
-        let (mut work, env) = (Work::default(), Chance(self.random));
-        match arrive(&mut self.packet(key), &&[][..], &arrival, self.tables, &env, &mut work) {
+        let (mut work, env) = (Work::default(), Chance::of(self.random));
+        match arrive(
+            &mut packet(key, self.transport),
+            &&[][..],
+            &arrival,
+            self.tables,
+            &env,
+            &mut work,
+        ) {
             Verdict::Pass => self.left(key, false),
             Verdict::Stack => {
                 let to = work.exit.rewrite.to;
@@ -138,7 +149,7 @@ impl Scene<'_> {
         own_socket: bool,
     ) -> (Verdict, FlowKey<A>) {
         let (departure, mut work) = (Departure { own_socket }, Work::default());
-        let (mut packet, env) = (self.packet(key), Chance(self.random));
+        let (mut packet, env) = (packet(key, self.transport), Chance::of(self.random));
         let verdict = leave(&mut packet, &&[][..], departure, self.tables, &env, &mut work);
         (verdict, work.exit.rewrite.to)
     }
@@ -171,7 +182,7 @@ impl Scene<'_> {
         let FlowKey { dst, dport, proto, sport, .. } = key;
         let call = Call { cookie: sport.number().into(), addr: dst, port: dport, proto };
         let mut choice = Choice::default();
-        match ask(&call, self.tables, &Chance(self.random), &mut choice) {
+        match ask(&call, self.tables, &Chance::of(self.random), &mut choice) {
             Decision::Translate => {
                 let seen = if choice.masquerade { "as node" } else { "" };
                 Met::Endpoint(at(A::narrow(choice.slot.addr), choice.slot.port), seen)
