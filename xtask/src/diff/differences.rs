@@ -87,7 +87,17 @@ fn sees_another(seen: &Seen<'_>, client: &[Place], is_shown: fn(Source) -> bool)
 
 /// kube-proxy takes a pod for a client outside whose link is no port of the bridge that tells pods.
 fn is_pod_by_link(seen: &Seen<'_>) -> bool {
-    seen.setting == Setting::Bridge && seen.shot.probe.sender == Sender::LocalPod
+    let Seen { shot, theirs, ours, setting } = seen;
+    let endpoints =
+        |outcome: &Outcome| -> BTreeSet<_> { outcome.arrived.keys().map(|it| it.at).collect() };
+    // A pod reaches whatever a client outside does, and at a cluster IP the same endpoints.
+    let is_worse = (!ours.refused.is_empty() && theirs.refused.is_empty())
+        || (ours.passed > 0 && theirs.passed == 0)
+        || (ours.silent > 0 && theirs.silent == 0);
+    *setting == Setting::Bridge
+        && shot.probe.sender == Sender::LocalPod
+        && !is_worse
+        && (shot.role != Role::ClusterIp || endpoints(theirs) == endpoints(ours))
 }
 
 /// What rules of iptables let pass or refuse ends at Waggle as it does at rules of nftables.
