@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dataplane_common::abi::{Addr, Pod, PodFlags};
+use dataplane_common::abi::{Addr, NetnsId, Pod, PodFlags};
 use hostnet::link::Link;
 use hostnet::neigh::Neighbour;
 use hostnet::route::{self, Route};
@@ -106,8 +106,14 @@ pub async fn restore_entries(
 fn entry(ip: IpAddr, link: &Link, neighbours: &[Neighbour]) -> Option<Pod> {
     let mut here = neighbours.iter().filter(|neighbour| neighbour.link == link.index);
     let pod_mac = here.find(|neighbour| neighbour.ip == ip)?.mac.0;
-    let host_mac = link.mac?.0;
-    Some(Pod { ifindex: link.index, mtu: link.mtu, pod_mac, host_mac, flags: PodFlags::default() })
+    Some(Pod {
+        ifindex: link.index,
+        mtu: link.mtu,
+        pod_mac,
+        host_mac: link.mac?.0,
+        flags: PodFlags::default(),
+        netns: link.netns.map_or_else(NetnsId::default, NetnsId::of),
+    })
 }
 
 /// The addresses of pods of this node with the index of the link to each.

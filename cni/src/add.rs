@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dataplane_common::abi::{Pod, PodFlags};
+use dataplane_common::abi::{NetnsId, Pod, PodFlags};
 use hostnet::{NetNs, Netlink, link, sysctl};
 use serde_json::Value;
 
@@ -80,6 +80,7 @@ impl Add<'_> {
             pod_mac: network.pod_mac.0,
             host_mac: network.host_mac.0,
             flags: PodFlags::default(),
+            netns: host_link.netns.map_or_else(NetnsId::default, NetnsId::of),
         };
         self.plugin.datapath.register(&lease.ips, pod)?;
         self.mark_ready(lease).await?;

@@ -6,7 +6,7 @@ use aya_ebpf::helpers::generated::{
 };
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
-    Fragmented, FrontendKey, Link, Network, Node, Pod, Proto, Service, Slot, SocketEntry,
+    Fragmented, FrontendKey, Link, NetnsId, Network, Node, Pod, Proto, Service, Slot, SocketEntry,
     SocketKey, SourceKey,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
@@ -179,31 +179,44 @@ impl<A: Stored> Tables<A> for BpfTables<&Skb> {
 
     #[inline(always)]
     fn has_socket(&self, key: &FlowKey<A>) -> bool {
-        has_socket(self.0, key)
+        socket_peer(self.0, key, HERE) != NO_SOCKET
+    }
+
+    #[inline(always)]
+    fn is_connected(&self, netns: NetnsId, key: &FlowKey<A>) -> bool {
+        // A socket that is connected to nobody has no peer's port.
+        socket_peer(self.0, key, netns.number().into()) == u16::from_ne_bytes(key.sport.0).into()
     }
 }
 
 /// `BPF_F_CURRENT_NETNS`: the network namespace of the packet's device, which is the host's.
 const HERE: u64 = u64::MAX;
 
-/// Asks the kernel for the socket of a packet's tuple.
+/// No port of a socket's peer.
+const NO_SOCKET: u32 = u32::MAX;
+
+/// Asks the kernel for the socket of a packet's tuple, and that for its peer's port, as it stands in
+/// packets. No `Option`: bytes that nobody has written would be returned with its `None`.
 // Not inlined: rare, and its stack is needed elsewhere.
 #[inline(never)]
-fn has_socket<A: Stored>(skb: &Skb, key: &FlowKey<A>) -> bool {
+fn socket_peer<A: Stored>(skb: &Skb, key: &FlowKey<A>, netns: u64) -> u32 {
     let (context, (mut tuple, bytes)) = (skb.raw().cast(), A::socket_tuple(key));
     let size = size(bytes);
     // SAFETY: `tuple` is `size` readable bytes, every one initialised.
     let socket = unsafe {
         if key.proto == Proto::TCP {
-            bpf_sk_lookup_tcp(context, &raw mut tuple, size, HERE, 0)
+            bpf_sk_lookup_tcp(context, &raw mut tuple, size, netns, 0)
         } else {
-            bpf_sk_lookup_udp(context, &raw mut tuple, size, HERE, 0)
+            bpf_sk_lookup_udp(context, &raw mut tuple, size, netns, 0)
         }
     };
     if socket.is_null() {
-        return false;
+        return NO_SOCKET;
     }
-    // SAFETY: the socket is one that a look-up has just given.
-    unsafe { bpf_sk_release(socket.cast()) };
-    true
+    // SAFETY: the socket is one that a look-up has just given; it is read before it is given back.
+    unsafe {
+        let port = (&raw const (*socket).dst_port).read_volatile();
+        bpf_sk_release(socket.cast());
+        port.into()
+    }
 }

@@ -58,6 +58,8 @@ pub struct Link {
     pub peer: Option<u32>,
     /// For any other, the index of the device that its packets pass through, as for a VLAN.
     pub lower: Option<u32>,
+    /// For one whose other part is in another namespace, the number that namespace has in this one.
+    pub netns: Option<i32>,
 }
 
 /// A veth pair to be made, both ends at their places from the first moment.
@@ -183,6 +185,7 @@ impl From<LinkMessage> for Link {
             controller: None,
             peer: None,
             lower: None,
+            netns: None,
         };
         message.attributes.into_iter().for_each(|attribute| link.take(attribute));
         if link.kind.as_deref() != Some("veth") {
@@ -229,6 +232,7 @@ impl Link {
             LinkAttribute::IfAlias(alias) => self.alias = Some(alias),
             LinkAttribute::Controller(index) => self.controller = Some(index),
             LinkAttribute::Link(index) => self.peer = Some(index),
+            LinkAttribute::LinkNetNsId(number) => self.netns = Some(number),
             LinkAttribute::LinkInfo(infos) => self.kind = infos.iter().find_map(kind),
             _ => {}
         }

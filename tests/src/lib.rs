@@ -7,6 +7,7 @@
 //!         '--> FakeMaps         --host::Core---> Outcome --'
 //! ```
 
+pub mod apart;
 pub mod host;
 pub mod instructions;
 mod net;

@@ -1,11 +1,11 @@
 //! A node small enough to see through: two pods, one uplink, one Service.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use dataplane_common::abi::{
     Addr, Backend, BackendId, BackendState, FrontendKey, FrontendKind, IPV4_PREFIX, Link,
-    LinkFlags, Network, NetworkFlags, NetworkKind, Node, NodeFlags, Pod, PodFlags, Port, Proto,
-    Scopes, Service, ServiceFlags, ServiceId, Slot, SlotFlags,
+    LinkFlags, NetnsId, Network, NetworkFlags, NetworkKind, Node, NodeFlags, Pod, PodFlags, Port,
+    Proto, Scopes, Service, ServiceFlags, ServiceId, Slot, SlotFlags,
 };
 use dataplane_common::flow::Route;
 use waggle_agent::maps::{LbMaps as _, Source, fake::FakeMaps};
@@ -70,6 +70,10 @@ pub struct World {
     /// Ports that sockets of the node have. Where there are any, sockets and masqueraded flows share
     /// their ports.
     pub sockets: Vec<u16>,
+    /// Where the sockets of pods are.
+    pub netns: NetnsId,
+    /// Connected sockets there, of TCP and of UDP: their own end and their peer's.
+    pub connected: Vec<(SocketAddr, SocketAddr)>,
 }
 
 impl World {
@@ -93,6 +97,8 @@ impl World {
             affinity_seconds: 0,
             first_port: NAT_PORTS[0],
             sockets: Vec::new(),
+            netns: NetnsId::default(),
+            connected: Vec::new(),
         }
     }
 
@@ -238,13 +244,13 @@ impl World {
     /// The map `pods`.
     #[must_use]
     pub fn pods(&self) -> Vec<(Addr, Pod)> {
-        let Self { net, devices, mtu, flags, .. } = *self;
+        let Self { net, devices, mtu, flags, netns, .. } = *self;
         [(net.client, devices.client, 0xc1), (net.local, devices.local, 0x10)]
             .into_iter()
             .filter(|(address, ..)| !self.is_gone || *address == net.client)
             .map(|(address, ifindex, last)| {
                 let (pod_mac, host_mac) = ([0x0a, 1, 0, 0, 0, last], [0x0a, 2, 0, 0, 0, last]);
-                (Addr::from(address), Pod { ifindex, mtu, pod_mac, host_mac, flags })
+                (Addr::from(address), Pod { ifindex, mtu, pod_mac, host_mac, flags, netns })
             })
             .collect()
     }
@@ -288,6 +294,11 @@ impl World {
         maps.node = Some(self.node());
         maps.networks.extend(self.networks());
         maps.sockets = self.sockets.iter().copied().map(Port::new).collect();
+        for proto in [Proto::TCP, Proto::UDP] {
+            let end = |end: SocketAddr| (Addr::from(end.ip()), Port::new(end.port()));
+            let socket = |(own, peer): &(_, _)| (self.netns, proto, end(*own), end(*peer));
+            maps.connected.extend(self.connected.iter().map(socket));
+        }
         let ifindex = self.devices.uplink;
         for to in [self.net.remote, self.net.outside] {
             match (to, self.net.gateway) {

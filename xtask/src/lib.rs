@@ -25,6 +25,9 @@ pub fn run_inside(arguments: &[String]) -> Option<Result<()>> {
             Some(ask_and_tell(protocol, address, patience))
         }
         [workload::PEERS, talk, address, patience] => Some(peers_and_tell(talk, address, patience)),
+        [workload::BESIDE, talk, port, first, second, patience] => {
+            Some(beside_and_tell(talk, port, [first, second], patience))
+        }
         _ => None,
     }
 }
@@ -36,6 +39,18 @@ fn ask_and_tell(protocol: &str, address: &str, patience: &str) -> Result<()> {
 
 fn peers_and_tell(talk: &str, address: &str, patience: &str) -> Result<()> {
     workload::peers_and_tell(talk.parse()?, parse_address(address)?, parse_patience(patience)?)?;
+    Ok(())
+}
+
+fn beside_and_tell(
+    talk: &str,
+    port: &str,
+    [first, second]: [&str; 2],
+    patience: &str,
+) -> Result<()> {
+    let port = port.parse().with_context(|| format!("port {port}"))?;
+    let addresses = [parse_address(first)?, parse_address(second)?];
+    workload::beside_and_tell(talk.parse()?, port, addresses, parse_patience(patience)?)?;
     Ok(())
 }
 

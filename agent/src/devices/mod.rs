@@ -141,6 +141,7 @@ pub(crate) mod tests {
                 controller: None,
                 peer: None,
                 lower: None,
+                netns: None,
             });
             let address = |text: &&str| Address {
                 link: *index,

@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use dataplane_common::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FragmentKey, Fragmented, FrontendKey, Link, Network, Node, Phase, Pod, Port, Service, Slot,
-    SlotFlags, SocketEntry, SocketKey, SourceKey, names,
+    FragmentKey, Fragmented, FrontendKey, Link, NetnsId, Network, Node, Phase, Pod, Port, Proto,
+    Service, Slot, SlotFlags, SocketEntry, SocketKey, SourceKey, names,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use dataplane_common::socket::SocketTables;
@@ -42,6 +42,8 @@ pub struct FakeMaps {
     pub routes6: BTreeMap<[u8; 16], Route<[u8; 16]>>,
     /// Ports that sockets of the node have.
     pub sockets: Vec<Port>,
+    /// Connected sockets of pods: where they are, their protocol, their own end and their peer's.
+    pub connected: Vec<(NetnsId, Proto, (Addr, Port), (Addr, Port))>,
     calls: RefCell<BTreeMap<SocketKey, SocketEntry>>,
     flows4: Flows<[u8; 4]>,
     flows6: Flows<[u8; 16]>,
@@ -92,6 +94,7 @@ impl FakeMaps {
             routes4: BTreeMap::new(),
             routes6: BTreeMap::new(),
             sockets: Vec::new(),
+            connected: Vec::new(),
             calls: RefCell::default(),
             flows4: RefCell::default(),
             flows6: RefCell::default(),
@@ -362,5 +365,11 @@ impl<A: FakeFamily> Tables<A> for FakeMaps {
 
     fn has_socket(&self, key: &FlowKey<A>) -> bool {
         self.sockets.contains(&key.dport)
+    }
+
+    fn is_connected(&self, netns: NetnsId, key: &FlowKey<A>) -> bool {
+        let FlowKey { src, dst, sport, dport, proto, .. } = *key;
+        let socket = (netns, proto, (dst.widen(), dport), (src.widen(), sport));
+        netns.is_known() && self.connected.contains(&socket)
     }
 }

@@ -206,6 +206,7 @@ fn devices(addresses: &[&str]) -> Devices {
         controller: None,
         peer: None,
         lower: None,
+        netns: None,
     };
     let addresses = addresses.iter().map(|ip| address(ip)).collect();
     Devices { links: vec![uplink], addresses }

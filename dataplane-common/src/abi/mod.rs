@@ -30,7 +30,7 @@ pub use counter::{Counter, DropReason, PathTaken, Tries};
 pub use flow::{FlowEntry, FlowFlags, FlowKey};
 pub use fragment::{FragmentKey, Fragmented};
 pub use node::{IPV4_PREFIX, Network, NetworkFlags, NetworkKind, Node, NodeFlags};
-pub use pod::{Link, LinkFlags, Meta, Pod, PodFlags};
+pub use pod::{Link, LinkFlags, Meta, NetnsId, Pod, PodFlags};
 pub use service::{FrontendKey, FrontendKind, Service, ServiceFlags, ServiceId};
 pub use socket::{SocketDirection, SocketEntry, SocketKey};
 pub use source::{SOURCE_PREFIX, SourceKey};

@@ -14,9 +14,39 @@ pub struct Pod {
     pub host_mac: [u8; 6],
     /// See [`PodFlags`].
     pub flags: PodFlags,
+    /// Where the pod's sockets are.
+    pub netns: NetnsId,
 }
 
-const _: () = assert!(size_of::<Pod>() == 24 && align_of::<Pod>() == 4);
+const _: () = assert!(size_of::<Pod>() == 28 && align_of::<Pod>() == 4);
+
+/// A network namespace as the host's own calls it (`IFLA_LINK_NETNSID`, Linux 4.0): one more than
+/// the kernel's number, so that zero is none that is known.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct NetnsId(pub u32);
+
+impl NetnsId {
+    /// By the kernel's number, which is negative where it has none.
+    #[must_use]
+    pub const fn of(number: i32) -> Self {
+        if number < 0 { Self(0) } else { Self(number.cast_unsigned().saturating_add(1)) }
+    }
+
+    /// Whether there is one.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_known(self) -> bool {
+        self.0 != 0
+    }
+
+    /// The kernel's number, of one that is known.
+    #[must_use]
+    #[inline(always)]
+    pub const fn number(self) -> u32 {
+        self.0.wrapping_sub(1)
+    }
+}
 
 /// Switches of a [`Pod`].
 #[repr(transparent)]
@@ -84,3 +114,16 @@ pub struct Meta {
 }
 
 const _: () = assert!(size_of::<Meta>() == 8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_without_number_is_not_known() {
+        for (number, expected) in [(-1, None), (i32::MIN, None), (0, Some(0)), (7, Some(7))] {
+            let netns = NetnsId::of(number);
+            assert_eq!(netns.is_known().then_some(netns.number()), expected, "{number}");
+        }
+    }
+}

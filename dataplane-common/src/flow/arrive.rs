@@ -11,7 +11,7 @@ use super::{
     gone, hairpin, related,
 };
 use crate::abi::{
-    Address, DropReason, FlowKey, Link, LinkFlags, Network, NodeFlags, Pod, PodFlags,
+    Address, DropReason, FlowKey, Link, LinkFlags, NetnsId, Network, NodeFlags, Pod, PodFlags,
 };
 use crate::packet::{Bytes, IpAddress, Packet, Transport, may_reset};
 
@@ -41,7 +41,9 @@ pub fn arrive<A: IpAddress>(
     work.key = hairpin::undo(packet.key);
     if !conntrack::find(packet, tables, env, work) {
         let mut begun = begin(packet, arrival, tables, env, work);
-        if matches!(begun, Begun::NotOurs) && conntrack::is_in_the_way(packet, tables, env, work) {
+        if matches!(begun, Begun::NotOurs)
+            && conntrack::is_in_the_way(packet, arrival, tables, env, work)
+        {
             begun = drafted(direct::draft(arrival, tables, env, work));
         }
         match begun {
@@ -197,12 +199,14 @@ fn who<A: Address>(
 ) -> (Sender, Client) {
     match arrival.by {
         Ingress::Pod => {
-            let takes_bypass = tables.pod(src).is_some_and(takes_peers);
+            let pod = tables.pod(src);
+            let netns = pod.map_or(NetnsId::default(), |pod| pod.netns);
+            let takes_bypass = pod.is_some_and(takes_peers);
             let source = match detection.has(NodeFlags::PODS_BY_NETWORK) {
                 true => network(src, tables),
                 false => Network::default(),
             };
-            let client = Client { takes_bypass, is_pod: true, is_here: true };
+            let client = Client { takes_bypass, is_pod: true, is_here: true, netns };
             (Sender::of_pod::<A>(detection, source), client)
         }
         Ingress::Netdev => {
@@ -211,7 +215,8 @@ fn who<A: Address>(
             let is_here = flags.has(LinkFlags::WORKLOADS);
             let takes_bypass = link.is_some() && !is_here;
             let sender = Sender::behind::<A>(detection, flags, network(src, tables));
-            (sender, Client { takes_bypass, is_pod: false, is_here })
+            let netns = NetnsId::default();
+            (sender, Client { takes_bypass, is_pod: false, is_here, netns })
         }
     }
 }

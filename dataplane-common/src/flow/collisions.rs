@@ -3,7 +3,7 @@
 use super::fake::orphans;
 use super::outcome::Outcome;
 use super::world::{ACK, FIN, Host, NAT_PORTS, RST, SYN, UDP, World, packet, rewrite};
-use crate::abi::{Address as _, Delivery, FlowKey, ServiceFlags};
+use crate::abi::{Address as _, Delivery, FlowKey, NetnsId, ServiceFlags};
 use crate::packet::Transport;
 
 type V4 = [u8; 4];
@@ -36,10 +36,13 @@ fn seen(world: &World<V4>, from: End, to: End, transport: Transport, is_pod: boo
     let first = packet(from, to, transport);
     let outcome = if is_pod { world.sent(&first) } else { world.arrived(&first) };
     let routed = after(outcome, first.key);
-    let ends = |key: FlowKey<V4>| ((key.src, key.sport.number()), (key.dst, key.dport.number()));
     let (src, dst) = ends(routed);
     let last = packet(src, dst, transport);
     ends(after(world.handed(&last), last.key))
+}
+
+fn ends(key: FlowKey<V4>) -> (End, End) {
+    ((key.src, key.sport.number()), (key.dst, key.dport.number()))
 }
 
 fn after(outcome: Outcome<V4>, key: FlowKey<V4>) -> FlowKey<V4> {
@@ -66,28 +69,130 @@ fn two_addresses_of_one_backend_by_one_port_are_two_flows() {
     }
 }
 
-/// By what became of the first flow: the port that the direct connection comes from.
+/// What begins a flow, what goes on in it, and what its backend answers.
+const KINDS: [[Transport; 3]; 2] = [[SYN, ACK, ACK], [UDP, UDP, UDP]];
+
+/// By what became of the first flow: the port that what goes to the backend itself comes from.
 #[test]
-fn a_direct_connection_beside_a_live_flow_has_a_port_of_its_own() {
+fn what_goes_to_a_backend_itself_beside_a_live_flow_has_a_port_of_its_own() {
     for delivery in [Delivery::Bypass, Delivery::Stack] {
         for (name, last, silence, port) in [
             ("open", ACK, 0, OTHER_PORT),
             ("closing", FIN, 0, OTHER_PORT),
             ("reset", RST, 0, CLIENT.1),
             ("expired", SYN, 121, CLIENT.1),
+            ("datagrams", UDP, 0, OTHER_PORT),
+            ("datagrams, expired", UDP, 31, CLIENT.1),
         ] {
+            let [begins, goes_on, answers] = KINDS[usize::from(last == UDP)];
             let mut world = world(delivery);
-            world.sent(&packet(CLIENT, VIP, SYN));
+            world.sent(&packet(CLIENT, VIP, begins));
             world.sent(&packet(CLIENT, VIP, last));
             world.now += silence;
             let source = (CLIENT.0, port);
-            for transport in [SYN, SYN, ACK] {
+            for transport in [begins, begins, goes_on] {
                 let there = seen(&world, CLIENT, BACKEND, transport, true);
                 assert_eq!(there, (source, BACKEND), "{name}");
             }
-            let back = seen(&world, BACKEND, source, ACK, true);
+            let back = seen(&world, BACKEND, source, answers, true);
             assert_eq!(back, (BACKEND, CLIENT), "{name}");
             assert_eq!(orphans(&world.tables), [], "{name}");
+        }
+    }
+}
+
+/// The client's socket that is connected to the backend itself.
+fn connect(world: &World<V4>, proto: Transport) {
+    let netns = world.tables.pods.lock().unwrap()[&CLIENT.0].netns;
+    let received = packet(BACKEND, CLIENT, proto).key;
+    world.tables.connected.lock().unwrap().push((netns, received));
+}
+
+/// A client speaks to the backend itself first, and then by a Service.
+#[test]
+fn a_flow_beside_what_goes_to_its_backend_itself_has_a_port_of_its_own() {
+    for delivery in [Delivery::Bypass, Delivery::Stack] {
+        for [begins, goes_on, answers] in KINDS {
+            let world = world(delivery);
+            assert_eq!(seen(&world, CLIENT, BACKEND, begins, true), (CLIENT, BACKEND));
+            connect(&world, begins);
+            let own = (CLIENT.0, OTHER_PORT);
+            for transport in [begins, begins, goes_on] {
+                assert_eq!(there(&world, VIP, transport), (own, BACKEND), "{delivery:?}");
+                assert_eq!(seen(&world, CLIENT, BACKEND, goes_on, true), (CLIENT, BACKEND));
+            }
+            assert_eq!(back(&world, own, answers), (VIP, CLIENT), "{delivery:?}");
+            assert_eq!(seen(&world, BACKEND, CLIENT, answers, true), (BACKEND, CLIENT));
+            assert_eq!((world.tables.size(), orphans(&world.tables)), (2, vec![]));
+        }
+    }
+}
+
+/// A flow that the LRU took begins anew by the port that it had: what goes to the backend itself has
+/// one of its own.
+#[test]
+fn a_flow_that_was_first_comes_back_by_its_own_port() {
+    for [begins, goes_on, _] in KINDS {
+        let world = world(Delivery::Stack);
+        there(&world, VIP, begins);
+        connect(&world, begins);
+        let apart = seen(&world, CLIENT, BACKEND, begins, true);
+        assert_eq!(apart, ((CLIENT.0, OTHER_PORT), BACKEND));
+        let key = packet(CLIENT, VIP, begins).key;
+        let entry = world.tables.flows.lock().unwrap().remove(&key).unwrap();
+        world.tables.flows.lock().unwrap().remove(&entry.sibling(key.proto));
+        assert_eq!(there(&world, VIP, goes_on), (CLIENT, BACKEND));
+        assert_eq!(orphans(&world.tables), []);
+    }
+}
+
+/// Only a new flow asks for sockets, only in the client's own namespace, and what is not connected to
+/// the backend by the very port is in nobody's way.
+#[test]
+fn other_sockets_are_in_no_flows_way() {
+    for [begins, goes_on, _] in KINDS {
+        let other = |netns, key: FlowKey<V4>| {
+            let world = world(Delivery::Stack);
+            world.tables.connected.lock().unwrap().push((netns, key));
+            let first = there(&world, VIP, begins);
+            let asked = asked(&world);
+            there(&world, VIP, goes_on);
+            assert_eq!(self::asked(&world), asked, "for a new flow alone");
+            first
+        };
+        let own = packet(BACKEND, CLIENT, begins).key;
+        let [netns, another] = [NetnsId(12), NetnsId(13)];
+        assert_eq!(other(netns, own), ((CLIENT.0, OTHER_PORT), BACKEND));
+        assert_eq!(other(another, own), (CLIENT, BACKEND), "another pod's");
+        let port = packet(BACKEND, (CLIENT.0, 4001), begins).key;
+        assert_eq!(other(netns, port), (CLIENT, BACKEND), "another port's");
+    }
+}
+
+/// How often sockets were looked for.
+fn asked(world: &World<V4>) -> usize {
+    world.tables.reads.lock().unwrap().iter().filter(|map| **map == "sockets").count()
+}
+
+/// Where a packet to a Service comes out.
+fn there(world: &World<V4>, vip: End, transport: Transport) -> (End, End) {
+    out(world, CLIENT, vip, transport)
+}
+
+/// Where an answer comes out.
+fn back(world: &World<V4>, to: End, transport: Transport) -> (End, End) {
+    out(world, BACKEND, to, transport)
+}
+
+/// What comes of a pod's packet, whichever way it takes.
+fn out(world: &World<V4>, from: End, to: End, transport: Transport) -> (End, End) {
+    let first = packet(from, to, transport);
+    match world.sent(&first) {
+        Outcome::Peer { rewrite, .. } => ends(rewrite.to),
+        other => {
+            let (src, dst) = ends(after(other, first.key));
+            let last = packet(src, dst, transport);
+            ends(after(world.handed(&last), last.key))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Entries of flows that exist: whether they still hold, and what packets change in them.
 
-use super::{Env, Inserted, ServiceTables, Tables, Work};
+use super::{Arrival, Env, Ingress, Inserted, ServiceTables, Tables, Work};
 use crate::abi::{Address, BackendId, BackendState, FlowEntry, FlowFlags, Proto, life};
 use crate::packet::{Packet, TcpFlags, Transport};
 
@@ -222,17 +222,19 @@ fn mend<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) {
 }
 
 /// Whether a live flow's backend answers by the tuple of a connection that is now opened to that
-/// backend itself: its answers would be taken for the flow's. A flow that is over is ended instead. In
-/// the stack the same is true of a masqueraded flow of that client, by the port that stands for it.
+/// backend itself, or of a datagram to it: its answers would be taken for the flow's. A flow that is
+/// over is ended instead. In the stack the same is true of a masqueraded flow of that client, by the
+/// port that stands for it.
 // Not inlined: rare, and its stack is needed elsewhere.
 #[inline(never)]
 pub(super) fn is_in_the_way<A: Address>(
     packet: &Packet<A>,
+    arrival: &Arrival,
     tables: &impl Tables<A>,
     env: &impl Env,
     work: &mut Work<A>,
 ) -> bool {
-    if !matches!(packet.transport, Transport::Tcp(flags) if flags.opens()) {
+    if !may_meet_another(packet, arrival, tables) {
         return false;
     }
     let now = env.now();
@@ -246,6 +248,25 @@ pub(super) fn is_in_the_way<A: Address>(
             stays(now, tables, work)
         }
         Some(_) | None => false,
+    }
+}
+
+/// Whether a packet without flow is one that can meet a flow of its own sender. Each datagram asks,
+/// so one that comes in is asked about only where it is for a pod of this node: from elsewhere no flow
+/// keeps its client's address that leads to anybody else.
+#[inline(always)]
+fn may_meet_another<A: Address>(
+    packet: &Packet<A>,
+    arrival: &Arrival,
+    tables: &impl Tables<A>,
+) -> bool {
+    match packet.transport {
+        Transport::Tcp(flags) => flags.opens(),
+        Transport::Udp { .. } => {
+            matches!(arrival.by, Ingress::Pod)
+                || tables.node().is_some_and(|node| packet.key.dst.is_of_pods(&node))
+        }
+        Transport::Icmp { .. } | Transport::LaterFragment | Transport::Other => false,
     }
 }
 

@@ -14,7 +14,8 @@ use super::conntrack::{end, is_closed, is_expired};
 use super::source::Ports;
 use super::{Choice, Env, FlowTable, Inserted, ServiceTables, Tables, Work};
 use crate::abi::{
-    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, SlotFlags, Tries,
+    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NetnsId, SlotFlags,
+    Tries,
 };
 
 /// How the client of a flow is reached.
@@ -26,6 +27,8 @@ pub(super) struct Client {
     pub(super) is_pod: bool,
     /// Whether all that it sends passes this node.
     pub(super) is_here: bool,
+    /// Where its sockets are.
+    pub(super) netns: NetnsId,
 }
 
 /// What came of trying one source port.
@@ -56,6 +59,7 @@ pub(super) fn draft<A: Address>(
     work.is_left = false;
     work.entry = forward_entry(&work.key, &work.choice, client, delivery, tables, env.now());
     work.reverse = FlowFlags::when(!client.is_pod, FlowFlags::REMOTE);
+    work.netns = client.netns;
     if work.choice.masquerade {
         return masquerade(tables, env.random(), work);
     }
@@ -107,11 +111,7 @@ fn compete<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Result<bo
     for _ in 0..Ports::MOST {
         work.entry.sport = work.ports.port();
         work.derive_sibling();
-        let claim = if work.ports.is_doubtful() && tables.has_socket(&work.sibling_key) {
-            Claim::Taken
-        } else {
-            claim(tables, work)
-        };
+        let claim = if is_a_sockets(tables, work) { Claim::Taken } else { claim(tables, work) };
         match claim {
             Claim::Won | Claim::Lost => {
                 if work.choice.masquerade {
@@ -126,6 +126,21 @@ fn compete<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> Result<bo
         }
     }
     Err(DropReason::NoSourcePort)
+}
+
+/// Whether a socket would take what the backend answers by the port at hand: one of the node's, or
+/// one of the client's that is connected to the backend itself.
+#[inline(always)]
+fn is_a_sockets<A: Address>(tables: &impl Tables<A>, work: &mut Work<A>) -> bool {
+    if work.ports.is_doubtful() && tables.has_socket(&work.sibling_key) {
+        return true;
+    }
+    work.judged_key = FlowKey { dst: work.key.src, ..work.sibling_key };
+    work.netns.is_known() && tables.is_connected(work.netns, &work.judged_key) && {
+        work.judged_key = work.judged_key.turned();
+        // A connection with a flow of its own is answered by another port.
+        tables.flow(&work.judged_key).is_none()
+    }
 }
 
 #[inline(always)]

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use super::{Env, FlowTable, Inserted, Route, ServiceTables, Tables};
 use crate::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, Family,
-    FlowEntry, FlowKey, FragmentKey, Fragmented, FrontendKey, FrontendKind, Link, Network, Node,
-    Phase, Pod, Port, Proto, Scopes, Service, ServiceFlags, Slot, SlotFlags, SocketEntry,
+    FlowEntry, FlowKey, FragmentKey, Fragmented, FrontendKey, FrontendKind, Link, NetnsId, Network,
+    Node, Phase, Pod, Port, Proto, Scopes, Service, ServiceFlags, Slot, SlotFlags, SocketEntry,
     SocketKey, SourceKey,
 };
 use crate::socket::SocketTables;
@@ -35,6 +35,8 @@ pub(crate) struct Fake<A> {
     pub(crate) refuses_affinities: bool,
     /// Ports that sockets of the node have.
     pub(crate) sockets: Mutex<Vec<Port>>,
+    /// Connected sockets of pods, by what they receive.
+    pub(crate) connected: Mutex<Vec<(NetnsId, FlowKey<A>)>>,
     /// What calls of sockets have written down.
     pub(crate) calls: Mutex<BTreeMap<SocketKey, SocketEntry>>,
     /// Names of the maps that were read, in order.
@@ -61,6 +63,7 @@ impl<A> Default for Fake<A> {
             affinities: Mutex::default(),
             refuses_affinities: false,
             sockets: Mutex::default(),
+            connected: Mutex::default(),
             calls: Mutex::default(),
             reads: Mutex::default(),
             backends: Mutex::default(),
@@ -284,6 +287,11 @@ impl<A: Address> Tables<A> for Fake<A> {
 
     fn has_socket(&self, key: &FlowKey<A>) -> bool {
         self.sockets.lock().unwrap().contains(&key.dport)
+    }
+
+    fn is_connected(&self, netns: NetnsId, key: &FlowKey<A>) -> bool {
+        self.reads.lock().unwrap().push("sockets");
+        netns.is_known() && self.connected.lock().unwrap().contains(&(netns, *key))
     }
 }
 

@@ -6,8 +6,8 @@ use super::fake::{Fake, FixedEnv, backend_slot, orphans};
 use super::turns::{Racer, STEPS, Turns, excess, following};
 use super::{Choice, FlowTable, Tables, Work};
 use crate::abi::{
-    BackendId, BackendState, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, Node, NodeFlags,
-    Port, Proto, Service, ServiceId,
+    BackendId, BackendState, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NetnsId, Node,
+    NodeFlags, Port, Proto, Service, ServiceId,
 };
 use crate::packet::{Packet, Transport};
 
@@ -88,7 +88,8 @@ impl Request {
         let choice = Choice { service, slot, masquerade: self.masquerade, ..Choice::default() };
         let mut work = Work { key: key(self.vip), choice, ..Work::default() };
         if !find(&packet(work.key), tables, &env, &mut work) {
-            let client = Client { takes_bypass: true, is_pod: true, is_here: true };
+            let netns = NetnsId::default();
+            let client = Client { takes_bypass: true, is_pod: true, is_here: true, netns };
             draft(client, Delivery::Bypass, tables, &env, &mut work)?;
             create(tables, &mut work)?;
         }

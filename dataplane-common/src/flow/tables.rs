@@ -2,7 +2,8 @@
 
 use crate::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FragmentKey, Fragmented, FrontendKey, Link, Network, Node, Pod, Service, Slot, SourceKey,
+    FragmentKey, Fragmented, FrontendKey, Link, NetnsId, Network, Node, Pod, Service, Slot,
+    SourceKey,
 };
 
 /// What a NOEXIST insert came to.
@@ -68,6 +69,9 @@ pub trait Tables<A: Address>: FlowTable<A> + ServiceTables {
     fn route(&self, key: &FlowKey<A>) -> Route<A>;
     /// Whether a socket of this node would get a packet of this tuple.
     fn has_socket(&self, key: &FlowKey<A>) -> bool;
+    /// Whether a pod's socket would that is connected to the packet's sender. False where the pod's
+    /// namespace is not known.
+    fn is_connected(&self, netns: NetnsId, key: &FlowKey<A>) -> bool;
 }
 
 /// What the host's routing table says of a packet.

@@ -6,7 +6,7 @@ use super::fake::Fake;
 use super::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use crate::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
-    Fragmented, FrontendKey, Link, Network, Node, Pod, Service, Slot, SourceKey,
+    Fragmented, FrontendKey, Link, NetnsId, Network, Node, Pod, Service, Slot, SourceKey,
 };
 
 type V4 = [u8; 4];
@@ -157,6 +157,10 @@ impl Tables<V4> for Racer<'_> {
 
     fn has_socket(&self, key: &FlowKey<V4>) -> bool {
         self.tables.has_socket(key)
+    }
+
+    fn is_connected(&self, netns: NetnsId, key: &FlowKey<V4>) -> bool {
+        self.tables.is_connected(netns, key)
     }
 }
 

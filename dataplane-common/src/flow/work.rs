@@ -1,7 +1,7 @@
 //! What a decision holds while it is made.
 
 use super::{Choice, Exit, source::Ports};
-use crate::abi::{Address, FlowEntry, FlowFlags, FlowKey};
+use crate::abi::{Address, FlowEntry, FlowFlags, FlowKey, NetnsId};
 
 /// The caller keeps it: these are more than the 512 bytes of stack that kernel programs have.
 ///
@@ -18,6 +18,8 @@ pub struct Work<A> {
     pub(super) is_left: bool,
     /// What a flow that begins has in its reverse entry alone.
     pub(super) reverse: FlowFlags,
+    /// Where its client's sockets are, if one of those may be in its way.
+    pub(super) netns: NetnsId,
     /// The source ports it may have.
     pub(super) ports: Ports,
     /// The key of the flow's other direction.

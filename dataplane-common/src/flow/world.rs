@@ -4,8 +4,8 @@ use super::fake::{Fake, FixedEnv, backend_slot};
 use super::outcome::Outcome;
 use super::{Arrival, Departure, Ingress, Rewrite, Route, Work, arrive, leave};
 use crate::abi::{
-    Address, Delivery, FlowKey, Link, LinkFlags, Network, NetworkFlags, NetworkKind, Node, Pod,
-    PodFlags, Port, Proto, Service, ServiceFlags, ServiceId, Slot, SlotFlags,
+    Address, Delivery, FlowKey, Link, LinkFlags, NetnsId, Network, NetworkFlags, NetworkKind, Node,
+    Pod, PodFlags, Port, Proto, Service, ServiceFlags, ServiceId, Slot, SlotFlags,
 };
 use crate::packet::{IpAddress, Packet, TcpFlags, Transport};
 
@@ -88,6 +88,7 @@ pub(super) fn pod(ifindex: u32) -> Pod {
         pod_mac: [2, 0, 0, 0, 0, 9],
         host_mac: [2, 0, 0, 0, 0, 8],
         flags: PodFlags::default(),
+        netns: NetnsId(ifindex),
     }
 }
 

@@ -7,6 +7,7 @@ mod bridged;
 mod cleanup;
 mod cluster;
 mod cluster_ips;
+mod collisions;
 mod crowd;
 mod delivery;
 mod detection;

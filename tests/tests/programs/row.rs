@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
-use dataplane_common::abi::{BackendId, Delivery, FlowEntry, FlowKey, NodeConfig};
+use dataplane_common::abi::{BackendId, Delivery, FlowEntry, FlowKey, NetnsId, NodeConfig};
 use waggle_agent::maps::LbMaps as _;
 use waggle_agent::maps::fake::FakeFamily;
+use waggle_tests::apart::Apart;
 use waggle_tests::host::{Core, FixedEnv, Hook};
 use waggle_tests::object::{Arrived, Family, Object};
 use waggle_tests::outcome::{Action, Outcome};
@@ -181,6 +182,11 @@ fn sockets(world: &World) -> Vec<(UdpSocket, TcpListener)> {
     world.sockets.iter().map(socket).collect()
 }
 
+/// The sockets that pods have in a world.
+fn apart(world: &World) -> Option<Apart> {
+    (!world.connected.is_empty()).then(|| Apart::with(&world.connected).unwrap())
+}
+
 /// The host core and the kernel with the same tables.
 struct Twins<'a> {
     core: Core,
@@ -190,11 +196,13 @@ struct Twins<'a> {
 
 impl Row {
     fn run(&self, label: &str, delivery: Delivery, random: u32, object: &mut Object) {
-        object.fill(&self.world).unwrap();
-        let _sockets = sockets(&self.world);
+        let (_sockets, apart) = (sockets(&self.world), apart(&self.world));
+        let netns = apart.as_ref().map_or(NetnsId::default(), |apart| apart.netns);
+        let world = World { netns, ..self.world.clone() };
+        object.fill(&world).unwrap();
         let env = FixedEnv { now: NOW, random };
-        let core = Core { maps: self.world.in_memory(), delivery, env };
-        let mut twins = Twins { core, object, devices: self.world.devices };
+        let core = Core { maps: world.in_memory(), delivery, env };
+        let mut twins = Twins { core, object, devices: world.devices };
         for (hook, packet) in &self.before {
             twins.run(&format!("{label}, before it"), *hook, packet, 0);
         }

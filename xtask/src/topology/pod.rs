@@ -5,7 +5,9 @@ use std::{io, net::SocketAddr, time::Duration};
 use anyhow::Result;
 
 use super::{Netns, Node, Process, netns::run};
-use crate::workload::{ASK, Answer, PEERS, Peers, Protocol, SERVER, Talk, peers_told, told};
+use crate::workload::{
+    ASK, Answer, BESIDE, PEERS, Peers, Protocol, SERVER, Talk, beside_told, peers_told, told,
+};
 
 /// A pod, or the node itself in the place of one on the host's network.
 #[derive(Debug)]
@@ -68,5 +70,20 @@ impl<'a> Pod<'a> {
         command.args([PEERS, talk.name(), &address.to_string()]);
         command.arg(patience.as_millis().to_string());
         Ok(peers_told(&String::from_utf8(run(&mut command)?)?))
+    }
+
+    /// Talks to two addresses from a process of its own, by one port of its own for both.
+    pub fn beside(
+        &self,
+        talk: Talk,
+        port: u16,
+        [first, second]: [SocketAddr; 2],
+        patience: Duration,
+    ) -> Result<io::Result<[Answer; 2]>> {
+        let mut command = self.node.workload(&self.netns)?;
+        command.args([BESIDE, talk.name(), &port.to_string()]);
+        command.args([first.to_string(), second.to_string()]);
+        command.arg(patience.as_millis().to_string());
+        Ok(beside_told(&String::from_utf8(run(&mut command)?)?))
     }
 }
