@@ -44,14 +44,17 @@ pub struct FakeMaps {
     pub routes6: BTreeMap<[u8; 16], Route<[u8; 16]>>,
     /// Ports that sockets of the node have.
     pub sockets: Vec<Port>,
-    /// Connected sockets of pods: where they are, their protocol, their own end and their peer's.
-    pub connected: Vec<(NetnsId, Proto, (Addr, Port), (Addr, Port))>,
+    /// Connected sockets of pods.
+    pub connected: Vec<Connected>,
     calls: RefCell<BTreeMap<SocketKey, SocketEntry>>,
     flows4: Flows<[u8; 4]>,
     flows6: Flows<[u8; 16]>,
     counters: RefCell<BTreeMap<u32, u64>>,
     full_flows: Cell<bool>,
 }
+
+/// A connected socket: where it is, its protocol, its own end and its peer's.
+pub type Connected = (NetnsId, Proto, (Addr, Port), (Addr, Port));
 
 /// Conntrack of one family.
 type Flows<A> = RefCell<BTreeMap<FlowKey<A>, FlowEntry<A>>>;
