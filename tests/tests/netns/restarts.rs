@@ -19,6 +19,9 @@ use super::{
 /// Kills in each way of delivery, unless `WAGGLE_RESTART_ROUNDS` says another number.
 const ROUNDS: u32 = 5;
 
+/// Longer than any flow lasts, and any client is held to a backend.
+const AHEAD: u32 = 30 * 86_400;
+
 /// A start takes less than that.
 const LONG: Duration = Duration::from_millis(700);
 
@@ -33,6 +36,7 @@ fn nothing_moves_while_the_agent_is_killed_at_random_moments() -> Result<()> {
             play(&mut cluster, &traffic, &mut random)
                 .with_context(|| format!("{mode:?}, round {round}\n{}", cluster.logs()))?;
         }
+        ahead(&mut cluster, &traffic).with_context(|| format!("{mode:?}\n{}", cluster.logs()))?;
         traffic.finish(&cluster).with_context(|| format!("{mode:?}, at the end"))?;
     }
     Ok(())
@@ -66,6 +70,20 @@ fn play(cluster: &mut Cluster<'_>, traffic: &Traffic, random: &mut Random) -> Re
         anyhow::ensure!(after == before, "tables changed:\n{before:#?}\nbecame\n{after:#?}");
         Ok(())
     }
+}
+
+/// The clocks of one agent are far ahead of the kernel's, as if they had jumped; those of the next
+/// have jumped back.
+fn ahead(cluster: &mut Cluster<'_>, traffic: &Traffic) -> Result<()> {
+    let before = tables(cluster)?;
+    for seconds in [AHEAD, 0] {
+        cluster.agents[0].restart_ahead(seconds)?;
+        wait_until(|| Ok(cluster.status("node-a")?["healthy"] == true)).context("healthy")?;
+        traffic.check(cluster).with_context(|| format!("clocks ahead by {seconds} s"))?;
+        let after = tables(cluster)?;
+        anyhow::ensure!(after == before, "tables changed:\n{before:#?}\nbecame\n{after:#?}");
+    }
+    Ok(())
 }
 
 /// Says who answers for a Service that nothing else asks for.
