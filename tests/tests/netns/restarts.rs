@@ -12,6 +12,7 @@ use xtask::workload::ask;
 
 use super::{
     cluster::{ANSWER, Cluster, DELIVERIES, Ground, wait_until},
+    errors::not_refused,
     services::{Frontend, OPEN_CLOSED},
     traffic::Traffic,
 };
@@ -101,7 +102,15 @@ fn arrive(cluster: &Cluster<'_>) -> Result<()> {
     edit(cluster, &["near"])?;
     wait_until(answered).context("an edit after the restart")?;
     edit(cluster, &[])?;
-    wait_until(|| answered().map(|answered| !answered)).context("its undoing")
+    // All of it: the agent goes from port to port, and what it has yet to write is no change of ours.
+    let at = Frontend::NodePort(cluster.addresses("node-a")?);
+    let ways = [at, Frontend::Virtual, Frontend::External].map(|at| empty.ways_at(at)).concat();
+    let client = cluster.netns("client")?;
+    let is_undone = || {
+        Ok(not_refused(outside, &ways)?.is_empty()
+            && not_refused(client, &empty.ways())?.is_empty())
+    };
+    wait_until(is_undone).context("its undoing")
 }
 
 fn tables(cluster: &Cluster<'_>) -> Result<Tables> {
