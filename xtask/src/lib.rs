@@ -2,6 +2,7 @@
 //! suites; the verbs of `cargo xtask` are the binary's.
 
 pub mod cluster;
+pub mod conntrack;
 pub mod topology;
 pub mod workload;
 
@@ -25,6 +26,7 @@ pub fn run_inside(arguments: &[String]) -> Option<Result<()>> {
             Some(ask_and_tell(protocol, address, patience))
         }
         [workload::PEERS, talk, address, patience] => Some(peers_and_tell(talk, address, patience)),
+        [workload::PATH, address, patience] => Some(path_and_tell(address, patience)),
         _ => None,
     }
 }
@@ -36,6 +38,11 @@ fn ask_and_tell(protocol: &str, address: &str, patience: &str) -> Result<()> {
 
 fn peers_and_tell(talk: &str, address: &str, patience: &str) -> Result<()> {
     workload::peers_and_tell(talk.parse()?, parse_address(address)?, parse_patience(patience)?)?;
+    Ok(())
+}
+
+fn path_and_tell(address: &str, patience: &str) -> Result<()> {
+    workload::path_and_tell(parse_address(address)?, parse_patience(patience)?)?;
     Ok(())
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dataplane_common::abi::Family;
-use jiff::Timestamp;
 
 use super::news;
 use crate::config::{Config, NodePortAddress};
@@ -47,7 +46,7 @@ impl Pulse {
         Ok(Self {
             servers: Servers::start(binds, Arc::clone(&vitals))?,
             vitals,
-            triggers: Triggers::new(Timestamp::now()),
+            triggers: Triggers::new(Moment::now().steady),
             families: families().collect(),
             node_port_addresses: config.node_port_addresses.clone(),
             is_listed: false,
@@ -67,7 +66,7 @@ impl Pulse {
         };
         let endpoints = count(|kind| matches!(kind, Kind::EndpointSlice | Kind::Endpoints));
         self.vitals.metrics.changed(endpoints, count(|kind| kind == Kind::Service));
-        changes.iter().for_each(|change| self.triggers.note(change));
+        changes.iter().for_each(|change| self.triggers.note(change, now));
         self.is_full = changes.iter().any(|change| matches!(change, Change::Listed { .. }));
         if self.is_full && !self.is_listed {
             self.is_listed = true;
@@ -99,7 +98,7 @@ impl Pulse {
             metrics.no_local_endpoints(family, policy, count);
         }
         let is_failing = |service: &_, family| engine.is_failing(service, family);
-        for (family, latency) in self.triggers.programmed(is_failing, now.wall) {
+        for (family, latency) in self.triggers.programmed(is_failing, now.steady) {
             metrics.programmed(family, latency);
         }
         self.node(engine);

@@ -1,6 +1,7 @@
 //! Waggle on nodes in namespaces: what a packet meets between one socket and another.
 
 mod addresses;
+mod adoption;
 mod affinity;
 mod alongside;
 mod bridged;
@@ -8,6 +9,7 @@ mod cleanup;
 mod cluster;
 mod cluster_ips;
 mod crowd;
+mod deletion;
 mod delivery;
 mod detection;
 mod errors;

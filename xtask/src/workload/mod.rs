@@ -5,11 +5,13 @@
 //! answered as `GET /` is.
 
 mod client;
+mod path;
 mod peers;
 mod server;
 mod stream;
 
 pub use client::{ASK, Answer, Protocol, ask, ask_and_tell, fetch, told};
+pub use path::{PATH, path_and_tell};
 pub use peers::{PEERS, Peers, Talk, peers_and_tell, peers_told};
 pub use server::{LARGE, SERVER, serve};
 pub use stream::{BLOCK, Progress, receive_stream};
