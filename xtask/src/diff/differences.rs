@@ -36,6 +36,8 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     Difference { name: "Pods at links of their own", covers: is_pod_by_link },
     Difference { name: "Rules of iptables", covers: is_as_nftables },
     Difference { name: "NodePorts at [::1]", covers: is_at_localhost6 },
+    Difference { name: "SCTP keeps its ports", covers: is_of_sctp },
+    Difference { name: "SCTP from the node itself", covers: is_of_sctp },
 ];
 
 /// The name of the one that explains all that differs.
@@ -126,6 +128,11 @@ fn is_at_localhost6(seen: &Seen<'_>) -> bool {
     let Seen { shot, theirs, ours, setting: _ } = seen;
     let is_there = shot.role == Role::LocalhostNodePort && shot.probe.to.is_ipv6();
     is_there && theirs.arrived.is_empty() && theirs.passed == 0 && ours.refused.is_empty()
+}
+
+/// No probe is of SCTP.
+fn is_of_sctp(_: &Seen<'_>) -> bool {
+    false
 }
 
 #[cfg(test)]
