@@ -4,13 +4,13 @@
 //! Nobody's socket is ended but one that was translated, and is connected to the very backend that
 //! it was translated to.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dataplane_common::abi::{Proto, SocketDirection, SocketEntry, SocketKey};
+use dataplane_common::abi::{Proto, SocketDirection, SocketKey};
 use hostnet::Pins;
-use hostnet::sockets::{Connected, Sockets};
+use hostnet::sockets::Sockets;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -21,9 +21,6 @@ use crate::maps::sockets::SocketMap;
 const CALL: Duration = Duration::from_secs(1);
 /// How often is looked at most.
 const OFTEN: Duration = Duration::from_millis(200);
-
-/// The backends of sockets, which are known by their cookies, with the entry that tells of each.
-type Held = BTreeMap<(u64, SocketAddr), SocketDirection>;
 
 /// Ends sockets whose backend is gone.
 pub(crate) struct Wake {
@@ -78,20 +75,16 @@ impl Wake {
             return Ok(0);
         }
         let kernel = Sockets::here()?;
-        let bereft = kernel.connected()?.into_iter().filter(|socket| is_held(socket, &held));
+        let connected = kernel.connected()?.into_iter();
+        let bereft = connected.filter(|socket| held.contains(&(socket.cookie, socket.peer)));
         let ended = bereft.map(|socket| Ok(usize::from(kernel.destroy(&socket)?)));
         ended.sum()
     }
 
-    /// The sockets that were translated to backends that are gone.
-    fn held(&self) -> Result<Held> {
-        let mut held = Held::new();
-        for (key, entry) in self.sockets.bereft(Proto::UDP)? {
-            let (socket, direction) = translated(&key, &entry);
-            let told = held.entry(socket).or_insert(direction);
-            *told = direction.max(*told);
-        }
-        Ok(held)
+    /// The cookies of sockets that were translated to backends that are gone, with those backends.
+    fn held(&self) -> Result<BTreeSet<(u64, SocketAddr)>> {
+        let bereft = self.sockets.bereft(Proto::UDP)?;
+        Ok(bereft.iter().filter_map(translated).collect())
     }
 }
 
@@ -108,25 +101,11 @@ impl Times {
     }
 }
 
-/// The socket and its backend that an entry tells of.
-fn translated(key: &SocketKey, entry: &SocketEntry) -> ((u64, SocketAddr), SocketDirection) {
-    let (direction, addr, port) = if key.direction == SocketDirection::Reverse.number() {
-        (SocketDirection::Reverse, key.addr, key.port)
-    } else {
-        (SocketDirection::Forward, entry.addr, entry.port)
-    };
-    let backend = SocketAddr::new(addr.to_ip(), port.number());
-    ((key.cookie, backend), direction)
-}
-
-/// Whether a socket was translated to its peer. What a socket of IPv6 with a peer of IPv4 sends looks
-/// to the kernel's programs as if the peer itself were asked, and its reverse entry is gone.
-fn is_held(socket: &Connected, held: &Held) -> bool {
-    match held.get(&(socket.cookie, socket.peer)) {
-        Some(SocketDirection::Reverse) => true,
-        Some(SocketDirection::Forward) => socket.is_mapped(),
-        None => false,
-    }
+/// The socket and its backend that a key tells of. Who is connected has one of the way back: the
+/// other says where datagrams go that are sent to a frontend.
+fn translated(key: &SocketKey) -> Option<(u64, SocketAddr)> {
+    let is_reverse = key.direction == SocketDirection::Reverse.number();
+    is_reverse.then(|| (key.cookie, SocketAddr::new(key.addr.to_ip(), key.port.number())))
 }
 
 #[cfg(test)]
@@ -136,20 +115,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_tells_of_a_socket_and_its_backend() {
-        let [frontend, backend]: [SocketAddr; 2] =
-            ["10.96.0.1:53", "10.1.1.2:5353"].map(|at| at.parse().unwrap());
-        let (forward, reverse) = (SocketDirection::Forward, SocketDirection::Reverse);
-        for (direction, (from, to)) in
-            [(reverse, (backend, frontend)), (forward, (frontend, backend))]
+    fn an_entry_of_the_way_back_tells_of_a_socket_and_its_backend() {
+        let peer: SocketAddr = "10.1.1.2:5353".parse().unwrap();
+        let (addr, port) = (Addr::from(peer.ip()), Port::new(peer.port()));
+        for (direction, expected) in
+            [(SocketDirection::Reverse, Some((5, peer))), (SocketDirection::Forward, None)]
         {
-            let (number, proto) = (direction.number(), Proto::UDP);
-            let (addr, port) = (Addr::from(from.ip()), Port::new(from.port()));
-            let key =
-                SocketKey { cookie: 5, addr, port, proto, direction: number, reserved: [0; 4] };
-            let (addr, port) = (Addr::from(to.ip()), Port::new(to.port()));
-            let entry = SocketEntry { addr, port, ..SocketEntry::default() };
-            assert_eq!(translated(&key, &entry), ((5, backend), direction));
+            let (direction, proto) = (direction.number(), Proto::UDP);
+            let key = SocketKey { cookie: 5, addr, port, proto, direction, reserved: [0; 4] };
+            assert_eq!(translated(&key), expected);
         }
     }
 

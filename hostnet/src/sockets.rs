@@ -81,14 +81,6 @@ impl Sockets {
     }
 }
 
-impl Connected {
-    /// Whether it is a socket of IPv6 with a peer of IPv4.
-    #[must_use]
-    pub fn is_mapped(&self) -> bool {
-        self.peer.is_ipv4() && self.id.destination_address.is_ipv6()
-    }
-}
-
 impl fmt::Debug for Sockets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sockets")

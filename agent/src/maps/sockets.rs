@@ -25,16 +25,16 @@ impl SocketMap {
         Ok(Self { sockets, backends: array(pins, names::BACKENDS)? })
     }
 
-    /// The entries of a protocol whose backend is gone.
+    /// The keys of a protocol whose backend is gone.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn bereft(&self, proto: Proto) -> Result<Vec<(SocketKey, SocketEntry)>> {
+    pub fn bereft(&self, proto: Proto) -> Result<Vec<SocketKey>> {
         let mut bereft = Vec::new();
         for entry in &self.sockets {
             let (key, entry) = entry.map_err(read(names::SOCKETS))?;
             if key.proto == proto && is_gone(&entry, &self.backend(&entry)?) {
-                bereft.push((key, entry));
+                bereft.push(key);
             }
         }
         Ok(bereft)

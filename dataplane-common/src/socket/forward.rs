@@ -21,6 +21,24 @@ pub enum Decision {
     Refuse,
 }
 
+/// Decides about a datagram of a socket that has a peer or, where that is port 0, has none.
+///
+/// What is sent to the peer names nobody anew, and meets the packets' hooks if the peer is a
+/// frontend. The kernel asks about such datagrams of sockets of IPv6 with a peer of IPv4.
+#[inline(always)]
+pub fn send<A: Address>(
+    call: &Call<A>,
+    peer: (A, Port),
+    tables: &impl SocketTables,
+    env: &impl Env,
+    choice: &mut Choice,
+) -> Decision {
+    if peer == (call.addr, call.port) {
+        return Decision::Leave;
+    }
+    ask(call, tables, env, choice)
+}
+
 /// Decides about a connect, or about a datagram of a socket that is not connected.
 #[inline(always)]
 pub fn ask<A: Address>(

@@ -16,7 +16,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use forward::{CLOSED_PORT, Decision, ask};
+pub use forward::{CLOSED_PORT, Decision, ask, send};
 pub use reverse::reverse;
 pub use scope::is_of_node;
 pub use tables::SocketTables;

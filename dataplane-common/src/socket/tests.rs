@@ -1,6 +1,6 @@
 //! Calls of sockets, each row in both families.
 
-use super::{Call, Decision, ask, is_of_node, reverse};
+use super::{Call, Decision, ask, is_of_node, reverse, send};
 use crate::abi::{
     BackendId, BackendState, Network, NetworkFlags, NetworkKind, Node, Port, Proto, Service,
     ServiceFlags, ServiceId, SourceKey,
@@ -83,8 +83,15 @@ impl<A: Host> World<A> {
         let call = self.call(cookie, peer, proto);
         let (mut choice, env) = (Choice::default(), FixedEnv { now: 100, random });
         let decision = ask(&call, &self.tables, &env, &mut choice);
-        let to = (A::narrow(choice.slot.addr), choice.slot.port.number());
-        (decision, (decision == Decision::Translate).then_some(to))
+        outcome(decision, &choice)
+    }
+
+    /// Where a datagram goes that a socket with a peer sends to somebody.
+    fn sent(&self, cookie: u64, (addr, port): Peer<A>, to: Peer<A>) -> (Decision, Option<Peer<A>>) {
+        let call = self.call(cookie, to, Proto::UDP);
+        let (mut choice, env) = (Choice::default(), FixedEnv { now: 100, random: LOWEST });
+        let decision = send(&call, (addr, Port::new(port)), &self.tables, &env, &mut choice);
+        outcome(decision, &choice)
     }
 
     /// Whom a socket's peer is said to be.
@@ -93,6 +100,11 @@ impl<A: Host> World<A> {
         reverse(&self.call(cookie, peer, proto), &self.tables, &mut addr, &mut port);
         (addr, port.number())
     }
+}
+
+fn outcome<A: Host>(decision: Decision, choice: &Choice) -> (Decision, Option<Peer<A>>) {
+    let to = (A::narrow(choice.slot.addr), choice.slot.port.number());
+    (decision, (decision == Decision::Translate).then_some(to))
 }
 
 /// Runs a test in both families with both protocols.
@@ -195,6 +207,29 @@ calls! {
         let clients: Vec<_> = held.keys().map(|key| key.client).collect();
         assert_eq!(clients, [A::host(NODE).widen()]);
     }
+}
+
+#[test]
+fn what_a_socket_sends_to_its_peer_names_nobody_anew() {
+    fn rows<A: Host>() {
+        let world = World::<A>::new(ServiceFlags(0));
+        let [frontend, backend] = [(A::host(VIP), 80), (A::host(11), 8080)];
+        let [other, none] = [(A::host(13), 9), (A::ANY, 0)];
+        let [left, translated] = [(Decision::Leave, None), (Decision::Translate, Some(backend))];
+        world.asked(1, frontend, Proto::UDP, LOWEST);
+        for (peer, to, expected, name) in [
+            (backend, backend, left, frontend),
+            (frontend, frontend, left, frontend),
+            (other, frontend, translated, frontend),
+            (none, backend, left, backend),
+            (none, frontend, translated, frontend),
+        ] {
+            assert_eq!(world.sent(1, peer, to), expected, "{peer:?} {to:?}");
+            assert_eq!(world.told(1, backend, Proto::UDP), name, "{peer:?} {to:?}");
+        }
+    }
+    rows::<[u8; 4]>();
+    rows::<[u8; 16]>();
 }
 
 /// Where the second datagram of a socket goes, that by chance would go to the other backend.

@@ -6,7 +6,7 @@
 use core::ptr::null_mut;
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::bindings::bpf_sock_addr;
+use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_set_retval};
 use aya_ebpf::programs::SockAddrContext;
 use dataplane_common::abi::{Port, Proto};
@@ -66,6 +66,34 @@ impl SockAddr {
         unsafe { (&raw mut (*self.0).user_ip4).write_volatile(u32::from_ne_bytes(addr)) };
     }
 
+    /// The peer that the socket has, of IPv4; port 0 where it has none.
+    #[inline(always)]
+    pub(super) fn peer4(self) -> ([u8; 4], Port) {
+        let sock = self.sock();
+        // SAFETY: a field of the socket, which outlives the program.
+        let addr = unsafe { (&raw const (*sock).dst_ip4).read_volatile() };
+        (addr.to_ne_bytes(), port_of(sock))
+    }
+
+    /// The peer that the socket has, of IPv6; port 0 where it has none.
+    #[inline(always)]
+    pub(super) fn peer6(self) -> ([u32; 4], Port) {
+        let sock = self.sock();
+        // SAFETY: as above, and each word is one of the field's four.
+        let addr = unsafe {
+            let words = (&raw const (*sock).dst_ip6).cast::<u32>();
+            [0, 1, 2, 3].map(|place| words.add(place).read_volatile())
+        };
+        (addr, port_of(sock))
+    }
+
+    /// Never null.
+    #[inline(always)]
+    fn sock(self) -> *const bpf_sock {
+        // SAFETY: a field of the context, which outlives the program.
+        unsafe { (&raw const (*self.0).__bindgen_anon_1.sk).read_volatile() }
+    }
+
     #[inline(always)]
     pub(super) fn addr6(self) -> [u32; 4] {
         // SAFETY: as above, and each word is one of the field's four.
@@ -107,4 +135,10 @@ impl SockAddr {
         // SAFETY: the helper takes a number.
         let _always_zero = unsafe { bpf_set_retval(CONNECTION_REFUSED) };
     }
+}
+
+#[inline(always)]
+fn port_of(sock: *const bpf_sock) -> Port {
+    // SAFETY: a field of a socket that outlives the program.
+    Port(unsafe { (&raw const (*sock).dst_port).read_volatile() }.to_ne_bytes())
 }

@@ -27,6 +27,12 @@ pub(crate) fn ask<P: Peer>(ctx: &SockAddrContext) -> i32 {
     of_node::<Ask, P>(SockAddr::new(ctx))
 }
 
+/// A datagram with a peer of its own, as far as the kernel tells.
+#[inline(always)]
+pub(crate) fn send<P: Peer>(ctx: &SockAddrContext) -> i32 {
+    of_node::<Send, P>(SockAddr::new(ctx))
+}
+
 /// A call by which a process learns whom it talks to.
 #[inline(always)]
 pub(crate) fn tell<P: Peer>(ctx: &SockAddrContext) -> i32 {
@@ -46,14 +52,21 @@ impl Step for Ask {
     #[inline(always)]
     fn take<P: Peer, A: Address>(sock: SockAddr, addr: A) -> i32 {
         let mut choice = Choice::default();
-        match socket::ask(&call(sock, addr), &BpfTables(()), &KernelEnv, &mut choice) {
-            Decision::Leave => ALLOW,
-            Decision::Translate => {
-                P::replace(sock, choice.slot.addr, choice.slot.port);
-                ALLOW
-            }
-            Decision::Refuse => refuse::<P, A>(sock),
-        }
+        let decision = socket::ask(&call(sock, addr), &BpfTables(()), &KernelEnv, &mut choice);
+        carry_out::<P, A>(sock, decision, &choice)
+    }
+}
+
+struct Send;
+
+impl Step for Send {
+    #[inline(always)]
+    fn take<P: Peer, A: Address>(sock: SockAddr, addr: A) -> i32 {
+        let mut choice = Choice::default();
+        let (peer, port) = P::connected(sock);
+        let (call, peer) = (call(sock, addr), (A::narrow(peer), port));
+        let decision = socket::send(&call, peer, &BpfTables(()), &KernelEnv, &mut choice);
+        carry_out::<P, A>(sock, decision, &choice)
     }
 }
 
@@ -73,6 +86,18 @@ impl Step for Tell {
 #[inline(always)]
 fn call<A: Address>(sock: SockAddr, addr: A) -> Call<A> {
     Call { cookie: sock.cookie(), addr, port: sock.port(), proto: sock.proto() }
+}
+
+#[inline(always)]
+fn carry_out<P: Peer, A: Address>(sock: SockAddr, decision: Decision, choice: &Choice) -> i32 {
+    match decision {
+        Decision::Leave => ALLOW,
+        Decision::Translate => {
+            P::replace(sock, choice.slot.addr, choice.slot.port);
+            ALLOW
+        }
+        Decision::Refuse => refuse::<P, A>(sock),
+    }
 }
 
 #[inline(always)]

@@ -9,5 +9,5 @@ mod hook;
 mod peer;
 
 pub(crate) use context::SockAddr;
-pub(crate) use hook::{ask, tell};
+pub(crate) use hook::{ask, send, tell};
 pub(crate) use peer::{Peer4, Peer6};

@@ -12,6 +12,8 @@ const MAPPED: u32 = u32::from_ne_bytes([0, 0, 0xff, 0xff]);
 pub(crate) trait Peer {
     /// Reads the peer and takes a step in the family it is of.
     fn step<S: Step>(sock: SockAddr) -> i32;
+    /// The peer that the socket has already; port 0 where it has none.
+    fn connected(sock: SockAddr) -> (Addr, Port);
     /// Puts another peer in its place.
     fn replace(sock: SockAddr, addr: Addr, port: Port);
 }
@@ -23,6 +25,12 @@ impl Peer for Peer4 {
     #[inline(always)]
     fn step<S: Step>(sock: SockAddr) -> i32 {
         S::take::<Self, [u8; 4]>(sock, sock.addr4())
+    }
+
+    #[inline(always)]
+    fn connected(sock: SockAddr) -> (Addr, Port) {
+        let (addr, port) = sock.peer4();
+        (addr.widen(), port)
     }
 
     #[inline(always)]
@@ -43,6 +51,12 @@ impl Peer for Peer6 {
             [0, 0, MAPPED, last] => S::take::<Self, [u8; 4]>(sock, last.to_ne_bytes()),
             _ => S::take::<Self, [u8; 16]>(sock, bytes(words)),
         }
+    }
+
+    #[inline(always)]
+    fn connected(sock: SockAddr) -> (Addr, Port) {
+        let (addr, port) = sock.peer6();
+        (bytes(addr).widen(), port)
     }
 
     #[inline(always)]

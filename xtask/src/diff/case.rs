@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    admission::Admission,
     compare::{agree, stay},
     feature::Profile,
     flows::flows,
@@ -23,6 +24,7 @@ pub(super) struct Case {
     pub(super) frontends: BTreeSet<Frontend>,
     endpoints: BTreeSet<SocketAddr>,
     is_sticky: bool,
+    ranges: Vec<String>,
 }
 
 /// One probe of a case, and what it is aimed at.
@@ -32,6 +34,8 @@ pub(super) struct Shot {
     pub(super) probe: Probe,
     /// Whether its clients are to stay with their backend.
     pub(super) is_sticky: bool,
+    /// Whom its Service lets in, if its frontend is a load balancer's.
+    pub(super) admission: Admission,
 }
 
 type Ports = BTreeMap<(String, String, Protocol), Case>;
@@ -59,7 +63,8 @@ pub(super) fn cases(before: &State, after: &State) -> Vec<Case> {
 
 fn without_port(frontend: Frontend, state: &State) -> Frontend {
     let Frontend { role, at } = frontend;
-    let mut addresses = state.services.values().flat_map(|service| service.spec.addresses());
+    let ours = state.services.values().filter(|service| !service.is_anothers());
+    let mut addresses = ours.flat_map(|service| service.spec.addresses());
     let role = match role {
         Role::ClusterIp if addresses.any(|address| address == at.ip()) => Role::OtherPort,
         Role::ClusterIp => Role::Unallocated,
@@ -80,6 +85,7 @@ fn ports(state: &State) -> Ports {
                 frontends: frontends(service, port),
                 endpoints: state.endpoints(name, &port.name, port.protocol),
                 is_sticky: service.spec.is_sticky(),
+                ranges: service.spec.load_balancer_source_ranges.clone(),
             };
             ports.insert((name.clone(), port.name.clone(), port.protocol), case);
         }
@@ -121,7 +127,8 @@ impl Case {
         let like = |endpoint: &&SocketAddr| endpoint.is_ipv4() == to.is_ipv4();
         let flows = flows(self.endpoints.iter().filter(like).count());
         let probe = Probe { sender, to, protocol: self.protocol, flows };
-        Shot { role, probe, is_sticky: self.is_sticky }
+        let admission = Admission::of(&self.ranges, sender, to.ip());
+        Shot { role, probe, is_sticky: self.is_sticky, admission }
     }
 }
 

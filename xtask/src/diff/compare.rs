@@ -67,7 +67,7 @@ pub(super) fn words(outcome: &Outcome) -> String {
 
 /// What a probe was and how its answers differ, in words that many failures of one cause share.
 pub(super) fn kind(shot: &Shot, theirs: &Outcome, ours: &Outcome) -> String {
-    let Shot { role, probe, is_sticky } = shot;
+    let Shot { role, probe, is_sticky, admission: _ } = shot;
     let Probe { sender, to, protocol, flows: _ } = probe;
     let family = if to.is_ipv4() { "IPv4" } else { "IPv6" };
     let (theirs, ours) = (manner(theirs), manner(ours));
@@ -112,6 +112,7 @@ fn source_in_words(source: Source) -> String {
 mod tests {
     use super::{agree, kind, stay, words};
     use crate::diff::{
+        admission::Admission,
         case::Shot,
         frontends::Role,
         probe::{Arrival, Outcome, Probe, Protocol, Refusal, Sender, Source},
@@ -169,7 +170,8 @@ mod tests {
         assert_eq!(words(&theirs), "30 to 10.244.1.2:80, from 192.168.88.11; 1 never seen again");
         let to = "10.96.1.1:80".parse().unwrap();
         let probe = Probe { sender: Sender::Outside, to, protocol: Protocol::Tcp, flows: 31 };
-        let shot = Shot { role: Role::ClusterIp, probe, is_sticky: false };
+        let admission = Admission::All;
+        let shot = Shot { role: Role::ClusterIp, probe, is_sticky: false, admission };
         let ours = Outcome { refused: [(Refusal::Reset, 31)].into(), ..Outcome::default() };
         assert_eq!(
             kind(&shot, &theirs, &ours),

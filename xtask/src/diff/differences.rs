@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, net::SocketAddr};
 
 use super::{
+    admission::Admission,
     case::Shot,
     frontends::Role,
     places::{LOCAL_PODS, OTHER_NODE, PRIMARY, Place, REMOTE_PODS, SECONDARY},
@@ -102,25 +103,50 @@ fn is_pod_by_link(seen: &Seen<'_>) -> bool {
         && (shot.role != Role::ClusterIp || endpoints(theirs) == endpoints(ours))
 }
 
-/// What rules of iptables let pass or refuse ends at Waggle as it does at rules of nftables.
+/// How the flows of a probe end that reach nobody, if they all end so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Passed,
+    Refused,
+    Silent,
+    /// Some are refused, the others not seen again.
+    RefusedOrSilent,
+}
+
+fn end(outcome: &Outcome) -> Option<End> {
+    let Outcome { arrived, refused, passed, silent, is_strewn: _ } = outcome;
+    let is_refused = !refused.is_empty();
+    if !arrived.is_empty() || refused.contains_key(&Refusal::Reset) {
+        return None;
+    }
+    match (is_refused, *passed > 0, *silent > 0) {
+        (false, true, false) => Some(End::Passed),
+        (true, false, false) => Some(End::Refused),
+        (false, false, true) => Some(End::Silent),
+        (true, false, true) => Some(End::RefusedOrSilent),
+        _ => None,
+    }
+}
+
+/// What rules of iptables let pass is refused, or dropped where Services have their addresses from;
+/// and whom a load balancer's ranges leave out is dropped whether anybody serves or not.
 fn is_as_nftables(seen: &Seen<'_>) -> bool {
     let Seen { shot, theirs, ours, setting } = seen;
-    let whole = Outcome::default();
-    let flows = shot.probe.flows;
-    let refusals = || [(Refusal::Unreachable, flows)].into();
-    let refused = Outcome { refused: refusals(), ..whole.clone() };
-    let silent = Outcome { silent: flows, ..whole.clone() };
-    let has_passed = **theirs == Outcome { passed: flows, ..whole };
-    let has_ended = **ours == refused || **ours == silent;
     let is_own = shot.probe.sender == Sender::OwnNode;
-    *setting == Setting::Iptables
-        && match shot.role {
-            Role::OtherPort | Role::Unallocated => has_passed && has_ended,
-            Role::ExternalIp if is_own => has_passed && has_ended,
-            Role::LoadBalancer if is_own && has_passed => has_ended,
-            Role::LoadBalancer => theirs.refused.values().sum::<u32>() == flows && **ours == silent,
-            _ => false,
-        }
+    let left_out = match shot.admission {
+        Admission::All => End::Refused,
+        Admission::Some => End::RefusedOrSilent,
+        Admission::None => End::Silent,
+    };
+    let expected = match (shot.role, end(theirs)) {
+        (Role::OtherPort, Some(End::Passed)) => End::Refused,
+        (Role::Unallocated, Some(End::Passed)) => End::Silent,
+        (Role::ExternalIp, Some(End::Passed)) if is_own => End::Refused,
+        (Role::LoadBalancer, Some(End::Passed)) if is_own => left_out,
+        (Role::LoadBalancer, Some(End::Refused)) if !is_own => left_out,
+        _ => return false,
+    };
+    *setting == Setting::Iptables && end(ours) == Some(expected)
 }
 
 /// kube-proxy serves processes of the node at 127.0.0.1 alone, and that in mode iptables.
@@ -139,7 +165,10 @@ fn is_of_sctp(_: &Seen<'_>) -> bool {
 mod tests {
     use std::{fs, net::IpAddr};
 
-    use super::{Arrival, DIFFERENCES, Outcome, Seen, Sender, Setting, Shot, Source, explanation};
+    use super::{
+        Admission, Arrival, DIFFERENCES, Outcome, Refusal, Seen, Sender, Setting, Shot, Source,
+        explanation,
+    };
     use crate::{
         diff::{
             frontends::Role,
@@ -156,6 +185,12 @@ mod tests {
         Outcome { arrived: arrivals.collect(), ..Outcome::default() }
     }
 
+    fn shot(role: Role, sender: Sender, admission: Admission) -> Shot {
+        let to = "10.96.1.1:80".parse().unwrap();
+        let probe = Probe { sender, to, protocol: Protocol::Tcp, flows: 2 };
+        Shot { role, probe, is_sticky: false, admission }
+    }
+
     #[test]
     fn a_hairpin_is_explained_and_nothing_beside_it() {
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
@@ -169,13 +204,44 @@ mod tests {
             ("another", Sender::LocalPod, [(client, stand_in), (other, stand_in)], false),
             ("from outside", Sender::Outside, [(client, stand_in), (other, Source::Kept)], false),
         ] {
-            let to = "10.96.1.1:80".parse().unwrap();
-            let probe = Probe { sender, to, protocol: Protocol::Tcp, flows: 1 };
-            let shot = Shot { role: Role::ClusterIp, probe, is_sticky: false };
-            let ours = arrived(&ours);
-            let setting = Setting::default();
+            let shot = shot(Role::ClusterIp, sender, Admission::All);
+            let (ours, setting) = (arrived(&ours), Setting::default());
             let seen = Seen { shot: &shot, theirs: &theirs, ours: &ours, setting };
             assert_eq!(explanation(&seen).is_some(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn rules_of_iptables_explain_who_is_told_less_and_nothing_else() {
+        let end = |[refused, passed, silent]: [u32; 3]| {
+            let refused = (refused > 0).then_some((Refusal::Unreachable, refused));
+            let refused = refused.into_iter().collect();
+            Outcome { refused, passed, silent, ..Outcome::default() }
+        };
+        let (passed, refused, silent, mixed) = ([0, 2, 0], [2, 0, 0], [0, 0, 2], [1, 0, 1]);
+        let (own, other) = (Sender::OwnNode, Sender::Outside);
+        for (role, sender, admission, theirs, ours, expected) in [
+            (Role::OtherPort, other, Admission::All, passed, refused, true),
+            (Role::OtherPort, other, Admission::All, passed, silent, false),
+            (Role::Unallocated, own, Admission::All, passed, silent, true),
+            (Role::Unallocated, own, Admission::All, passed, refused, false),
+            (Role::ClusterIp, own, Admission::All, passed, refused, false),
+            (Role::ExternalIp, own, Admission::All, passed, refused, true),
+            (Role::ExternalIp, other, Admission::All, passed, refused, false),
+            (Role::LoadBalancer, own, Admission::All, passed, refused, true),
+            (Role::LoadBalancer, own, Admission::All, passed, silent, false),
+            (Role::LoadBalancer, own, Admission::None, passed, silent, true),
+            (Role::LoadBalancer, other, Admission::None, refused, silent, true),
+            (Role::LoadBalancer, other, Admission::Some, refused, mixed, true),
+            (Role::LoadBalancer, other, Admission::Some, refused, silent, false),
+            (Role::LoadBalancer, other, Admission::All, refused, silent, false),
+            (Role::LoadBalancer, own, Admission::None, refused, silent, false),
+        ] {
+            let (shot, theirs, ours) = (shot(role, sender, admission), end(theirs), end(ours));
+            for (setting, expected) in [(Setting::Iptables, expected), (Setting::NodeCidr, false)] {
+                let seen = Seen { shot: &shot, theirs: &theirs, ours: &ours, setting };
+                assert_eq!(explanation(&seen).is_some(), expected, "{seen:?}");
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
     places::{LOCAL_PODS, NODE, PRIMARY},
     probe::{Arrival, Outcome, Probe, Refusal, Sender, Source},
     sentinel::Sentinel,
-    service::{ANOTHERS, Family, HEADLESS, IpMode, Policy, Service},
+    service::{Family, HEADLESS, IpMode, Policy, Service},
     slice::Endpoint,
     state::State,
 };
@@ -143,7 +143,7 @@ impl Fake {
 /// The Service that a probe finds, by what, and who is there for it.
 fn served(state: &State, probe: &Probe) -> Option<(Service, Role, Members)> {
     let services = state.services.values();
-    let services = services.filter(|service| !service.metadata.labels.contains_key(ANOTHERS));
+    let services = services.filter(|service| !service.is_anothers());
     let family = Family::of(probe.to.ip());
     for service in services.filter(|it| it.spec.addresses().any(|ip| Family::of(ip) == family)) {
         let is_proxied = service.status.load_balancer.ingress.iter().any(|ingress| {

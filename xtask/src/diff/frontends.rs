@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     places::{LOCALHOST, PRIMARY, Place, SECONDARY},
-    service::{ANOTHERS, Port, Service},
+    service::{Port, Service},
 };
 
 /// One address and port.
@@ -63,8 +63,8 @@ impl Role {
 
 /// The frontends of one port of a Service.
 pub(super) fn frontends(service: &Service, port: &Port) -> BTreeSet<Frontend> {
-    let Service { metadata, spec, status } = service;
-    let is_anothers = metadata.labels.contains_key(ANOTHERS);
+    let Service { metadata: _, spec, status } = service;
+    let is_anothers = service.is_anothers();
     let own = spec.addresses().flat_map(|address| {
         let role = |role| if is_anothers { Role::Unallocated } else { role };
         [

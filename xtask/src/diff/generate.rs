@@ -1,5 +1,7 @@
 //! Services by chance, all of them such that an API server takes them.
 
+use std::collections::BTreeMap;
+
 use super::{
     feature::{Feature, Profile},
     numbers::Numbers,
@@ -18,6 +20,8 @@ pub(super) struct Generator {
     pub(super) random: Random,
     profile: Profile,
     numbers: Numbers,
+    /// By Service: the API does not let one change, not even if it had none in the meantime.
+    health_ports: BTreeMap<String, u16>,
     named: u16,
 }
 
@@ -47,7 +51,8 @@ impl Generator {
     pub(super) fn new(seed: u64, round: u64, profile: &Profile) -> Self {
         let mut random = Random::of_part(seed, round);
         let numbers = Numbers::new(&mut random);
-        Self { random, profile: profile.clone(), numbers, named: 0 }
+        let (profile, health_ports) = (profile.clone(), BTreeMap::new());
+        Self { random, profile, numbers, health_ports, named: 0 }
     }
 
     /// So many Services with their slices.
@@ -171,7 +176,7 @@ impl Generator {
         if service.spec.kind == Kind::LoadBalancer && self.has(Feature::NoNodePorts, 4) {
             service.spec.allocate_load_balancer_node_ports = Some(false);
         }
-        let spec = &mut service.spec;
+        let Service { metadata, spec, .. } = service;
         if spec.kind == Kind::ExternalName {
             spec.external_name = Some("elsewhere.example".to_owned());
         } else {
@@ -185,9 +190,18 @@ impl Generator {
             spec.external_traffic_policy.get_or_insert(Policy::Cluster);
         }
         if spec.is_watched() && spec.health_check_node_port.is_none() {
-            spec.health_check_node_port = Some(self.numbers.node_port()?);
+            spec.health_check_node_port = Some(self.health_port(&metadata.name)?);
         }
         self.settle_node_ports(spec)
+    }
+
+    fn health_port(&mut self, service: &str) -> Option<u16> {
+        if let Some(port) = self.health_ports.get(service) {
+            return Some(*port);
+        }
+        let port = self.numbers.node_port()?;
+        self.health_ports.insert(service.to_owned(), port);
+        Some(port)
     }
 
     /// Two ports of one number share their NodePort too.

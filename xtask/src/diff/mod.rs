@@ -11,6 +11,7 @@
 //! All objects follow from a seed, and so do the probes; nothing follows from the clock but when a
 //! run ends.
 
+mod admission;
 mod case;
 mod change;
 mod compare;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use super::{
-    places::{LOCAL_PODS, OTHER_NODE, OUTSIDE, Place, REMOTE_PODS, outside},
+    places::{LOCAL_PODS, OTHER_NODE, OUTSIDE, PRIMARY, Place, REMOTE_PODS, outside},
     probe::{Probe, Protocol, Sender},
 };
 
@@ -33,18 +33,25 @@ impl Origins {
     }
 }
 
-fn address(sender: Sender, number: u32) -> Option<Place> {
+/// All addresses that a sender has.
+pub(super) fn places(sender: Sender) -> Vec<Place> {
     match sender {
-        Sender::LocalPod => Some(LOCAL_PODS[0]),
-        Sender::RemotePod => Some(REMOTE_PODS[0]),
-        Sender::OtherNode => Some(OTHER_NODE),
-        Sender::Outside => {
-            // Each round of ports begins at another address.
-            let turn = number + number / PORTS;
-            Some(outside(u8::try_from(turn % u32::from(OUTSIDE)).unwrap_or_default()))
-        }
-        Sender::OwnNode => None,
+        Sender::LocalPod => vec![LOCAL_PODS[0]],
+        Sender::RemotePod => vec![REMOTE_PODS[0]],
+        Sender::OwnNode => vec![PRIMARY],
+        Sender::OtherNode => vec![OTHER_NODE],
+        Sender::Outside => (0..OUTSIDE).map(outside).collect(),
     }
+}
+
+fn address(sender: Sender, number: u32) -> Option<Place> {
+    if sender == Sender::OwnNode {
+        return None;
+    }
+    // Each round of ports begins at another address.
+    let turn = usize::try_from(number + number / PORTS).unwrap_or_default();
+    let places = places(sender);
+    Some(places[turn % places.len()])
 }
 
 #[cfg(test)]

@@ -154,6 +154,11 @@ impl Family {
 }
 
 impl Service {
+    /// Whether a label gives it to another proxy.
+    pub(super) fn is_anothers(&self) -> bool {
+        self.metadata.labels.contains_key(ANOTHERS)
+    }
+
     /// Takes what the API does not let one of its type have.
     pub(super) fn prune(&mut self) {
         let Self { metadata: _, spec, status } = self;

@@ -18,7 +18,7 @@ pub const PEERS: &str = "demo-peers";
 pub enum Talk {
     /// By a connection.
     Tcp,
-    /// By a UDP socket that is connected.
+    /// By a UDP socket that is connected, and has sent something by then.
     Udp,
     /// By a UDP socket that is not.
     Datagram,
@@ -92,7 +92,10 @@ fn peers(talk: Talk, address: SocketAddr, patience: Duration) -> io::Result<Peer
         }
         Talk::Udp => {
             let socket = bound(address)?;
+            socket.set_read_timeout(Some(patience))?;
             socket.connect(address)?;
+            socket.send(b"who?\n")?;
+            socket.recv(&mut [0; 512])?;
             let told = socket.peer_addr()?;
             Ok(Peers { told, kernel: kernel_peer("udp", socket.local_addr()?)? })
         }

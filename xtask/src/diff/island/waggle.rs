@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use dataplane_common::abi::{FlowEntry, FlowKey, names};
+use dataplane_common::abi::{FlowEntry, FlowKey, FragmentKey, Fragmented, names};
 use serde_json::Value;
 use xtask::{
     cluster::{Agent, CNI_CONFIG, ControlPlane, WAGGLE, configuration},
@@ -45,12 +45,13 @@ pub(in crate::diff) fn inhabit<'a>(
 }
 
 /// Flows that the programs translate are in tables of their own, with the ports that masqueraded
-/// ones leave by; what they pass is netfilter's.
+/// ones leave by, and so are datagrams in pieces; what they pass is netfilter's.
 fn forget(node: &Node) -> Forget {
     let pin = |name| node.path(&format!("/sys/fs/bpf/waggle/abi-{}/maps/{name}", names::ABI));
     let tables = [
         (pin(names::FLOWS4), [size_of::<FlowKey<[u8; 4]>>(), size_of::<FlowEntry<[u8; 4]>>()]),
         (pin(names::FLOWS6), [size_of::<FlowKey<[u8; 16]>>(), size_of::<FlowEntry<[u8; 16]>>()]),
+        (pin(names::FRAGMENTS), [size_of::<FragmentKey>(), size_of::<Fragmented>()]),
     ];
     let netns = node.netns().clone();
     Box::new(move || {
