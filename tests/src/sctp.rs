@@ -1,7 +1,5 @@
 //! SCTP packets of one chunk (RFC 9260), with a checksum that is right.
 
-use crc::{CRC_32_ISCSI, Crc};
-
 use crate::packet::{ACK, FIN, RST, SYN};
 
 /// A chunk of data.
@@ -41,12 +39,15 @@ pub fn is_whole(packet: &[u8]) -> bool {
     packet.get(8..12).is_some_and(|there| there == checksum(packet))
 }
 
-/// CRC32c over the packet with a checksum of zero, in the order of RFC 9260, Appendix A.
+/// The CRC of the packet with a checksum of zero, in the order of RFC 9260, Appendix A.
 fn checksum(packet: &[u8]) -> [u8; 4] {
-    let crc = Crc::<u32>::new(&CRC_32_ISCSI);
-    let mut digest = crc.digest();
-    digest.update(&packet[..8]);
-    digest.update(&[0; 4]);
-    digest.update(&packet[12..]);
-    digest.finalize().to_le_bytes()
+    let blank = packet[..8].iter().chain(&[0; 4]).chain(&packet[12..]);
+    crc(blank.copied()).to_le_bytes()
+}
+
+/// `CRC-32/ISCSI` of the catalogue of CRCs: Castagnoli's, bit by bit.
+#[must_use]
+pub fn crc(bytes: impl IntoIterator<Item = u8>) -> u32 {
+    let shift = |crc: u32, _| crc >> 1 ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 };
+    !bytes.into_iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(byte), shift))
 }

@@ -134,14 +134,18 @@ impl World {
                 services.push((key(any, NODE_PORT, FrontendKind::AnyNode), external));
             }
         }
-        for (addr, flags) in
-            [(self.net.vip, ServiceFlags::CLUSTER_IP), (self.net.external, ServiceFlags::default())]
-        {
+        services.extend(self.marks());
+        services
+    }
+
+    /// What says that an address has frontends.
+    fn marks(&self) -> [(FrontendKey, Service); 2] {
+        let cluster_ip = (self.net.vip, ServiceFlags::CLUSTER_IP);
+        [cluster_ip, (self.net.external, ServiceFlags::default())].map(|(addr, flags)| {
             let (addr, kind) = (Addr::from(addr), FrontendKind::Address.number());
             let key = FrontendKey { addr, port: Port::new(0), proto: Proto(0), kind };
-            services.push((key, Service { flags, ..Service::default() }));
-        }
-        services
+            (key, Service { flags, ..Service::default() })
+        })
     }
 
     fn ranges(&self) -> ServiceFlags {
