@@ -1,7 +1,6 @@
 //! The node's network as its Node object and its peers' want it: forwarding, hooks at devices,
 //! tables of networks, routes to other nodes' pods, and what is left of pods that are gone.
 
-mod bounds;
 mod crowd;
 mod plan;
 
@@ -143,20 +142,6 @@ impl Network {
         ports != node_ports
             || networks != services
             || masquerade::ephemeral().is_ok_and(|now| now != *ephemeral)
-    }
-
-    /// Says where NodePorts and cluster IPs are now, before anything else is looked after: what is
-    /// outside of these bounds is not looked up, though it be served.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn follow(&mut self, ports: &NodePorts, services: &ServiceNetworks) -> anyhow::Result<()> {
-        // Before the first look it is not known what else belongs into the table.
-        if self.known.is_some() {
-            let node = bounds::told(self.parts.networks.node()?, ports, services);
-            self.parts.networks.ensure_node(node)?;
-        }
-        Ok(())
     }
 
     /// Looks for rules of another proxy; says whether anything is other than at the last look.

@@ -1,11 +1,13 @@
 //! Where cluster IPs are: what the tables `node` and `networks` say of them.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
 use dataplane_common::abi::{Addr, Family};
 use ipnetwork::IpNetwork;
+
+use crate::maps::Bounds;
 
 /// The cluster IPs that there are, and where others are taken from.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -29,25 +31,22 @@ pub fn addresses_of(family: Family) -> RangeInclusive<Addr> {
 }
 
 impl ServiceNetworks {
-    /// The lowest and the highest IPv4 address that is or can be a cluster IP.
+    /// The lowest and the highest address of each family that is or can be a cluster IP, beside the
+    /// lowest and the highest NodePort.
     #[must_use]
-    pub fn bounds4(&self) -> Option<(Ipv4Addr, Ipv4Addr)> {
-        self.bounds(|ip| match ip {
+    pub fn bounds(&self, node_ports: Option<(u16, u16)>) -> Bounds {
+        let services4 = self.span(|ip| match ip {
             IpAddr::V4(ip) => Some(ip),
             IpAddr::V6(_) => None,
-        })
-    }
-
-    /// The lowest and the highest IPv6 address that is or can be a cluster IP.
-    #[must_use]
-    pub fn bounds6(&self) -> Option<(Ipv6Addr, Ipv6Addr)> {
-        self.bounds(|ip| match ip {
+        });
+        let services6 = self.span(|ip| match ip {
             IpAddr::V4(_) => None,
             IpAddr::V6(ip) => Some(ip),
-        })
+        });
+        Bounds { node_ports, services4, services6 }
     }
 
-    fn bounds<T: Ord + Copy>(&self, family: fn(IpAddr) -> Option<T>) -> Option<(T, T)> {
+    fn span<T: Ord + Copy>(&self, family: fn(IpAddr) -> Option<T>) -> Option<(T, T)> {
         let taken = self.taken.iter().map(|(first, last)| (first.to_ip(), last.to_ip()));
         let cidrs = self.cidrs.iter().map(|cidr| (cidr.network(), cidr.broadcast()));
         let bounds = taken.chain(cidrs);
@@ -102,7 +101,8 @@ mod tests {
                 expected.0.map(|(first, last)| (first.parse().unwrap(), last.parse().unwrap()));
             let v6 =
                 expected.1.map(|(first, last)| (first.parse().unwrap(), last.parse().unwrap()));
-            assert_eq!((networks.bounds4(), networks.bounds6()), (v4, v6), "{networks:?}");
+            let expected = Bounds { node_ports: None, services4: v4, services6: v6 };
+            assert_eq!(networks.bounds(None), expected, "{networks:?}");
         }
     }
 }

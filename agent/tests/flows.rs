@@ -74,7 +74,6 @@ fn node(policy: &str, endpoints: &[Endpoint<'_>]) -> Node {
 fn serving(shape: &Shape, endpoints: &[Endpoint<'_>]) -> Node {
     let mut node = Node::new(WatchedMaps::default());
     node.feed(vec![shape.change(), web(endpoints)]);
-    let (first_node_port, last_node_port) = node.engine.node_port_range().unwrap_or((1, 0));
     let fake = &mut node.maps.inner_mut().fake;
     fake.node = Some(NodeEntry {
         masquerade4: NODE,
@@ -82,8 +81,6 @@ fn serving(shape: &Shape, endpoints: &[Endpoint<'_>]) -> Node {
         last_port: 50_000,
         first_known_port: 40_000,
         last_known_port: 50_000,
-        first_node_port,
-        last_node_port,
         ..NodeEntry::default()
     });
     let own = Network {

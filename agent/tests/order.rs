@@ -34,6 +34,7 @@ fn backends_then_slots_then_frontends_then_what_ends() {
         vec![service("web", "10.96.0.1", created), endpoints("web", &[(1, "ready"), (2, "ready")])],
     );
     let expected = [
+        "bounds 10.96.0.1-10.96.0.1",
         "backend 1 active local+cluster",
         "backend 2 active local+cluster",
         "slots 0+2",
@@ -57,6 +58,7 @@ fn backends_then_slots_then_frontends_then_what_ends() {
         "backend 1 dead -",
         "backend 3 dead -",
         "backend 4 dead -",
+        "bounds",
     ];
     assert_eq!(log_after(&mut node, vec![delete(Kind::Service, "web")]), expected, "it goes");
 }
@@ -103,6 +105,7 @@ fn cluster_ips_come_first_and_a_node_port_is_no_address() {
     let mut node = Node::new(WatchedMaps::default());
     let log = log_after(&mut node, vec![ways_in().change(), endpoints("web", &[(1, "ready")])]);
     let expected = [
+        "bounds 30080-30080 10.96.0.1-10.96.0.1",
         "backend 1 active local+cluster",
         "slots 0+1",
         "mark 10.96.0.1",
@@ -114,9 +117,18 @@ fn cluster_ips_come_first_and_a_node_port_is_no_address() {
     assert_eq!(log, expected, "all come");
     let shape = Shape { node_port: 0, ..ways_in() };
     let log = log_after(&mut node, vec![shape.change()]);
-    assert_eq!(log, ["delete 0.0.0.0:30080/TCP"], "the node port goes");
+    assert_eq!(
+        log,
+        ["delete 0.0.0.0:30080/TCP", "bounds 10.96.0.1-10.96.0.1"],
+        "the node port goes"
+    );
     let shape = Shape { external_ips: vec![], ..ways_in() };
-    let expected = ["put 0.0.0.0:30080/TCP -> 0+1", "delete 192.0.2.1:80/TCP", "unmark 192.0.2.1"];
+    let expected = [
+        "bounds 30080-30080 10.96.0.1-10.96.0.1",
+        "put 0.0.0.0:30080/TCP -> 0+1",
+        "delete 192.0.2.1:80/TCP",
+        "unmark 192.0.2.1",
+    ];
     assert_eq!(log_after(&mut node, vec![shape.change()]), expected, "one for the other");
 }
 
@@ -130,4 +142,39 @@ fn a_backend_leaves_a_set_when_no_frontend_offers_it_there() {
     assert_eq!(log_after(&mut node, vec![cluster.change()]), expected, "Local to Cluster");
     let expected = ["backend 1 active local+cluster", "put 10.96.0.1:80/TCP -> 0+1"];
     assert_eq!(log_after(&mut node, vec![local.change()]), expected, "and back");
+}
+
+#[test]
+fn bounds_widen_before_what_they_are_for_and_narrow_after_it() {
+    let mut node = Node::new(WatchedMaps::default());
+    let shape = |node_port, address: &str| Shape { node_port, ..Shape::of("web", &[address]) };
+    for (node_port, addresses, expected) in [
+        (
+            30_001,
+            "10.96.0.9",
+            &[
+                "bounds 30001-30001 10.96.0.9-10.96.0.9",
+                "mark 10.96.0.9",
+                "put 10.96.0.9:80/TCP -> 0+0",
+                "put 0.0.0.0:30001/TCP -> 0+0",
+            ][..],
+        ),
+        (
+            30_009,
+            "10.96.0.1",
+            &[
+                "bounds 30001-30009 10.96.0.1-10.96.0.9",
+                "mark 10.96.0.1",
+                "put 10.96.0.1:80/TCP -> 0+0",
+                "put 0.0.0.0:30009/TCP -> 0+0",
+                "delete 0.0.0.0:30001/TCP",
+                "delete 10.96.0.9:80/TCP",
+                "unmark 10.96.0.9",
+                "bounds 30009-30009 10.96.0.1-10.96.0.1",
+            ],
+        ),
+    ] {
+        let log = log_after(&mut node, vec![shape(node_port, addresses).change()]);
+        assert_eq!(log, expected, "{node_port} {addresses}");
+    }
 }

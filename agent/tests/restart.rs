@@ -71,6 +71,7 @@ fn what_is_gone_is_pruned_after_the_full_list() {
             "backend 2 dead -",
             "delete [fd00:10:96::1]:80/TCP",
             "unmark fd00:10:96::1",
+            "bounds 10.96.0.2-10.96.0.2",
         ]
     );
     let mut fresh = Node::new(WatchedMaps::default());

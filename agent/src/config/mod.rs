@@ -68,7 +68,7 @@ pub struct Config {
     pub metrics_bind_address: SocketAddr,
     /// How often everything is looked after though nothing is heard; a change that waits for twice
     /// as long makes the proxy unhealthy.
-    #[serde(deserialize_with = "period::deserialize")]
+    #[serde(deserialize_with = "period::positive")]
     pub sync_period: Duration,
     /// How much time goes by between two syncs at least.
     #[serde(deserialize_with = "period::deserialize")]

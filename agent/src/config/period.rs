@@ -34,6 +34,13 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     period.map(|Period(duration)| duration).map_err(de::Error::custom)
 }
 
+/// Like [`deserialize`], for what something is done by: no time at all is none.
+pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let period = deserialize(deserializer)?;
+    let refusal = "it must be longer than no time at all; leave it out for what is usual";
+    if period.is_zero() { Err(de::Error::custom(refusal)) } else { Ok(period) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

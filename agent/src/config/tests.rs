@@ -58,6 +58,7 @@ fn files_that_are_wrong_are_refused_with_their_position() {
             "\"here\" names no addresses of a node; use primary",
         ),
         ("syncPeriod: 5\n", "1:13", "\"5\" is no span of time; write it as 30s or 1h30m"),
+        ("syncPeriod: 0s\n", "1:13", "it must be longer than no time at all; leave it out for"),
         ("conntrack: {max: 5}\n", "1:13", "unknown field `max`, expected one of maxPerCore"),
         ("kind: Config\napiVersion: v1\n", "1:7", "\"Config\" is no configuration that is known"),
         (

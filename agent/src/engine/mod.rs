@@ -1,5 +1,6 @@
 //! The whole pipeline from changed objects to written maps, as one value without threads or clock.
 
+mod bounds;
 mod checks;
 mod failure;
 mod findings;
@@ -20,13 +21,11 @@ pub use rows::{BackendRow, FrontendRow, ServiceRow};
 
 use crate::config::KeepClientIp;
 use crate::k8s::{Change, Object};
-use crate::maps::{LbMaps, Result};
+use crate::maps::{Bounds, LbMaps, Result};
 use crate::metrics::Policy;
 use crate::model::{HealthCheck, Name, NodeSpec};
-use crate::node_ports::NodePorts;
 use crate::problem::Problem;
 use crate::reconcile::Realized;
-use crate::service_networks::{ServiceNetworks, addresses_of};
 use crate::state::{Desired, FamilyPort, Store};
 
 use checks::Checks;
@@ -48,6 +47,8 @@ pub struct Engine {
     pending: BTreeSet<FamilyPort>,
     failures: BTreeMap<FamilyPort, Failure>,
     prune_failure: Option<String>,
+    /// As the maps were told last.
+    bounds: Option<Bounds>,
     findings: Findings,
     checks: Checks,
     closed: Closed,
@@ -82,6 +83,7 @@ impl Engine {
             pending: BTreeSet::new(),
             failures: BTreeMap::new(),
             prune_failure: None,
+            bounds: None,
             findings: Findings::default(),
             checks: Checks::default(),
             closed: Closed::default(),
@@ -140,28 +142,6 @@ impl Engine {
             ServiceRow::new(port, kind.unwrap_or_default(), desired, failure)
         };
         self.desired.iter().map(row).collect()
-    }
-
-    /// The lowest and the highest NodePort that are or shall be served, if there is any.
-    #[must_use]
-    pub fn node_port_range(&self) -> Option<(u16, u16)> {
-        let ranges = [self.store.node_port_range(), self.realized.node_port_range()];
-        let ranges = ranges.into_iter().flatten();
-        ranges.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
-    }
-
-    /// The NodePorts that shall be served, with that range.
-    #[must_use]
-    pub fn node_ports(&self) -> NodePorts {
-        NodePorts { range: self.node_port_range(), ports: self.store.node_ports() }
-    }
-
-    /// Where cluster IPs are.
-    #[must_use]
-    pub fn service_networks(&self) -> ServiceNetworks {
-        let families = [Family::V4, Family::V6].into_iter();
-        let taken = families.filter_map(|family| self.realized.cluster_ips(addresses_of(family)));
-        ServiceNetworks { taken: taken.collect(), cidrs: self.store.service_cidrs() }
     }
 
     /// Says which addresses devices of this node hold. Cluster IPs among them are not served on this
@@ -256,12 +236,33 @@ impl Engine {
     fn reconcile(&mut self, maps: &mut impl LbMaps, now: Instant) -> bool {
         let before = (std::mem::take(&mut self.failures), self.prune_failure.clone());
         let pending = std::mem::take(&mut self.pending);
-        for port in &pending {
+        match self.widen(&pending, maps) {
+            Ok(()) => self.make_and_retire(&pending, maps, now),
+            Err(error) => {
+                let failure = Failure::of(&error.into());
+                self.failures = pending.into_iter().map(|port| (port, failure.clone())).collect();
+            }
+        }
+        self.pending.extend(self.failures.keys().cloned());
+        if self.listing == Listing::Complete {
+            self.prune(maps, now);
+        }
+        let _tried_again_with_the_next_round = self.narrow(maps);
+        (&before.0, &before.1) != (&self.failures, &self.prune_failure)
+    }
+
+    fn make_and_retire(
+        &mut self,
+        ports: &BTreeSet<FamilyPort>,
+        maps: &mut impl LbMaps,
+        now: Instant,
+    ) {
+        for port in ports {
             if let Err(cause) = self.make(port, maps, now) {
                 self.failures.insert(port.clone(), cause);
             }
         }
-        for port in &pending {
+        for port in ports {
             if self.failures.contains_key(port) {
                 continue;
             }
@@ -270,11 +271,6 @@ impl Engine {
                 self.failures.insert(port.clone(), Failure::of(&error));
             }
         }
-        self.pending.extend(self.failures.keys().cloned());
-        if self.listing == Listing::Complete {
-            self.prune(maps, now);
-        }
-        (&before.0, &before.1) != (&self.failures, &self.prune_failure)
     }
 
     fn make(

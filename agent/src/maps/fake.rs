@@ -13,7 +13,7 @@ use dataplane_common::abi::{
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use dataplane_common::socket::SocketTables;
 
-use super::{ApplyError, Capacity, LbMaps, Result, Source, length};
+use super::{ApplyError, Bounds, Capacity, LbMaps, Result, Source, length};
 
 /// All maps of a node, in memory.
 #[derive(Debug)]
@@ -28,7 +28,9 @@ pub struct FakeMaps {
     pub pods: BTreeMap<Addr, Pod>,
     /// Devices, by index.
     pub links: BTreeMap<u32, Link>,
-    /// What the node is.
+    /// Where NodePorts and cluster IPs are.
+    pub bounds: Bounds,
+    /// What the node is but for those.
     pub node: Option<Node>,
     /// First fragments of datagrams.
     pub fragments: RefCell<BTreeMap<FragmentKey, Fragmented>>,
@@ -85,6 +87,7 @@ impl FakeMaps {
             writes: 0,
             pods: BTreeMap::new(),
             links: BTreeMap::new(),
+            bounds: Bounds::default(),
             node: None,
             fragments: RefCell::default(),
             networks: BTreeMap::new(),
@@ -212,6 +215,11 @@ impl LbMaps for FakeMaps {
         self.writes += usize::from(was_there);
         if was_there { Ok(()) } else { Err(ApplyError::NotFound { map: names::SOURCES }) }
     }
+
+    fn bound(&mut self, bounds: &Bounds) -> Result<()> {
+        self.bounds = *bounds;
+        Ok(())
+    }
 }
 
 // === impl Tables ===
@@ -287,7 +295,7 @@ impl ServiceTables for FakeMaps {
     }
 
     fn node(&self) -> Option<Node> {
-        self.node
+        self.node.map(|node| self.bounds.told(node))
     }
 
     fn network(&self, addr: &Addr) -> Option<Network> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use dataplane_common::abi::{Backend, BackendId, FrontendKey, Service, Slot, names};
 
-use super::{ApplyError, Capacity, LbMaps, Result, Source};
+use super::{ApplyError, Bounds, Capacity, LbMaps, Result, Source};
 
 /// Maps that fail one operation in ten. Reads at a restart fail too.
 #[derive(Debug)]
@@ -106,5 +106,10 @@ impl<M: LbMaps> LbMaps for FaultyMaps<M> {
     fn delete_source(&mut self, source: Source) -> Result<()> {
         self.try_luck(names::SOURCES, "delete from")?;
         self.inner.delete_source(source)
+    }
+
+    fn bound(&mut self, bounds: &Bounds) -> Result<()> {
+        self.try_luck(names::NODE, "write to")?;
+        self.inner.bound(bounds)
     }
 }

@@ -7,18 +7,21 @@ use std::os::fd::AsFd as _;
 use aya::Pod;
 use aya::maps::lpm_trie::LpmTrie;
 use aya::maps::{Array, HashMap, IterableMap as _, Map, MapData, MapError};
-use dataplane_common::abi::{Backend, BackendId, FrontendKey, Service, Slot, SourceKey, names};
+use dataplane_common::abi::{
+    Backend, BackendId, FrontendKey, Node, Service, Slot, SourceKey, names,
+};
 use hostnet::Pins;
 
 use super::batch::read_array;
-use super::{ApplyError, Capacity, LbMaps, Result, Source};
+use super::{ApplyError, Bounds, Capacity, LbMaps, Result, Source};
 
-/// The pinned maps `services`, `slots`, `backends` and `sources`.
+/// The pinned maps `services`, `slots`, `backends`, `sources` and `node`.
 pub struct KernelMaps {
     services: HashMap<MapData, FrontendKey, Service>,
     slots: Array<MapData, Slot>,
     backends: Array<MapData, Backend>,
     sources: LpmTrie<MapData, SourceKey, u32>,
+    node: Array<MapData, Node>,
     capacity: Capacity,
 }
 
@@ -40,6 +43,7 @@ impl KernelMaps {
             backends: array(pins, names::BACKENDS)?,
             sources: LpmTrie::try_from(Map::LpmTrie(pinned(pins, names::SOURCES)?))
                 .map_err(read(names::SOURCES))?,
+            node: array(pins, names::NODE)?,
             capacity,
         })
     }
@@ -98,6 +102,11 @@ impl LbMaps for KernelMaps {
 
     fn delete_source(&mut self, source: Source) -> Result<()> {
         self.sources.remove(&source.key()).map_err(failed(names::SOURCES, "delete from"))
+    }
+
+    fn bound(&mut self, bounds: &Bounds) -> Result<()> {
+        let node = self.node.get(&0, 0).map_err(read(names::NODE))?;
+        self.node.set(0, bounds.told(node), 0).map_err(write(names::NODE))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The tables Services are written to, as the reconciler sees them; not what is written or when.
 
 mod batch;
+mod bounds;
 pub mod delivery;
 pub mod dump;
 mod error;
@@ -18,10 +19,11 @@ use std::ops::Range;
 
 use dataplane_common::abi::{Backend, BackendId, FrontendKey, Service, Slot};
 
+pub use bounds::Bounds;
 pub use error::{ApplyError, Result};
 pub use sources::Source;
 
-/// The maps `services`, `slots`, `backends` and `sources`.
+/// The maps `services`, `slots`, `backends` and `sources`, and what `node` says of their content.
 ///
 /// A failed write has changed nothing, but for [`LbMaps::write_slots`], which may have written a
 /// part.
@@ -88,6 +90,12 @@ pub trait LbMaps {
     /// # Errors
     /// [`ApplyError::NotFound`] when they were not, else when the kernel refuses.
     fn delete_source(&mut self, source: Source) -> Result<()>;
+
+    /// Says where NodePorts and cluster IPs are. What is outside is not looked up.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn bound(&mut self, bounds: &Bounds) -> Result<()>;
 }
 
 /// How many elements the arrays have. Of `backends`, the first is never used.

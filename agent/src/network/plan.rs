@@ -10,7 +10,7 @@ use hostnet::route::Routes;
 use ipnetwork::IpNetwork;
 use serde::{Deserialize, Serialize};
 
-use super::{Cluster, bounds};
+use super::Cluster;
 use crate::config::NodePortAddress;
 use crate::detection::Detection;
 use crate::devices::{self, Class, Devices, Selection};
@@ -216,7 +216,7 @@ impl Addresses {
             first_known_port,
             last_known_port,
             flags: detection.union(shared),
-            ..bounds::told(Node::default(), &cluster.node_ports, &cluster.services)
+            ..cluster.services.bounds(cluster.node_ports.range).told(Node::default())
         }
     }
 

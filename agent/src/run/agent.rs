@@ -184,9 +184,6 @@ impl Agent {
         let round = self.sync(changes, due);
         let is_first = before.is_none_or(|before| !before.listed);
         let is_stale = self.is_stale();
-        if is_stale {
-            self.tell_bounds();
-        }
         if round.listed && (is_first || round.nodes_changed || is_stale) {
             due.network = Instant::now();
         }
@@ -265,14 +262,6 @@ impl Agent {
                 let problem = Problem::error("network of this node", format!("{failure:#}"));
                 NetworkState { problems: [problem].into(), ..before.unwrap_or_default() }
             }
-        }
-    }
-
-    /// What has just been served is found at once, however many changes come before the network's turn.
-    fn tell_bounds(&mut self) {
-        let (ports, services) = (self.engine.node_ports(), self.engine.service_networks());
-        if let Err(failure) = self.network.follow(&ports, &services) {
-            error!("new NodePorts and cluster IPs are found late: {failure:#}");
         }
     }
 

@@ -95,7 +95,7 @@ impl Cluster {
         let pods = PodNetworks::of(super::node::NAME, &nodes);
         let mut networks = kinds(own, &nodes, &pods, &self.devices, &addresses, &services.cidrs);
         self.detection.mark(own, &mut networks);
-        let mut entry = NodeEntry {
+        let entry = NodeEntry {
             masquerade4: [192, 168, 0, 2],
             masquerade6: Addr::from(OWN[2].parse::<IpAddr>().unwrap()).0,
             first_port: 40_000,
@@ -105,11 +105,6 @@ impl Cluster {
             flags: self.detection.flags(own),
             ..NodeEntry::default()
         };
-        (entry.first_node_port, entry.last_node_port) = engine.node_port_range().unwrap_or((1, 0));
-        let bounds4 = services.bounds4().map(|(first, last)| (first.octets(), last.octets()));
-        let bounds6 = services.bounds6().map(|(first, last)| (first.octets(), last.octets()));
-        (entry.first_service4, entry.last_service4) = bounds4.unwrap_or(([255; 4], [0; 4]));
-        (entry.first_service6, entry.last_service6) = bounds6.unwrap_or(([255; 16], [0; 16]));
         let fake = &mut self.node.maps.inner_mut().fake;
         let key = |network: IpNetwork| {
             let bits = if network.is_ipv4() { 96 } else { 0 };

@@ -1,13 +1,15 @@
 //! Maps that check, at each write, that no packet could meet a half-made change.
 
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::ops::Range;
 
 use dataplane_common::abi::{
-    Backend, BackendId, BackendState, FrontendKey, FrontendKind, Scopes, Service, Slot,
+    Backend, BackendId, BackendState, FrontendKey, FrontendKind, Scopes, Service, ServiceFlags,
+    Slot,
 };
 use waggle_agent::maps::fake::FakeMaps;
-use waggle_agent::maps::{Capacity, LbMaps, Result, Source, dump};
+use waggle_agent::maps::{Bounds, Capacity, LbMaps, Result, Source, dump};
 use waggle_agent::model::frontend_text;
 
 /// Maps over a fake that write down what is done to them.
@@ -56,8 +58,8 @@ impl WatchedMaps {
         self.check();
     }
 
-    /// Every backend a new flow can be given is alive, has the identity the slot names and is in
-    /// the set it was chosen from.
+    /// Every frontend is looked for where it is; every backend a new flow can be given is alive, has
+    /// the identity the slot names and is in the set it was chosen from.
     fn check(&self) {
         if self.is_unchecked {
             return;
@@ -66,6 +68,13 @@ impl WatchedMaps {
         let backends: std::collections::BTreeMap<_, _> =
             self.fake.backends().unwrap().into_iter().collect();
         for (key, service) in services {
+            assert!(
+                is_within(&self.fake.bounds, &key, &service),
+                "{} is outside of {:?}, after {:#?}",
+                frontend_text(&key),
+                self.fake.bounds,
+                self.log.borrow(),
+            );
             if key.kind == FrontendKind::Address.number() {
                 continue;
             }
@@ -173,4 +182,36 @@ impl LbMaps for WatchedMaps {
         self.note(format!("shut out {}", source.network));
         Ok(())
     }
+
+    fn bound(&mut self, bounds: &Bounds) -> Result<()> {
+        if *bounds == self.fake.bounds || self.is_ended() {
+            return Ok(());
+        }
+        self.fake.bound(bounds)?;
+        self.note(bounds_text(bounds));
+        Ok(())
+    }
+}
+
+/// Whether a packet for what a key stands for is looked up.
+fn is_within(bounds: &Bounds, key: &FrontendKey, service: &Service) -> bool {
+    let ip = key.addr.to_ip();
+    if ip.is_unspecified() {
+        let port = key.port.number();
+        return bounds.node_ports.is_some_and(|(first, last)| first <= port && port <= last);
+    }
+    let is_within = match ip {
+        IpAddr::V4(ip) => bounds.services4.is_some_and(|(first, last)| first <= ip && ip <= last),
+        IpAddr::V6(ip) => bounds.services6.is_some_and(|(first, last)| first <= ip && ip <= last),
+    };
+    is_within || !service.flags.has(ServiceFlags::CLUSTER_IP)
+}
+
+fn bounds_text(bounds: &Bounds) -> String {
+    let mut text = String::from("bounds");
+    let Bounds { node_ports, services4, services6 } = bounds;
+    text.extend(node_ports.map(|(first, last)| format!(" {first}-{last}")));
+    text.extend(services4.map(|(first, last)| format!(" {first}-{last}")));
+    text.extend(services6.map(|(first, last)| format!(" {first}-{last}")));
+    text
 }

@@ -4,12 +4,12 @@ use super::conntrack::find;
 use super::create::{Client, create, draft};
 use super::fake::{Fake, FixedEnv, backend_slot, orphans};
 use super::turns::{Racer, STEPS, Turns, excess, following};
-use super::{Choice, FlowTable, Tables, Work};
+use super::{Choice, FlowTable, Tables, Work, world};
 use crate::abi::{
     BackendId, BackendState, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, Node, NodeFlags,
     Port, Proto, Service, ServiceId,
 };
-use crate::packet::{Packet, Transport};
+use crate::packet::Packet;
 
 type V4 = [u8; 4];
 type Flow = FlowEntry<V4>;
@@ -66,17 +66,8 @@ fn key(vip: V4) -> FlowKey<V4> {
 }
 
 fn packet(key: FlowKey<V4>) -> Packet<V4> {
-    let transport = Transport::Udp { checksum: true };
-    Packet {
-        key,
-        l3: 14,
-        l4: 34,
-        length: 100,
-        ttl: 64,
-        may_fragment: false,
-        more_fragments: 0,
-        transport,
-    }
+    let FlowKey { src, dst, sport, dport, .. } = key;
+    world::packet((src, sport.number()), (dst, dport.number()), world::UDP)
 }
 
 impl Request {

@@ -7,10 +7,12 @@ use std::{
 
 use super::{
     admission::Admission,
-    compare::{agree, stay},
+    claims::{Claims, ServicePort},
+    compare::{agree, resemble, stay},
     feature::Profile,
-    flows::flows,
+    flows::{FEW, flows},
     frontends::{Frontend, Role, frontends},
+    origins::places,
     probe::{Outcome, Probe, Protocol, Sender},
     state::State,
 };
@@ -22,6 +24,8 @@ pub(super) struct Case {
     pub(super) port: String,
     pub(super) protocol: Protocol,
     pub(super) frontends: BTreeSet<Frontend>,
+    /// Those that other Services name too, and another of the kind that they do not.
+    contested: BTreeMap<SocketAddr, Option<SocketAddr>>,
     endpoints: BTreeSet<SocketAddr>,
     is_sticky: bool,
     ranges: Vec<String>,
@@ -36,12 +40,15 @@ pub(super) struct Shot {
     pub(super) is_sticky: bool,
     /// Whom its Service lets in, if its frontend is a load balancer's.
     pub(super) admission: Admission,
+    /// If other Services name the frontend too, another one of the kind that they do not.
+    pub(super) alone: Option<SocketAddr>,
 }
 
-type Ports = BTreeMap<(String, String, Protocol), Case>;
+type Ports = BTreeMap<ServicePort, Case>;
 
-/// A case for each ServicePort of which anything differs between two states, or which has gone.
-/// What was its own address is then one of nobody, or of a Service that has the port no more.
+/// A case for each ServicePort of which anything differs between two states, or which has gone, or
+/// which has what such a one names or named. What was its own address is then one of nobody, or of
+/// a Service that has the port no more.
 pub(super) fn cases(before: &State, after: &State) -> Vec<Case> {
     let is_same = |service: &str| {
         before.services.get(service) == after.services.get(service)
@@ -58,7 +65,17 @@ pub(super) fn cases(before: &State, after: &State) -> Vec<Case> {
         let left: Vec<Frontend> = left.map(|it| without_port(it, after)).collect();
         case.frontends.extend(left);
     }
-    found.into_values().filter(|case| !is_same(&case.service)).collect()
+    let claims = Claims::of(after);
+    let (mut changed, mut owners) = (BTreeSet::new(), BTreeSet::new());
+    for (key, case) in &mut found {
+        let anothers = case.leave_to_owners(key, &claims);
+        if !is_same(&case.service) {
+            changed.insert(key.clone());
+            owners.extend(anothers);
+        }
+    }
+    changed.extend(owners);
+    found.into_iter().filter(|(key, _)| changed.contains(key)).map(|(_, case)| case).collect()
 }
 
 fn without_port(frontend: Frontend, state: &State) -> Frontend {
@@ -83,6 +100,7 @@ fn ports(state: &State) -> Ports {
                 port: port.name.clone(),
                 protocol: port.protocol,
                 frontends: frontends(service, port),
+                contested: BTreeMap::new(),
                 endpoints: state.endpoints(name, &port.name, port.protocol),
                 is_sticky: service.spec.is_sticky(),
                 ranges: service.spec.load_balancer_source_ranges.clone(),
@@ -96,7 +114,10 @@ fn ports(state: &State) -> Ports {
 impl Case {
     /// Every frontend from every sender.
     pub(super) fn shots(&self, profile: &Profile) -> Vec<Shot> {
-        let tried = self.frontends.iter().filter(|frontend| profile.tries(frontend.role));
+        // Without another one of the kind nothing tells what the owner would do.
+        let is_told = |it: &&Frontend| self.contested.get(&it.at) != Some(&None);
+        let tried = self.frontends.iter().filter(is_told);
+        let tried = tried.filter(|frontend| profile.tries(frontend.role));
         let senders = |role| match role {
             Role::LocalhostNodePort => &[Sender::OwnNode][..],
             _ => &Sender::ALL,
@@ -110,9 +131,13 @@ impl Case {
 
     /// Whether two outcomes of one of its shots are the same answer.
     pub(super) fn agrees(&self, shot: &Shot, theirs: &Outcome, ours: &Outcome) -> bool {
-        match shot.is_sticky {
-            true => stay(theirs, ours, &self.endpoints),
-            false => agree(theirs, ours),
+        let Probe { sender, to, .. } = shot.probe;
+        if shot.is_sticky {
+            stay(theirs, ours, &self.endpoints)
+        } else if self.endpoints_like(to).count() > FEW {
+            resemble(theirs, ours, &self.endpoints, &places(sender))
+        } else {
+            agree(theirs, ours)
         }
     }
 
@@ -122,13 +147,36 @@ impl Case {
         of(self) == of(other)
     }
 
+    /// Leaves what others have to them, notes what is its own though others name it, and says who the
+    /// others are that have something.
+    fn leave_to_owners(&mut self, key: &ServicePort, claims: &Claims) -> Vec<ServicePort> {
+        let protocol = self.protocol;
+        let owner = |frontend: &Frontend| claims.owner(*frontend, protocol);
+        let is_anothers = |it: &&Frontend| owner(it).is_some_and(|owner| owner != key);
+        let anothers: Vec<Frontend> = self.frontends.iter().filter(is_anothers).copied().collect();
+        self.frontends.retain(|frontend| !anothers.contains(frontend));
+        let (contested, alone): (Vec<Frontend>, Vec<Frontend>) =
+            self.frontends.iter().partition(|frontend| claims.is_contested(**frontend, protocol));
+        for Frontend { role, at } in contested {
+            let is_like = |it: &&Frontend| it.role == role && it.at.is_ipv4() == at.is_ipv4();
+            let like = alone.iter().filter(is_like).find(|it| owner(it) == Some(key));
+            self.contested.insert(at, like.map(|frontend| frontend.at));
+        }
+        anothers.iter().filter_map(owner).cloned().collect()
+    }
+
+    /// Those of an address's family.
+    fn endpoints_like(&self, to: SocketAddr) -> impl Iterator<Item = &SocketAddr> {
+        self.endpoints.iter().filter(move |endpoint| endpoint.is_ipv4() == to.is_ipv4())
+    }
+
     fn shot(&self, frontend: Frontend, sender: Sender) -> Shot {
         let Frontend { role, at: to } = frontend;
-        let like = |endpoint: &&SocketAddr| endpoint.is_ipv4() == to.is_ipv4();
-        let flows = flows(self.endpoints.iter().filter(like).count());
+        let flows = flows(self.endpoints_like(to).count());
         let probe = Probe { sender, to, protocol: self.protocol, flows };
         let admission = Admission::of(&self.ranges, sender, to.ip());
-        Shot { role, probe, is_sticky: self.is_sticky, admission }
+        let alone = self.contested.get(&to).copied().flatten();
+        Shot { role, probe, is_sticky: self.is_sticky, admission, alone }
     }
 }
 
@@ -141,8 +189,11 @@ impl std::fmt::Display for Case {
 
 #[cfg(test)]
 mod tests {
-    use super::{Role, cases};
+    use std::net::IpAddr;
+
+    use super::{Role, Sender, cases};
     use crate::diff::{
+        feature::{Named, Profile},
         probe::Protocol,
         service::{Metadata, Port, Service},
         state::State,
@@ -164,6 +215,43 @@ mod tests {
             state.set_service(service);
         }
         state
+    }
+
+    #[test]
+    fn what_several_name_is_tried_as_the_oldest_ones_and_beside_what_it_has_alone() {
+        let named = |addresses: &[&str]| -> Vec<IpAddr> {
+            addresses.iter().map(|address| address.parse().unwrap()).collect()
+        };
+        let [contested, alone, other] = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];
+        let mut both = state(&[("a", "10.96.1.1", &[80]), ("b", "10.96.1.2", &[80])]);
+        for (name, addresses) in [("a", &[contested, alone][..]), ("b", &[contested, other])] {
+            both.services.get_mut(name).unwrap().spec.external_ips = named(addresses);
+        }
+        let profile = Profile::new(Named::Tiny, &[], &[]);
+        let tried = |before: &State, after: &State| -> Vec<_> {
+            let cases = cases(before, after);
+            let shots = cases.iter().flat_map(|case| {
+                let shots = case.shots(&profile).into_iter();
+                shots.map(move |shot| (case.service.clone(), shot))
+            });
+            let external = shots.filter(|(_, shot)| {
+                shot.role == Role::ExternalIp && shot.probe.sender == Sender::Outside
+            });
+            external.map(|(name, shot)| (name, shot.probe.to.ip(), shot.alone)).collect()
+        };
+        let row = |name: &str, at: &str, beside: Option<&str>| {
+            let beside = beside.map(|beside| (beside.parse::<IpAddr>().unwrap(), 80).into());
+            (name.to_owned(), at.parse::<IpAddr>().unwrap(), beside)
+        };
+        let all = [row("a", contested, Some(alone)), row("a", alone, None), row("b", other, None)];
+        assert_eq!(tried(&State::default(), &both), all);
+        let (mut without_b, mut without_a) = (both.clone(), both.clone());
+        without_b.remove("b");
+        without_a.remove("a");
+        let after_b = [row("a", contested, None), row("a", alone, None), row("b", other, None)];
+        assert_eq!(tried(&both, &without_b), after_b);
+        let after_a = [row("a", alone, None), row("b", contested, None), row("b", other, None)];
+        assert_eq!(tried(&both, &without_a), after_a);
     }
 
     #[test]

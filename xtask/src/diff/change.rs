@@ -1,7 +1,7 @@
 //! Changes by chance.
 
 use super::{
-    endpoints::trim,
+    endpoints::{is_large, trim},
     feature::Feature,
     generate::{Generator, OF_SERVICES},
     service::{Affinity, Kind, Policy, Service},
@@ -56,6 +56,10 @@ fn retype(generator: &mut Generator, state: &mut State, service: &Service) {
     let is_headless = service.spec.cluster_ip.as_deref() == Some("None");
     if is_headless {
         return;
+    }
+    if service.spec.kind == Kind::ExternalName {
+        // With another address it may have to be made anew, and then it would be the youngest.
+        service.spec.external_ips.clear();
     }
     service.spec.kind = match generator.has(Feature::OtherTypes, 6) {
         true => Kind::ExternalName,
@@ -157,9 +161,12 @@ fn add_endpoint(generator: &mut Generator, state: &mut State, service: &Service)
     if all.into_iter().any(|other| other.addresses == endpoint.addresses) {
         return;
     }
+    let was_large = is_large(state, service);
     slice.endpoints.push(endpoint);
     state.set_slice(slice);
-    trim(state, service);
+    if !was_large {
+        trim(state, service);
+    }
 }
 
 /// One, all, or the slice with them.
@@ -198,7 +205,7 @@ mod tests {
 
     use super::{Generator, State};
     use crate::diff::{
-        feature::{Named, Profile},
+        feature::{Feature, Named, Profile},
         service::{Family, Service},
     };
 
@@ -224,7 +231,7 @@ mod tests {
 
     #[test]
     fn no_service_port_has_more_endpoints_than_few_flows_can_tell() {
-        let profile = Profile::new(Named::All, &[], &[]);
+        let profile = Profile::new(Named::All, &[], &[Feature::ManyEndpoints]);
         for state in (0..20).flat_map(|seed| history(seed, &profile)) {
             for (name, service) in &state.services {
                 for port in &service.spec.ports {
@@ -249,7 +256,7 @@ mod tests {
             });
             texts.chain(external).chain(ports.iter().map(u16::to_string)).collect()
         };
-        let profile = Profile::new(Named::All, &[], &[]);
+        let profile = Profile::new(Named::All, &[], &[Feature::Contests]);
         for state in (0..20).flat_map(|seed| history(seed, &profile)) {
             let all: Vec<String> = state.services.values().flat_map(addresses).collect();
             let distinct: BTreeSet<&String> = all.iter().collect();

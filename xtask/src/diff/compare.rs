@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     case::Shot,
+    places::Place,
     probe::{Arrival, Outcome, Probe, Refusal, Source},
 };
 
@@ -40,11 +41,42 @@ pub(super) fn agree(theirs: &Outcome, ours: &Outcome) -> bool {
 /// not be the same one.
 pub(super) fn stay(theirs: &Outcome, ours: &Outcome, endpoints: &BTreeSet<SocketAddr>) -> bool {
     let is_known = |arrival: &Arrival| endpoints.contains(&arrival.at);
-    let rest = |outcome: &Outcome| Outcome { arrived: BTreeMap::new(), ..outcome.clone() };
     theirs.arrived.is_empty() == ours.arrived.is_empty()
         && theirs.is_strewn == ours.is_strewn
         && ours.arrived.keys().all(is_known)
-        && agree(&rest(theirs), &rest(ours))
+        && agree(&without_arrivals(theirs), &without_arrivals(ours))
+}
+
+/// Whether two choices of many endpoints could be from one set: both of `endpoints`, with half or
+/// more in common, and the same clients seen there. Who of them is at one of `own`, the sender's
+/// addresses, is left out.
+pub(super) fn resemble(
+    theirs: &Outcome,
+    ours: &Outcome,
+    endpoints: &BTreeSet<SocketAddr>,
+    own: &[Place],
+) -> bool {
+    let is_itself = |at: &SocketAddr| own.iter().any(|place| place.like(at.ip()) == at.ip());
+    let others = |outcome: &Outcome| -> Vec<Arrival> {
+        outcome.arrived.keys().filter(|arrival| !is_itself(&arrival.at)).copied().collect()
+    };
+    let [theirs_there, ours_there] = [theirs, ours].map(others);
+    let reached = |arrivals: &[Arrival]| -> BTreeSet<SocketAddr> {
+        arrivals.iter().map(|arrival| arrival.at).collect()
+    };
+    let sources = |arrivals: &[Arrival]| -> BTreeSet<Source> {
+        arrivals.iter().map(|arrival| arrival.source).collect()
+    };
+    let (by_theirs, by_ours) = (reached(&theirs_there), reached(&ours_there));
+    let all: BTreeSet<_> = by_theirs.union(&by_ours).collect();
+    all.iter().all(|at| endpoints.contains(at))
+        && 2 * by_theirs.intersection(&by_ours).count() >= all.len()
+        && sources(&theirs_there) == sources(&ours_there)
+        && agree(&without_arrivals(theirs), &without_arrivals(ours))
+}
+
+fn without_arrivals(outcome: &Outcome) -> Outcome {
+    Outcome { arrived: BTreeMap::new(), ..outcome.clone() }
 }
 
 /// An outcome as people read it.
@@ -67,7 +99,7 @@ pub(super) fn words(outcome: &Outcome) -> String {
 
 /// What a probe was and how its answers differ, in words that many failures of one cause share.
 pub(super) fn kind(shot: &Shot, theirs: &Outcome, ours: &Outcome) -> String {
-    let Shot { role, probe, is_sticky, admission: _ } = shot;
+    let Shot { role, probe, is_sticky, admission: _, alone } = shot;
     let Probe { sender, to, protocol, flows: _ } = probe;
     let family = if to.is_ipv4() { "IPv4" } else { "IPv6" };
     let (theirs, ours) = (manner(theirs), manner(ours));
@@ -79,7 +111,8 @@ pub(super) fn kind(shot: &Shot, theirs: &Outcome, ours: &Outcome) -> String {
     let protocol = protocol.name();
     let role = role.name();
     let affinity = if *is_sticky { " with affinity" } else { "" };
-    format!("{role}{affinity} from {} by {family} {protocol}: {verdict}", sender.name())
+    let contested = if alone.is_some() { " that others name too" } else { "" };
+    format!("{role}{contested}{affinity} from {} by {family} {protocol}: {verdict}", sender.name())
 }
 
 /// Without addresses.
@@ -110,11 +143,12 @@ fn source_in_words(source: Source) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{agree, kind, stay, words};
+    use super::{agree, kind, resemble, stay, words};
     use crate::diff::{
         admission::Admission,
         case::Shot,
         frontends::Role,
+        places::{PRIMARY, REMOTE_PODS},
         probe::{Arrival, Outcome, Probe, Protocol, Refusal, Sender, Source},
     };
 
@@ -164,6 +198,33 @@ mod tests {
     }
 
     #[test]
+    fn choices_of_many_resemble_each_other_if_they_are_mostly_the_same() {
+        let node = Source::Node(PRIMARY.v4.into());
+        let to = |hosts: std::ops::Range<u8>, source| {
+            let at = |host| format!("10.244.2.{host}:80").parse().unwrap();
+            let arrivals = hosts.map(|host| (Arrival { at: at(host), source }, 1));
+            Outcome { arrived: arrivals.collect(), ..Outcome::default() }
+        };
+        let mut itself = to(3..11, Source::Kept);
+        itself.arrived.extend(to(2..3, node).arrived);
+        let endpoints = to(2..20, node).arrived.keys().map(|arrival| arrival.at).collect();
+        for (name, ours, expected) in [
+            ("the same", to(3..11, Source::Kept), true),
+            ("all but one", to(3..10, Source::Kept), true),
+            ("and itself", itself, true),
+            ("others", to(8..16, Source::Kept), false),
+            ("strangers", to(3..24, Source::Kept), false),
+            ("as another", to(3..11, node), false),
+            ("nobody", Outcome { silent: 8, ..Outcome::default() }, false),
+            ("not all", Outcome { silent: 1, ..to(3..11, Source::Kept) }, false),
+        ] {
+            let theirs = to(3..11, Source::Kept);
+            let own = &REMOTE_PODS[..1];
+            assert_eq!(resemble(&theirs, &ours, &endpoints, own), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn outcomes_are_told_in_words() {
         let node = Source::Node("192.168.88.11".parse().unwrap());
         let theirs = Outcome { silent: 1, ..arrived("10.244.1.2:80", node, 30) };
@@ -171,7 +232,8 @@ mod tests {
         let to = "10.96.1.1:80".parse().unwrap();
         let probe = Probe { sender: Sender::Outside, to, protocol: Protocol::Tcp, flows: 31 };
         let admission = Admission::All;
-        let shot = Shot { role: Role::ClusterIp, probe, is_sticky: false, admission };
+        let alone = None;
+        let shot = Shot { role: Role::ClusterIp, probe, is_sticky: false, admission, alone };
         let ours = Outcome { refused: [(Refusal::Reset, 31)].into(), ..Outcome::default() };
         assert_eq!(
             kind(&shot, &theirs, &ours),

@@ -6,6 +6,7 @@ use super::{
     admission::Admission,
     case::Shot,
     frontends::Role,
+    judge::Finding,
     places::{LOCAL_PODS, OTHER_NODE, PRIMARY, Place, REMOTE_PODS, SECONDARY},
     probe::{Arrival, Outcome, Refusal, Sender, Source},
     setting::Setting,
@@ -13,36 +14,55 @@ use super::{
 
 /// Two outcomes of one probe.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seen<'a> {
-    pub(super) shot: &'a Shot,
-    pub(super) theirs: &'a Outcome,
-    pub(super) ours: &'a Outcome,
-    pub(super) setting: Setting,
+struct Seen<'a> {
+    shot: &'a Shot,
+    theirs: &'a Outcome,
+    ours: &'a Outcome,
+    setting: Setting,
 }
 
 /// One intended difference.
 #[derive(Debug)]
-pub(super) struct Difference {
+struct Difference {
     /// The heading in the document.
-    pub(super) name: &'static str,
+    name: &'static str,
     /// Whether it is the whole of what differs.
-    pub(super) covers: fn(&Seen<'_>) -> bool,
+    covers: fn(&Seen<'_>) -> bool,
 }
 
 /// All of them, as in the document.
-pub(super) const DIFFERENCES: &[Difference] = &[
+const DIFFERENCES: &[Difference] = &[
     Difference { name: "A pod that reaches itself", covers: is_hairpin },
     Difference { name: "A client elsewhere that reaches itself", covers: is_hairpin_elsewhere },
     Difference { name: "The node that reaches itself", covers: is_own_node },
     Difference { name: "Pods at links of their own", covers: is_pod_by_link },
     Difference { name: "Rules of iptables", covers: is_as_nftables },
     Difference { name: "NodePorts at [::1]", covers: is_at_localhost6 },
-    Difference { name: "SCTP keeps its ports", covers: is_of_sctp },
-    Difference { name: "SCTP from the node itself", covers: is_of_sctp },
+    Difference { name: CONTEST, covers: |_| false },
+    Difference { name: "SCTP keeps its ports", covers: |_| false },
+    Difference { name: "SCTP from the node itself", covers: |_| false },
 ];
 
-/// The name of the one that explains all that differs.
-pub(super) fn explanation(seen: &Seen<'_>) -> Option<&'static str> {
+/// The heading of the one that is told by what kube-proxy does elsewhere.
+const CONTEST: &str = "Two Services with one address and port";
+
+/// The name of the one that explains all that differs in a finding. `alone` is what kube-proxy does
+/// with the same at an address that the Service alone names, if others name the one that was asked:
+/// that is what is to be done there.
+pub(super) fn explanation(
+    found: &Finding,
+    setting: Setting,
+    alone: Option<&Outcome>,
+) -> Option<&'static str> {
+    let Finding { case, shot, theirs, ours } = found;
+    let seen = Seen { shot, theirs: alone.unwrap_or(theirs), ours, setting };
+    if alone.is_some_and(|alone| case.agrees(shot, alone, ours)) {
+        return Some(CONTEST);
+    }
+    intention(&seen).map(|name| if alone.is_some() { CONTEST } else { name })
+}
+
+fn intention(seen: &Seen<'_>) -> Option<&'static str> {
     DIFFERENCES.iter().find(|difference| (difference.covers)(seen)).map(|found| found.name)
 }
 
@@ -146,19 +166,16 @@ fn is_as_nftables(seen: &Seen<'_>) -> bool {
         (Role::LoadBalancer, Some(End::Refused)) if !is_own => left_out,
         _ => return false,
     };
-    *setting == Setting::Iptables && end(ours) == Some(expected)
+    setting.is_iptables() && end(ours) == Some(expected)
 }
 
 /// kube-proxy serves processes of the node at 127.0.0.1 alone, and that in mode iptables.
 fn is_at_localhost6(seen: &Seen<'_>) -> bool {
-    let Seen { shot, theirs, ours, setting: _ } = seen;
+    let Seen { shot, theirs, ours, setting } = seen;
     let is_there = shot.role == Role::LocalhostNodePort && shot.probe.to.is_ipv6();
-    is_there && theirs.arrived.is_empty() && theirs.passed == 0 && ours.refused.is_empty()
-}
-
-/// No probe is of SCTP.
-fn is_of_sctp(_: &Seen<'_>) -> bool {
-    false
+    let Outcome { arrived, refused, passed, silent, is_strewn: _ } = ours;
+    let is_served = !arrived.is_empty() && refused.is_empty() && *passed == 0 && *silent == 0;
+    setting.is_iptables() && is_there && end(theirs) == Some(End::Refused) && is_served
 }
 
 #[cfg(test)]
@@ -167,7 +184,7 @@ mod tests {
 
     use super::{
         Admission, Arrival, DIFFERENCES, Outcome, Refusal, Seen, Sender, Setting, Shot, Source,
-        explanation,
+        intention,
     };
     use crate::{
         diff::{
@@ -188,7 +205,7 @@ mod tests {
     fn shot(role: Role, sender: Sender, admission: Admission) -> Shot {
         let to = "10.96.1.1:80".parse().unwrap();
         let probe = Probe { sender, to, protocol: Protocol::Tcp, flows: 2 };
-        Shot { role, probe, is_sticky: false, admission }
+        Shot { role, probe, is_sticky: false, admission, alone: None }
     }
 
     #[test]
@@ -207,7 +224,7 @@ mod tests {
             let shot = shot(Role::ClusterIp, sender, Admission::All);
             let (ours, setting) = (arrived(&ours), Setting::default());
             let seen = Seen { shot: &shot, theirs: &theirs, ours: &ours, setting };
-            assert_eq!(explanation(&seen).is_some(), expected, "{name}");
+            assert_eq!(intention(&seen).is_some(), expected, "{name}");
         }
     }
 
@@ -240,7 +257,7 @@ mod tests {
             let (shot, theirs, ours) = (shot(role, sender, admission), end(theirs), end(ours));
             for (setting, expected) in [(Setting::Iptables, expected), (Setting::NodeCidr, false)] {
                 let seen = Seen { shot: &shot, theirs: &theirs, ours: &ours, setting };
-                assert_eq!(explanation(&seen).is_some(), expected, "{seen:?}");
+                assert_eq!(intention(&seen).is_some(), expected, "{seen:?}");
             }
         }
     }

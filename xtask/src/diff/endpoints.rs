@@ -4,19 +4,17 @@ use std::net::IpAddr;
 
 use super::{
     feature::Feature,
+    flows::FEW,
     generate::{Generator, OF_SLICES},
     places::{
         LOCAL_PODS, NODE, OTHER_NODE, OTHER_NODE_NAME, OTHER_ZONE, PRIMARY, Place, REMOTE_PODS,
-        SECONDARY, ZONE,
+        SECONDARY, ZONE, distant_pod,
     },
     probe::Protocol,
     service::{Family, Port, Service},
     slice::{Conditions, Endpoint, Hint, Hints, Slice, SlicePort},
     state::State,
 };
-
-/// No ServicePort has more endpoints of one family, so that few flows tell who they are.
-const MOST: usize = 4;
 
 /// Where endpoints listen.
 const NUMBERS: [u16; 4] = [53, 80, 8080, 9376];
@@ -37,15 +35,27 @@ impl Generator {
     pub(super) fn set_slices(&mut self, state: &mut State, service: &Service) {
         let name = service.metadata.name.clone();
         state.slices.retain(|_, slice| !slice.is_of(&name));
+        let is_large = self.has(Feature::ManyEndpoints, 16);
         for family in [Family::IPv4, Family::IPv6] {
             let is_own = service.spec.ip_families.contains(&family);
             if is_own || self.has(Feature::OddSlices, 8) {
-                for slice in self.slices(service, family) {
-                    state.set_slice(slice);
+                let mut slices = self.slices(service, family);
+                if let Some(slice) = slices.first_mut().filter(|_| is_large) {
+                    self.crowd(slice, family);
                 }
+                slices.into_iter().for_each(|slice| state.set_slice(slice));
             }
         }
-        trim(state, service);
+        if !is_large {
+            trim(state, service);
+        }
+    }
+
+    fn crowd(&mut self, slice: &mut Slice, family: Family) {
+        let preference = self.preference();
+        for number in 0..*self.random.pick(&[8, 16]) {
+            slice.endpoints.push(self.endpoint(distant_pod(number), family, preference));
+        }
     }
 
     fn slices(&mut self, service: &Service, family: Family) -> Vec<Slice> {
@@ -178,17 +188,19 @@ impl Generator {
     }
 }
 
-/// Takes endpoints away until no ServicePort has too many.
+/// Whether a ServicePort has so many endpoints of one family that few flows do not tell who they are.
+pub(super) fn is_large(state: &State, service: &Service) -> bool {
+    service.spec.ports.iter().any(|port| {
+        let all = state.endpoints(&service.metadata.name, &port.name, port.protocol);
+        let of_v4 = all.iter().filter(|endpoint| endpoint.is_ipv4()).count();
+        of_v4 > FEW || all.len() - of_v4 > FEW
+    })
+}
+
+/// Takes endpoints away until few flows tell who they are.
 pub(super) fn trim(state: &mut State, service: &Service) {
     let name = &service.metadata.name;
-    let is_over = |state: &State| {
-        service.spec.ports.iter().any(|port| {
-            let all = state.endpoints(name, &port.name, port.protocol);
-            let of_v4 = all.iter().filter(|endpoint| endpoint.is_ipv4()).count();
-            of_v4 > MOST || all.len() - of_v4 > MOST
-        })
-    };
-    while is_over(state) {
+    while is_large(state, service) {
         let slices = state.slices.values_mut().filter(|slice| slice.is_of(name));
         let Some(fullest) = slices.max_by_key(|slice| slice.endpoints.len()) else { return };
         fullest.endpoints.pop();

@@ -55,8 +55,12 @@ pub(crate) enum Feature {
     LocalhostNodePorts,
     /// Endpoints at addresses of the nodes.
     HostEndpoints,
+    /// Services of more endpoints than few flows can tell.
+    ManyEndpoints,
     /// Addresses that several Services have, each with ports of its own.
     SharedAddresses,
+    /// Addresses and ports that several Services name.
+    Contests,
     /// Clients that stay with their backend.
     Affinity,
     /// Ports that a Service has not, at its own addresses.

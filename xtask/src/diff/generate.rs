@@ -19,7 +19,7 @@ use crate::random::Random;
 pub(super) struct Generator {
     pub(super) random: Random,
     profile: Profile,
-    numbers: Numbers,
+    pub(super) numbers: Numbers,
     /// By Service: the API does not let one change, not even if it had none in the meantime.
     health_ports: BTreeMap<String, u16>,
     named: u16,
@@ -68,6 +68,7 @@ impl Generator {
     pub(super) fn add(&mut self, state: &mut State) {
         let Some(mut service) = self.service() else { return };
         self.share_addresses(state, &mut service);
+        self.contest(state, &mut service);
         self.set_slices(state, &service);
         state.set_service(service);
     }
@@ -79,7 +80,8 @@ impl Generator {
 
     fn service(&mut self) -> Option<Service> {
         self.named += 1;
-        let name = format!("service-{}", self.named);
+        // In the order of names, too, since that counts among what is made in one second.
+        let name = format!("service-{:03}", self.named);
         let spec = Spec { kind: self.kind(), ports: self.ports(), ..Spec::default() };
         let mut service = Service {
             metadata: Metadata { name, ..Metadata::default() },

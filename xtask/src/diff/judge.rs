@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow, bail};
 use super::{
     case::{Case, Shot, cases},
     compare::kind,
-    differences::{Seen, explanation},
+    differences::explanation,
     feature::Profile,
     island::Island,
     probe::{Outcome, Probe},
@@ -140,16 +140,33 @@ impl<'a> Judge<'a> {
         self.report.flows += probes.iter().map(|probe| u64::from(probe.flows)).sum::<u64>();
         let mut findings = Vec::new();
         for ((case, shot), (theirs, ours)) in shots.iter().zip(theirs.into_iter().zip(ours)) {
-            if case.agrees(shot, &theirs, &ours) {
-                continue;
-            }
-            let setting = self.setting;
-            match explanation(&Seen { shot, theirs: &theirs, ours: &ours, setting }) {
-                Some(name) => *self.report.intended.entry(name).or_default() += 1,
-                None => findings.push(Finding { case: (*case).clone(), shot: *shot, theirs, ours }),
+            if !case.agrees(shot, &theirs, &ours) {
+                findings.push(Finding { case: (*case).clone(), shot: *shot, theirs, ours });
             }
         }
-        Ok(findings)
+        self.without_intended(findings)
+    }
+
+    /// What remains of some findings that no intention explains.
+    fn without_intended(&mut self, findings: Vec<Finding>) -> Result<Vec<Finding>> {
+        let contested = findings.iter().filter_map(|found| Some((found, found.shot.alone?)));
+        let alone: Vec<Probe> =
+            contested.map(|(found, to)| Probe { to, ..found.shot.probe }).collect();
+        // Both are asked, so that flows have the same origins on both in what follows.
+        let [alone, _] = match alone[..] {
+            [] => Default::default(),
+            _ => ask(&mut self.islands, &alone)?,
+        };
+        let mut alone = alone.into_iter();
+        let mut rest = Vec::new();
+        for found in findings {
+            let alone = found.shot.alone.and_then(|_| alone.next());
+            match explanation(&found, self.setting, alone.as_ref()) {
+                Some(name) => *self.report.intended.entry(name).or_default() += 1,
+                None => rest.push(Finding { theirs: alone.unwrap_or(found.theirs), ..found }),
+            }
+        }
+        Ok(rest)
     }
 }
 

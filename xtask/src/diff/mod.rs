@@ -14,7 +14,9 @@
 mod admission;
 mod case;
 mod change;
+mod claims;
 mod compare;
+mod contest;
 mod court;
 mod differences;
 mod endpoints;

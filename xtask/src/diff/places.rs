@@ -75,6 +75,11 @@ pub(super) const LOCAL_PODS: [Place; 3] = [local_pod(2), local_pod(3), local_pod
 pub(super) const REMOTE_PODS: [Place; 4] =
     [remote_pod(2), remote_pod(3), remote_pod(4), remote_pod(5)];
 
+/// A pod of the other node that is never a client, of a number below 200.
+pub(super) const fn distant_pod(number: u8) -> Place {
+    remote_pod(10 + number)
+}
+
 const fn local_pod(host: u8) -> Place {
     place([10, 244, 1, host], [0xfd00, 0x10, 0x244, 1, 0, 0, 0, host as u16])
 }

@@ -32,6 +32,8 @@ pub(crate) enum Setting {
     /// kube-proxy writes rules of iptables: NodePorts are at all addresses, and ports that a Service
     /// has not are nobody's.
     Iptables,
+    /// Likewise, with NodePorts at IPv4's loopback addresses alone, and wherever that leaves IPv6's.
+    IptablesLocalhost,
 }
 
 /// What the command line takes for settings.
@@ -76,6 +78,7 @@ impl ValueEnum for Choice {
             Self::One(Setting::AllAddresses),
             Self::One(Setting::OneNetwork),
             Self::One(Setting::Iptables),
+            Self::One(Setting::IptablesLocalhost),
         ]
     }
 
@@ -95,9 +98,14 @@ impl fmt::Display for Setting {
 }
 
 impl Setting {
+    /// Whether kube-proxy writes rules of iptables.
+    pub(super) fn is_iptables(self) -> bool {
+        matches!(self, Self::Iptables | Self::IptablesLocalhost)
+    }
+
     /// What kube-proxy starts that it would not start otherwise.
     pub(super) fn scope(self) -> Option<Scope> {
-        (self == Self::Iptables).then_some(Scope::Iptables)
+        self.is_iptables().then_some(Scope::Iptables)
     }
 
     /// Its fields of a `KubeProxyConfiguration`.
@@ -119,6 +127,9 @@ impl Setting {
             Self::AllAddresses => json!({"nodePortAddresses": ["0.0.0.0/0", "::/0"]}),
             Self::OneNetwork => json!({"nodePortAddresses": ["192.168.89.0/24"]}),
             Self::Iptables => json!({"mode": "iptables"}),
+            Self::IptablesLocalhost => {
+                json!({"mode": "iptables", "nodePortAddresses": ["127.0.0.0/8"]})
+            }
         }
     }
 }
