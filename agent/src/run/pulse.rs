@@ -31,6 +31,8 @@ pub(super) struct Pulse {
     node: String,
     /// What could not be opened when it was last told.
     told: Failures<Purpose>,
+    /// Whether a port of its own that is taken is the end.
+    is_strict: bool,
 }
 
 impl Pulse {
@@ -38,8 +40,8 @@ impl Pulse {
     ///
     /// # Errors
     /// When there can be no thread for it.
-    pub(super) fn begin(node: &str, config: &Config) -> anyhow::Result<Self> {
-        let vitals = Arc::new(Vitals::new(Metrics::new()?, config.sync_period.saturating_mul(2)));
+    pub(super) fn begin(node: &str, config: &Config, metrics: Metrics) -> anyhow::Result<Self> {
+        let vitals = Arc::new(Vitals::new(metrics, config.sync_period.saturating_mul(2)));
         let binds =
             Binds { health: config.healthz_bind_address, metrics: config.metrics_bind_address };
         Ok(Self {
@@ -53,6 +55,7 @@ impl Pulse {
             knew_node: false,
             node: node.to_owned(),
             told: Failures::new(),
+            is_strict: config.bind_address_hard_fail,
         })
     }
 
@@ -125,6 +128,13 @@ impl Pulse {
         problems(&self.servers.failures())
     }
 
+    /// What the agent is to end for.
+    pub(super) fn fatal(&self) -> Option<Problem> {
+        let mut failures = self.servers.failures();
+        failures.retain(|door, _| matches!(door.purpose, Purpose::Health | Purpose::Metrics));
+        problems(&failures).into_iter().next().filter(|_| self.is_strict)
+    }
+
     /// What happened since it was last asked, for those who look at the objects concerned.
     pub(super) fn news(&mut self) -> Vec<Event> {
         let failures = self.servers.failures();
@@ -144,5 +154,33 @@ fn kind(change: &Change) -> Option<Kind> {
         Change::Apply(object) => Some(object.object_ref().kind),
         Change::Delete(object) => Some(object.kind),
         Change::SourceProblems(_) | Change::Listed { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_the_end_where_that_is_asked_for() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = taken.local_addr().unwrap();
+        let nowhere = "127.0.0.1:0".parse().unwrap();
+        for (bind_address_hard_fail, health, metrics) in
+            [(true, at, nowhere), (true, nowhere, at), (false, at, nowhere)]
+        {
+            let config = Config {
+                bind_address_hard_fail,
+                healthz_bind_address: health,
+                metrics_bind_address: metrics,
+                ..Config::default()
+            };
+            let mut pulse = Pulse::begin("a", &config, Metrics::new().unwrap()).unwrap();
+            pulse.changed().await;
+            assert_eq!(pulse.fatal().is_some(), bind_address_hard_fail, "{health} {metrics}");
+            assert_eq!(pulse.problems().len(), 1, "{health} {metrics}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Rows of `TestClusterIPGeneral`, `TestNoEndpointsReject` and `OnServiceCIDRsChanged` of
 //! `pkg/proxy/nftables/proxier_test.go`.
 
-use super::rows::{Row, check, ingress, service, service_with, slice};
+use super::rows::{Row, check, check_both, ingress, service, service_with, slice};
 use crate::support::cluster::Cluster;
 
 /// A ServiceCIDR.
@@ -110,12 +110,9 @@ const NOBODY_V6: &[Row] = &[
 fn test_no_endpoints_reject() {
     let spec = "type: LoadBalancer, clusterIPs: [172.30.0.41, 'fd00:172:30::41'], \
                 externalIPs: [192.168.99.11], ports: [{name: p80, port: 80, nodePort: 3001}]";
-    for mut cluster in Cluster::both() {
-        cluster
-            .write("svc1", &service_with("svc1", spec, &ingress(&["1.2.3.4", "2001:db8:99::1"])));
-        check("IPv4", &cluster, NOBODY);
-        check("IPv6", &cluster, NOBODY_V6);
-    }
+    let objects = [service_with("svc1", spec, &ingress(&["1.2.3.4", "2001:db8:99::1"]))];
+    check_both("IPv4", &objects, NOBODY);
+    check_both("IPv6", &objects, NOBODY_V6);
 }
 
 /// What becomes of packets to an address of each of three networks of which no Service has any.

@@ -19,6 +19,13 @@ pub(super) fn check(when: &str, cluster: &Cluster, rows: &[Row]) {
     assert!(different.is_empty(), "{when}:\n{}", different.join("\n"));
 }
 
+/// Each row is checked on both clusters with these objects.
+pub(super) fn check_both(when: &str, objects: &[String], rows: &[Row]) {
+    for cluster in Cluster::both_with(&[("objects", &objects.concat())]) {
+        check(when, &cluster, rows);
+    }
+}
+
 /// A Service of the namespace of all rows.
 pub(super) fn service(name: &str, spec: &str) -> String {
     service_with(name, spec, "{}")

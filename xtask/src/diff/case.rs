@@ -40,6 +40,8 @@ pub(super) struct Shot {
     pub(super) is_sticky: bool,
     /// Whom its Service lets in, if its frontend is a load balancer's.
     pub(super) admission: Admission,
+    /// Whether it has endpoints, and all of them listen at other ports.
+    pub(super) is_renumbered: bool,
     /// If other Services name the frontend too, another one of the kind that they do not.
     pub(super) alone: Option<SocketAddr>,
 }
@@ -176,7 +178,9 @@ impl Case {
         let probe = Probe { sender, to, protocol: self.protocol, flows };
         let admission = Admission::of(&self.ranges, sender, to.ip());
         let alone = self.contested.get(&to).copied().flatten();
-        Shot { role, probe, is_sticky: self.is_sticky, admission, alone }
+        let mut like = self.endpoints_like(to).peekable();
+        let is_renumbered = like.peek().is_some() && like.all(|at| at.port() != to.port());
+        Shot { role, probe, is_sticky: self.is_sticky, admission, is_renumbered, alone }
     }
 }
 

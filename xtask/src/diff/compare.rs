@@ -99,7 +99,7 @@ pub(super) fn words(outcome: &Outcome) -> String {
 
 /// What a probe was and how its answers differ, in words that many failures of one cause share.
 pub(super) fn kind(shot: &Shot, theirs: &Outcome, ours: &Outcome) -> String {
-    let Shot { role, probe, is_sticky, admission: _, alone } = shot;
+    let Shot { role, probe, is_sticky, alone, admission: _, is_renumbered: _ } = shot;
     let Probe { sender, to, protocol, flows: _ } = probe;
     let family = if to.is_ipv4() { "IPv4" } else { "IPv6" };
     let (theirs, ours) = (manner(theirs), manner(ours));
@@ -233,7 +233,8 @@ mod tests {
         let probe = Probe { sender: Sender::Outside, to, protocol: Protocol::Tcp, flows: 31 };
         let admission = Admission::All;
         let alone = None;
-        let shot = Shot { role: Role::ClusterIp, probe, is_sticky: false, admission, alone };
+        let (role, is_sticky, is_renumbered) = (Role::ClusterIp, false, false);
+        let shot = Shot { role, probe, is_sticky, admission, is_renumbered, alone };
         let ours = Outcome { refused: [(Refusal::Reset, 31)].into(), ..Outcome::default() };
         assert_eq!(
             kind(&shot, &theirs, &ours),

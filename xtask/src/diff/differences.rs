@@ -8,7 +8,7 @@ use super::{
     frontends::Role,
     judge::Finding,
     places::{LOCAL_PODS, OTHER_NODE, PRIMARY, Place, REMOTE_PODS, SECONDARY},
-    probe::{Arrival, Outcome, Refusal, Sender, Source},
+    probe::{Arrival, Outcome, Protocol, Refusal, Sender, Source},
     setting::Setting,
 };
 
@@ -38,6 +38,8 @@ const DIFFERENCES: &[Difference] = &[
     Difference { name: "Pods at links of their own", covers: is_pod_by_link },
     Difference { name: "Rules of iptables", covers: is_as_nftables },
     Difference { name: "NodePorts at [::1]", covers: is_at_localhost6 },
+    Difference { name: "SCTP keeps its ports", covers: is_renumbered },
+    Difference { name: "SCTP from the node itself", covers: is_sctp_of_node },
     Difference { name: CONTEST, covers: |_| false },
     Difference { name: "SCTP keeps its ports", covers: |_| false },
     Difference { name: "SCTP from the node itself", covers: |_| false },
@@ -148,16 +150,21 @@ fn end(outcome: &Outcome) -> Option<End> {
     }
 }
 
+/// How all ends at a Service without endpoints.
+fn unserved(shot: &Shot) -> End {
+    match (shot.role, shot.admission) {
+        (Role::LoadBalancer, Admission::Some) => End::RefusedOrSilent,
+        (Role::LoadBalancer, Admission::None) => End::Silent,
+        _ => End::Refused,
+    }
+}
+
 /// What rules of iptables let pass is refused, or dropped where Services have their addresses from;
 /// and whom a load balancer's ranges leave out is dropped whether anybody serves or not.
 fn is_as_nftables(seen: &Seen<'_>) -> bool {
     let Seen { shot, theirs, ours, setting } = seen;
     let is_own = shot.probe.sender == Sender::OwnNode;
-    let left_out = match shot.admission {
-        Admission::All => End::Refused,
-        Admission::Some => End::RefusedOrSilent,
-        Admission::None => End::Silent,
-    };
+    let left_out = unserved(shot);
     let expected = match (shot.role, end(theirs)) {
         (Role::OtherPort, Some(End::Passed)) => End::Refused,
         (Role::Unallocated, Some(End::Passed)) => End::Silent,
@@ -176,6 +183,20 @@ fn is_at_localhost6(seen: &Seen<'_>) -> bool {
     let Outcome { arrived, refused, passed, silent, is_strewn: _ } = ours;
     let is_served = !arrived.is_empty() && refused.is_empty() && *passed == 0 && *silent == 0;
     setting.is_iptables() && is_there && end(theirs) == Some(End::Refused) && is_served
+}
+
+/// Endpoints at other ports are none, where kube-proxy changes the port.
+fn is_renumbered(seen: &Seen<'_>) -> bool {
+    let Seen { shot, theirs, ours, setting: _ } = seen;
+    let is_served = theirs.passed == 0 && shot.probe.protocol == Protocol::Sctp;
+    is_served && shot.is_renumbered && end(ours) == Some(unserved(shot))
+}
+
+/// What the node itself begins is dropped, whatever kube-proxy makes of it.
+fn is_sctp_of_node(seen: &Seen<'_>) -> bool {
+    let Seen { shot, theirs, ours, setting: _ } = seen;
+    let is_own = shot.probe.sender == Sender::OwnNode && shot.probe.protocol == Protocol::Sctp;
+    is_own && theirs.passed == 0 && end(ours) == Some(End::Silent)
 }
 
 #[cfg(test)]
@@ -205,7 +226,7 @@ mod tests {
     fn shot(role: Role, sender: Sender, admission: Admission) -> Shot {
         let to = "10.96.1.1:80".parse().unwrap();
         let probe = Probe { sender, to, protocol: Protocol::Tcp, flows: 2 };
-        Shot { role, probe, is_sticky: false, admission, alone: None }
+        Shot { role, probe, is_sticky: false, admission, is_renumbered: false, alone: None }
     }
 
     #[test]
@@ -259,6 +280,32 @@ mod tests {
                 let seen = Seen { shot: &shot, theirs: &theirs, ours: &ours, setting };
                 assert_eq!(intention(&seen).is_some(), expected, "{seen:?}");
             }
+        }
+    }
+
+    #[test]
+    fn sctp_is_explained_where_ports_would_change_and_from_the_node_itself() {
+        let [refused, silent] = [(2, 0), (0, 2)].map(|(refused, silent)| {
+            let refused = (refused > 0).then_some((Refusal::Unreachable, refused));
+            let refused = refused.into_iter().collect();
+            Outcome { refused, silent, ..Outcome::default() }
+        });
+        let served = arrived(&[("10.244.2.3:80", Source::Kept)]);
+        let (own, other) = (Sender::OwnNode, Sender::Outside);
+        for (protocol, sender, is_renumbered, ours, expected) in [
+            (Protocol::Sctp, other, true, &refused, true),
+            (Protocol::Sctp, other, true, &silent, false),
+            (Protocol::Sctp, other, false, &refused, false),
+            (Protocol::Tcp, other, true, &refused, false),
+            (Protocol::Sctp, own, false, &silent, true),
+            (Protocol::Sctp, own, false, &refused, false),
+            (Protocol::Tcp, own, false, &silent, false),
+        ] {
+            let mut shot = Shot { is_renumbered, ..shot(Role::NodePort, sender, Admission::All) };
+            shot.probe.protocol = protocol;
+            let (theirs, setting) = (&served, Setting::default());
+            let seen = Seen { shot: &shot, theirs, ours, setting };
+            assert_eq!(intention(&seen).is_some(), expected, "{seen:?}");
         }
     }
 

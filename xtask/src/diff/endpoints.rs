@@ -87,7 +87,11 @@ impl Generator {
     ) -> Vec<SlicePort> {
         let mut ports = usual.to_vec();
         if is_several && self.random.is_one_in(4) {
-            ports = service.spec.ports.iter().map(|port| self.slice_port(port)).collect();
+            let is_free = |port: &&mut SlicePort| port.protocol != Some(Protocol::Sctp);
+            for (port, own) in ports.iter_mut().zip(&service.spec.ports).filter(|it| is_free(&it.0))
+            {
+                *port = self.slice_port(own);
+            }
         }
         if is_several && ports.len() > 1 && self.random.is_one_in(4) {
             ports.pop();
@@ -101,13 +105,19 @@ impl Generator {
 
     /// The same name and protocol, which the API fills in where they are the usual ones.
     fn slice_port(&mut self, port: &Port) -> SlicePort {
-        let Port { name, protocol, port: _, node_port: _ } = port;
+        let Port { name, protocol, port, node_port } = port;
         let is_named = !name.is_empty() || self.random.is_one_in(2);
         let is_told = *protocol != Protocol::Tcp || self.random.is_one_in(2);
         SlicePort {
             name: is_named.then(|| name.clone()),
             protocol: is_told.then_some(*protocol),
-            port: Some(*self.random.pick(&NUMBERS)),
+            port: Some(match protocol {
+                Protocol::Tcp | Protocol::Udp => *self.random.pick(&NUMBERS),
+                // All of one are the same: where only some listen at its own they alone would serve.
+                Protocol::Sctp => {
+                    *self.random.pick(&[*port, *port, node_port.unwrap_or(*port), 9376])
+                }
+            }),
         }
     }
 

@@ -27,6 +27,8 @@ pub(crate) enum Feature {
     Policies,
     /// Endpoints that are not ready, or on their way out.
     Conditions,
+    /// Ports of SCTP, which most often are those that endpoints listen at.
+    Sctp,
     /// Services of several ports, also of one number for TCP and UDP.
     SeveralPorts,
     /// Several slices, also with one endpoint in two of them, and of different ports.
@@ -97,7 +99,7 @@ const TINY: [Feature; 5] = [
 ];
 
 /// Those of which kube-proxy does what Waggle does not yet.
-const MISSING: [Feature; 0] = [];
+const MISSING: [Feature; 1] = [Feature::Sctp];
 
 impl Profile {
     /// A named one with some features more and some less.

@@ -156,7 +156,10 @@ impl Generator {
             node_port: None,
         };
         let number = *self.random.pick(&PORTS);
-        let protocol = *self.random.pick(&Protocol::ALL);
+        let protocol = match self.has(Feature::Sctp, 6) {
+            true => Protocol::Sctp,
+            false => *self.random.pick(&[Protocol::Tcp, Protocol::Udp]),
+        };
         if !self.has(Feature::SeveralPorts, 3) {
             let name = *self.random.pick(&["", "main"]);
             return vec![port(name, protocol, number)];

@@ -14,6 +14,8 @@ const FIRST: u16 = 1024;
 /// How many ports there are from the first on.
 const PORTS: u32 = u16::MAX as u32 - FIRST as u32 + 1;
 
+const SENDERS: u64 = Sender::ALL.len() as u64;
+
 /// How many flows of each kind have begun.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
@@ -27,8 +29,10 @@ impl Origins {
         let begun = self.begun.entry((sender, protocol, to.is_ipv4())).or_default();
         let number = *begun;
         *begun = begun.wrapping_add(1);
-        // Ports go round before the addresses outside do so again.
-        let port = FIRST + u16::try_from(number % PORTS).unwrap_or_default();
+        // Ports go round before the addresses outside do so again. What one sender has now the others
+        // do not: what is masqueraded may have to keep its port.
+        let step = u64::from(number) * SENDERS + sender as u64;
+        let port = FIRST + u16::try_from(step % u64::from(PORTS)).unwrap_or_default();
         Some(SocketAddr::new(address(sender, number)?.like(to.ip()), port))
     }
 }
@@ -84,7 +88,7 @@ mod tests {
         let [v4, v6] = LOCAL_PODS[0].both();
         let rows = [
             ("10.96.0.1:80", Protocol::Tcp, v4, 1024),
-            ("10.96.0.2:80", Protocol::Tcp, v4, 1025),
+            ("10.96.0.2:80", Protocol::Tcp, v4, 1029),
             ("10.96.0.1:80", Protocol::Udp, v4, 1024),
             ("[fd00::1]:80", Protocol::Tcp, v6, 1024),
         ];

@@ -48,17 +48,20 @@ pub(super) enum Protocol {
     /// A flow is one datagram; the node's own are sent by connected and by unconnected sockets in
     /// turn.
     Udp,
+    /// A flow is one INIT; the node's own are written whole, as not every kernel has sockets for it.
+    Sctp,
 }
 
 impl Protocol {
     /// Each once.
-    pub(super) const ALL: [Self; 2] = [Self::Tcp, Self::Udp];
+    pub(super) const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Sctp];
 
-    /// As objects have it.
+    /// As objects have it, and reports.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Tcp => "TCP",
             Self::Udp => "UDP",
+            Self::Sctp => "SCTP",
         }
     }
 }

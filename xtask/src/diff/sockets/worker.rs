@@ -10,14 +10,18 @@ use anyhow::{Context as _, Result};
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, SendFlags, SocketFlags, SocketType, connect, send, sendto, socket_with,
-        sockopt::socket_error,
+        AddressFamily, SendFlags, SocketFlags, SocketType, connect, ipproto, send, sendto,
+        socket_with, sockopt::socket_error,
     },
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 
 use super::{Order, Start};
-use crate::diff::{option::set, probe::Protocol, wire::datagram};
+use crate::diff::{
+    option::set,
+    probe::Protocol,
+    wire::{datagram, init},
+};
 
 /// The hidden verb that runs [`work`].
 pub(in crate::diff) const WORKER: &str = "diff-sockets";
@@ -62,6 +66,7 @@ impl Flow {
         let socket = match start.protocol {
             Protocol::Tcp => open(start)?,
             Protocol::Udp => greet(start)?,
+            Protocol::Sctp => associate(start)?,
         };
         Ok(Self { number: start.number, socket })
     }
@@ -105,6 +110,19 @@ fn greet(start: Start) -> Result<Option<OwnedFd>> {
         hear_errors(&socket, to)?;
         sendto(&socket, &payload, SendFlags::empty(), &to)
     };
+    settle(sent.map(drop), socket)
+}
+
+/// Sends an INIT from the port that the number has as its lower half; what is connected is told of
+/// refusals.
+fn associate(start: Start) -> Result<Option<OwnedFd>> {
+    let Start { number, to, .. } = start;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family(to), SocketType::RAW, flags, Some(ipproto::SCTP))?;
+    let [_, _, high, low] = number.to_be_bytes();
+    let packet = init(u16::from_be_bytes([high, low]), to.port(), number);
+    let sent = connect(&socket, &SocketAddr::new(to.ip(), 0))
+        .and_then(|()| send(&socket, &packet, SendFlags::empty()));
     settle(sent.map(drop), socket)
 }
 

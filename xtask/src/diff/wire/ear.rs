@@ -83,6 +83,7 @@ fn open(at: IpAddr, protocol: Protocol) -> Result<OwnedFd> {
     let protocol = match protocol {
         Protocol::Tcp => ipproto::TCP,
         Protocol::Udp => ipproto::UDP,
+        Protocol::Sctp => ipproto::SCTP,
     };
     let socket = socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, Some(protocol))
         .context("making a socket")?;

@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context as _, Result, bail};
 use etherparse::{
-    IpHeaders, Ipv4Extensions, Ipv4Header, Ipv6Extensions, Ipv6Header, PacketBuilder,
+    IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv6Extensions, Ipv6Header, PacketBuilder,
 };
 
-use super::link::Macs;
+use super::{init::init, link::Macs};
 use crate::diff::probe::Protocol;
 
 /// Begins every datagram.
@@ -42,6 +42,10 @@ impl Opening {
             }
             Protocol::Udp => {
                 builder.udp(from.port(), to.port()).write(&mut frame, &datagram(number))
+            }
+            Protocol::Sctp => {
+                let packet = init(from.port(), to.port(), number);
+                builder.write(&mut frame, IpNumber::SCTP, &packet)
             }
         }
         .with_context(|| format!("writing {self:?}"))?;

@@ -7,7 +7,10 @@ use etherparse::{
     UdpSlice, icmpv4, icmpv6,
 };
 
-use super::frame::{Opening, number};
+use super::{
+    frame::{Opening, number},
+    init::{init_number, read_init},
+};
 use crate::diff::probe::{Protocol, Refusal};
 
 /// Something about a flow.
@@ -28,6 +31,9 @@ pub(in crate::diff) enum Sight {
 pub(in crate::diff) fn read(frame: &[u8]) -> Option<Sight> {
     let packet = LaxSlicedPacket::from_ethernet(frame).ok()?;
     let (from, to) = addresses(packet.net.as_ref()?)?;
+    if let Some(payload) = packet.ip_payload().filter(|it| it.ip_number == IpNumber::SCTP) {
+        return read_init(from, to, payload.payload);
+    }
     match packet.transport? {
         TransportSlice::Tcp(segment) => of_segment(from, to, &segment),
         TransportSlice::Udp(datagram) => of_datagram(from, to, &datagram),
@@ -57,6 +63,7 @@ pub(super) fn read_payload(
     match protocol {
         Protocol::Tcp => of_segment(from, to, &TcpSlice::from_slice(payload).ok()?),
         Protocol::Udp => of_datagram(from, to, &UdpSlice::from_slice(payload).ok()?),
+        Protocol::Sctp => read_init(from, to, payload),
     }
 }
 
@@ -107,6 +114,7 @@ fn unreachable(quote: &[u8]) -> Option<Sight> {
     let number = match payload.ip_number {
         IpNumber::TCP => u32::from_be_bytes(*payload.payload.get(4..)?.first_chunk()?),
         IpNumber::UDP => number(payload.payload.get(8..)?)?,
+        IpNumber::SCTP => init_number(payload.payload)?,
         _ => return None,
     };
     Some(Sight::Refused { number, by: Refusal::Unreachable })
@@ -173,6 +181,7 @@ mod tests {
             let least = match opening.protocol {
                 Protocol::Tcp => 8,
                 Protocol::Udp => 24,
+                Protocol::Sctp => 32,
             };
             for behind in [least, 1000] {
                 assert_eq!(read(&error(&opening, behind)), refused, "{opening:?}, {behind} bytes");
