@@ -41,8 +41,6 @@ const DIFFERENCES: &[Difference] = &[
     Difference { name: "SCTP keeps its ports", covers: is_renumbered },
     Difference { name: "SCTP from the node itself", covers: is_sctp_of_node },
     Difference { name: CONTEST, covers: |_| false },
-    Difference { name: "SCTP keeps its ports", covers: |_| false },
-    Difference { name: "SCTP from the node itself", covers: |_| false },
 ];
 
 /// The heading of the one that is told by what kube-proxy does elsewhere.
