@@ -12,7 +12,7 @@ use waggle_agent::maps::{LbMaps as _, Source, fake::FakeMaps};
 
 pub use crate::net::Net;
 
-/// The Service's port.
+/// The Service's port, but for SCTP: that one is its backends' port.
 pub const FRONTEND_PORT: u16 = 80;
 /// Its port at every node.
 pub const NODE_PORT: u16 = 30_080;
@@ -119,26 +119,33 @@ impl World {
             IpAddr::V6(_) => Addr([0; 16]),
         };
         let mut services = Vec::new();
-        for proto in [Proto::TCP, Proto::UDP] {
+        let ports = [FRONTEND_PORT, FRONTEND_PORT, BACKEND_PORT];
+        for (proto, own) in [Proto::TCP, Proto::UDP, Proto::SCTP].into_iter().zip(ports) {
             let key = |addr, port, kind: FrontendKind| FrontendKey {
                 addr,
                 port: Port::new(port),
                 proto,
                 kind: kind.number(),
             };
-            let exact = |addr: IpAddr| key(addr.into(), FRONTEND_PORT, FrontendKind::Exact);
+            let exact = |addr: IpAddr| key(addr.into(), own, FrontendKind::Exact);
             services.push((exact(self.net.vip), service));
             services.push((exact(self.net.external), balanced));
-            services.push((key(any, NODE_PORT, FrontendKind::AnyNode), external));
+            if !proto.keeps_ports() {
+                services.push((key(any, NODE_PORT, FrontendKind::AnyNode), external));
+            }
         }
-        for (addr, flags) in
-            [(self.net.vip, ServiceFlags::CLUSTER_IP), (self.net.external, ServiceFlags::default())]
-        {
+        services.extend(self.marks());
+        services
+    }
+
+    /// What says that an address has frontends.
+    fn marks(&self) -> [(FrontendKey, Service); 2] {
+        let cluster_ip = (self.net.vip, ServiceFlags::CLUSTER_IP);
+        [cluster_ip, (self.net.external, ServiceFlags::default())].map(|(addr, flags)| {
             let (addr, kind) = (Addr::from(addr), FrontendKind::Address.number());
             let key = FrontendKey { addr, port: Port::new(0), proto: Proto(0), kind };
-            services.push((key, Service { flags, ..Service::default() }));
-        }
-        services
+            (key, Service { flags, ..Service::default() })
+        })
     }
 
     fn ranges(&self) -> ServiceFlags {

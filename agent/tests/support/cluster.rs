@@ -168,6 +168,7 @@ impl Cluster {
         let (proto, transport) = match proto {
             "TCP" => (Proto::TCP, Transport::Tcp(flags)),
             "UDP" => (Proto::UDP, Transport::Udp { checksum: true }),
+            "SCTP" => (Proto::SCTP, Transport::Sctp(flags)),
             other => panic!("protocol {other}"),
         };
         let (tables, stays) = (&self.node.maps.inner().fake, self.is_own(to.ip()));

@@ -30,6 +30,7 @@ const GENERAL: &[Row] = &[
     ),
     ("clusterIP with TCP DNS", "10.180.0.2", "172.30.0.42:53", "10.180.0.1:5353 10.180.2.1:5353"),
     ("clusterIP with UDP DNS", "10.180.0.2", "172.30.0.42:53/UDP", "10.180.0.1:53 10.180.2.1:53"),
+    ("clusterIP with SCTP DNS", "10.180.0.2", "172.30.0.42:53/SCTP", "10.180.0.1:53 10.180.2.1:53"),
     ("protocol mismatch", "10.180.0.2", "172.30.0.42:80/UDP", "REJECT"),
     ("port of another Service", "10.180.0.2", "172.30.0.41:443", "REJECT"),
     ("unallocated clusterIP", "10.180.0.2", "172.30.0.50:80", "DROP"),
@@ -53,7 +54,8 @@ const GENERAL_V6: &[Row] = &[
 
 #[test]
 fn test_cluster_ip_general() {
-    let dns = "{name: p53, port: 53, protocol: UDP}, {name: p53tcp, port: 53}";
+    let dns = "{name: p53, port: 53, protocol: UDP}, {name: p53tcp, port: 53}, \
+               {name: p53sctp, port: 53, protocol: SCTP}";
     for mut cluster in Cluster::both() {
         cluster.write("cidrs", &cidrs("kubernetes", "172.30.0.0/16, 'fd00:172:30::/112'"));
         let objects = [
@@ -70,7 +72,11 @@ fn test_cluster_ip_general() {
                      {{name: p443, port: 443}}, {dns}]"
                 ),
             ),
-            slice("svc2-1", "p80:80 p443:8443 p53:53/UDP p53tcp:5353", "10.180.0.1@L 10.180.2.1@R"),
+            slice(
+                "svc2-1",
+                "p80:80 p443:8443 p53:53/UDP p53tcp:5353 p53sctp:53/SCTP",
+                "10.180.0.1@L 10.180.2.1@R",
+            ),
         ];
         cluster.write("services", &objects.concat());
         check("IPv4", &cluster, GENERAL);

@@ -2,7 +2,7 @@
 
 use crate::support::cluster::Cluster;
 
-/// A row of kube-proxy's: its name; who sends; where to, `/UDP` where it is no TCP; and whom it
+/// A row of kube-proxy's: its name; who sends; where to, with `/UDP` or `/SCTP` where it is no TCP; and whom it
 /// reaches, as [`Cluster::send`] says it.
 pub(super) type Row = (&'static str, &'static str, &'static str, &'static str);
 

@@ -25,6 +25,7 @@ mod matrix;
 mod mtu;
 mod resets;
 mod restarts;
+mod sctp;
 mod services;
 mod socket;
 mod source_ranges;
