@@ -30,6 +30,7 @@ pub mod maps;
 pub mod masquerade;
 pub mod metrics;
 pub mod model;
+pub mod moment;
 pub mod mounts;
 pub mod network;
 pub mod networks;

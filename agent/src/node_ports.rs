@@ -38,6 +38,8 @@ fn is_taken(address: SocketAddr, protocol: Protocol) -> bool {
     let kind = match protocol {
         Protocol::Tcp => SocketType::STREAM,
         Protocol::Udp => SocketType::DGRAM,
+        // To ask would load the kernel's module.
+        Protocol::Sctp => return false,
     };
     let Ok(socket) = socket(family, kind, None) else { return false };
     bind(&socket, &address) == Err(Errno::ADDRINUSE)

@@ -25,6 +25,7 @@ use crate::logging;
 use crate::maps::delivery::DeliveryMaps;
 use crate::maps::kernel::KernelMaps;
 use crate::maps::networks::NetworkMaps;
+use crate::metrics::Metrics;
 use crate::network::{Network, Parts, Settings};
 use crate::node_file;
 use crate::problem::Problem;
@@ -68,14 +69,14 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
         Engine::restore(&node_name, config.keep_client_ip, &maps).context("reading the tables")?;
     let network = network(&node_name, netlink, pins, &config, &places)?;
     engine.hold(&network.held().await?);
-    let run_dir = places.run_dir;
+    let (metrics, run_dir) = (Metrics::new()?, places.run_dir);
     tidy(&run_dir)?;
     let before = State::read(&run_dir).ok().flatten();
     let mut state = agent::first_state(&node_name, origin.place(), &config, host_clients, before);
     state.problems.extend(left_out.clone());
-    let source = origin.open()?;
+    let source = origin.open(metrics.requests.clone())?;
     source.announce(news::started(&node_name));
-    let pulse = Pulse::begin(&node_name, &config)?;
+    let pulse = Pulse::begin(&node_name, &config, metrics)?;
     let (record, told) = (Record::default(), None);
     let standing = Standing::new(left_out, &config.conntrack, timeouts);
     Agent { engine, maps, wake, source, network, pulse, state, run_dir, record, told, standing }

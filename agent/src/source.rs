@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::k8s::{Change, Event};
 use crate::kube::{ApiServer, Entrance, Health};
 use crate::manifests::{Manifests, WatchError};
+use crate::metrics::Requests;
 
 /// A source that can be opened.
 pub enum Origin {
@@ -23,14 +24,18 @@ pub enum Source {
 }
 
 impl Origin {
-    /// Begins to follow it. To be called within a tokio runtime.
+    /// Begins to follow it, and to count its requests if it is asked by requests. To be called
+    /// within a tokio runtime.
     ///
     /// # Errors
     /// When a folder cannot be watched.
-    pub fn open(self) -> Result<Source, WatchError> {
+    pub fn open(self, requests: Requests) -> Result<Source, WatchError> {
         Ok(match self {
             Self::Folder(folder) => Source::Folder(Box::new(Manifests::open(&folder)?)),
-            Self::Api(entrance) => Source::Api(Box::new(ApiServer::follow(entrance))),
+            Self::Api(entrance) => {
+                let entrance = Entrance { figures: Some(requests), ..entrance };
+                Source::Api(Box::new(ApiServer::follow(entrance)))
+            }
         })
     }
 

@@ -67,6 +67,9 @@ fn seconds(phase: Phase, settings: &Conntrack, of_kernel: impl Fn(&str) -> Optio
         Phase::CloseWait => (settings.tcp_close_wait_timeout, "tcp_timeout_close_wait"),
         Phase::TimeWait => (Duration::ZERO, "tcp_timeout_time_wait"),
         Phase::Close => (Duration::ZERO, "tcp_timeout_close"),
+        Phase::SctpHeartbeatSent => (Duration::ZERO, "sctp_timeout_heartbeat_sent"),
+        Phase::SctpEstablished => (Duration::ZERO, "sctp_timeout_established"),
+        Phase::SctpClosed => (Duration::ZERO, "sctp_timeout_closed"),
     };
     let configured = u32::try_from(configured.as_secs()).unwrap_or(u32::MAX);
     let of_kernel = || of_kernel(sysctl)?.parse().ok().filter(|seconds| *seconds > 0);
@@ -93,16 +96,16 @@ mod tests {
             udp_stream_timeout: Duration::from_secs(u64::MAX),
             ..usual.clone()
         };
-        let linux = [30, 120, 120, 21_600, 120, 3600, 120, 10];
-        let of_proxy = [30, 120, 120, 86_400, 120, 3600, 120, 10];
+        let linux = [30, 120, 120, 21_600, 120, 3600, 120, 10, 30, 210, 10];
+        let of_proxy = [30, 120, 120, 86_400, 120, 3600, 120, 10, 30, 210, 10];
         for (name, settings, of_kernel, expected) in [
-            ("usual", &usual, Some("5"), [5, 5, 5, 86_400, 5, 3600, 5, 5]),
+            ("usual", &usual, Some("5"), [5, 5, 5, 86_400, 5, 3600, 5, 5, 5, 5, 5]),
             ("no sysctl", &usual, None, of_proxy),
-            ("nothing set", &nothing, Some("7"), [7; 8]),
+            ("nothing set", &nothing, Some("7"), [7; 11]),
             ("nothing at all", &nothing, None, linux),
             ("zero", &nothing, Some("0"), linux),
             ("no number", &nothing, Some("soon"), linux),
-            ("all set", &all, Some("5"), [10, u32::MAX, 5, 86_400, 5, 3600, 5, 5]),
+            ("all set", &all, Some("5"), [10, u32::MAX, 5, 86_400, 5, 3600, 5, 5, 5, 5, 5]),
         ] {
             let of_kernel = |_: &str| of_kernel.map(str::to_owned);
             let found = Phase::ALL.map(|phase| seconds(phase, settings, of_kernel));

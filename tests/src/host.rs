@@ -155,6 +155,7 @@ fn segment<A: IpAddress>(packet: &Packet<A>, arrived: Arrived<'_>) -> u32 {
     let transport = match packet.transport {
         Transport::Tcp(_) => u32::from(arrived.bytes[packet.l4 as usize + 12] >> 4) * 4,
         Transport::Udp { .. } => 8,
+        Transport::Sctp(_) => return 0,
         Transport::Icmp { .. } | Transport::LaterFragment | Transport::Other => 0,
     };
     packet.l4 - packet.l3 + transport + arrived.gso_size

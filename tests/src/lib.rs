@@ -16,5 +16,6 @@ pub mod outcome;
 pub mod packet;
 pub mod random;
 pub mod sandbox;
+pub mod sctp;
 pub mod tables;
 pub mod world;

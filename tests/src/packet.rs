@@ -7,6 +7,8 @@ use etherparse::{
     Ipv6FragmentHeader, Ipv6Header, PacketBuilder, TcpHeader,
 };
 
+use crate::sctp;
+
 /// Hardware addresses of a frame: destination, source.
 pub type Macs = ([u8; 6], [u8; 6]);
 
@@ -39,6 +41,10 @@ enum Body {
         checksum: bool,
         payload: usize,
     },
+    Sctp {
+        chunk: u8,
+        payload: usize,
+    },
     /// A request for an echo.
     Echo,
     /// A protocol without ports: an IP packet inside an IPv4 one.
@@ -49,10 +55,10 @@ enum Body {
     },
 }
 
-const FIN: u8 = 0x01;
-const SYN: u8 = 0x02;
-const RST: u8 = 0x04;
-const ACK: u8 = 0x10;
+pub(crate) const FIN: u8 = 0x01;
+pub(crate) const SYN: u8 = 0x02;
+pub(crate) const RST: u8 = 0x04;
+pub(crate) const ACK: u8 = 0x10;
 
 /// Bytes of a quote: enough for any header here.
 const QUOTE: usize = 60;
@@ -68,6 +74,12 @@ impl Packet {
     #[must_use]
     pub fn udp(src: SocketAddr, dst: SocketAddr) -> Self {
         Self::new(src, dst, Body::Udp { checksum: true, payload: 32 })
+    }
+
+    /// An SCTP packet with data.
+    #[must_use]
+    pub fn sctp(src: SocketAddr, dst: SocketAddr) -> Self {
+        Self::new(src, dst, Body::Sctp { chunk: sctp::DATA, payload: 32 })
     }
 
     /// The ICMP error of `sender` that nobody listens where `about` went.
@@ -148,8 +160,10 @@ impl Packet {
     }
 
     fn flags(mut self, set: u8) -> Self {
-        if let Body::Tcp { flags, .. } = &mut self.body {
-            *flags = set;
+        match &mut self.body {
+            Body::Tcp { flags, .. } => *flags = set,
+            Body::Sctp { chunk, .. } => *chunk = sctp::chunk(set),
+            Body::Udp { .. } | Body::Echo | Body::Other | Body::Unreachable { .. } => {}
         }
         self
     }
@@ -157,7 +171,9 @@ impl Packet {
     /// With this many bytes behind the headers.
     #[must_use]
     pub fn payload(mut self, bytes: usize) -> Self {
-        if let Body::Tcp { payload, .. } | Body::Udp { payload, .. } = &mut self.body {
+        if let Body::Tcp { payload, .. } | Body::Udp { payload, .. } | Body::Sctp { payload, .. } =
+            &mut self.body
+        {
             *payload = bytes;
         }
         self
@@ -244,6 +260,11 @@ impl Packet {
             Body::Udp { payload, .. } => builder
                 .udp(self.src.port(), self.dst.port())
                 .write(&mut bytes, &payload_of(*payload)),
+            Body::Sctp { chunk, payload } => {
+                let ports = [self.src.port(), self.dst.port()];
+                let packet = sctp::packet(ports, *chunk, &payload_of(*payload));
+                builder.write(&mut bytes, self.number(), &packet)
+            }
             Body::Echo if self.src.is_ipv4() => {
                 builder.icmpv4_echo_request(1, 1).write(&mut bytes, &payload_of(32))
             }
@@ -267,7 +288,11 @@ impl Packet {
     fn udp_size(&self) -> usize {
         match self.body {
             Body::Udp { payload, .. } => 8 + payload,
-            Body::Tcp { .. } | Body::Unreachable { .. } | Body::Echo | Body::Other => 0,
+            Body::Tcp { .. }
+            | Body::Sctp { .. }
+            | Body::Unreachable { .. }
+            | Body::Echo
+            | Body::Other => 0,
         }
     }
 
@@ -289,6 +314,7 @@ impl Packet {
         match self.body {
             Body::Tcp { .. } => IpNumber::TCP,
             Body::Udp { .. } => IpNumber::UDP,
+            Body::Sctp { .. } => IpNumber::SCTP,
             Body::Unreachable { .. } | Body::Echo => IpNumber::ICMP,
             Body::Other => IpNumber::IPV4,
         }

@@ -8,11 +8,11 @@ use dataplane_common::abi::{
     Proto, Scopes, Service, ServiceFlags, ServiceId, Slot, SlotFlags,
 };
 use dataplane_common::flow::Route;
-use waggle_agent::maps::{LbMaps as _, Source, fake::FakeMaps};
+use waggle_agent::maps::{Bounds, LbMaps as _, Source, fake::FakeMaps};
 
 pub use crate::net::Net;
 
-/// The Service's port.
+/// The Service's port, but for SCTP: that one is its backends' port.
 pub const FRONTEND_PORT: u16 = 80;
 /// Its port at every node.
 pub const NODE_PORT: u16 = 30_080;
@@ -125,26 +125,33 @@ impl World {
             IpAddr::V6(_) => Addr([0; 16]),
         };
         let mut services = Vec::new();
-        for proto in [Proto::TCP, Proto::UDP] {
+        let ports = [FRONTEND_PORT, FRONTEND_PORT, BACKEND_PORT];
+        for (proto, own) in [Proto::TCP, Proto::UDP, Proto::SCTP].into_iter().zip(ports) {
             let key = |addr, port, kind: FrontendKind| FrontendKey {
                 addr,
                 port: Port::new(port),
                 proto,
                 kind: kind.number(),
             };
-            let exact = |addr: IpAddr| key(addr.into(), FRONTEND_PORT, FrontendKind::Exact);
+            let exact = |addr: IpAddr| key(addr.into(), own, FrontendKind::Exact);
             services.push((exact(self.net.vip), service));
             services.push((exact(self.net.external), balanced));
-            services.push((key(any, NODE_PORT, FrontendKind::AnyNode), external));
+            if !proto.keeps_ports() {
+                services.push((key(any, NODE_PORT, FrontendKind::AnyNode), external));
+            }
         }
-        for (addr, flags) in
-            [(self.net.vip, ServiceFlags::CLUSTER_IP), (self.net.external, ServiceFlags::default())]
-        {
+        services.extend(self.marks());
+        services
+    }
+
+    /// What says that an address has frontends.
+    fn marks(&self) -> [(FrontendKey, Service); 2] {
+        let cluster_ip = (self.net.vip, ServiceFlags::CLUSTER_IP);
+        [cluster_ip, (self.net.external, ServiceFlags::default())].map(|(addr, flags)| {
             let (addr, kind) = (Addr::from(addr), FrontendKind::Address.number());
             let key = FrontendKey { addr, port: Port::new(0), proto: Proto(0), kind };
-            services.push((key, Service { flags, ..Service::default() }));
-        }
-        services
+            (key, Service { flags, ..Service::default() })
+        })
     }
 
     fn ranges(&self) -> ServiceFlags {
@@ -291,7 +298,9 @@ impl World {
         }
         maps.pods.extend(self.pods());
         maps.links.extend(self.links());
-        maps.node = Some(self.node());
+        let node = self.node();
+        maps.bounds = bounds(&node);
+        maps.node = Some(node);
         maps.networks.extend(self.networks());
         maps.sockets = self.sockets.iter().copied().map(Port::new).collect();
         for proto in [Proto::TCP, Proto::UDP] {
@@ -314,5 +323,14 @@ impl World {
             }
         }
         maps
+    }
+}
+
+/// The bounds that stand in a node.
+fn bounds(node: &Node) -> Bounds {
+    Bounds {
+        node_ports: Some((node.first_node_port, node.last_node_port)),
+        services4: Some((node.first_service4.into(), node.last_service4.into())),
+        services6: Some((node.first_service6.into(), node.last_service6.into())),
     }
 }

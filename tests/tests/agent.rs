@@ -7,6 +7,7 @@ mod agent {
     mod cleanup;
     mod configuration;
     mod devices;
+    mod families;
     mod health;
     mod host;
     mod kubeconfig;

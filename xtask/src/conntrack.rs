@@ -31,7 +31,7 @@ struct Flush {
 }
 
 /// Forgets all flows of this thread's network namespace.
-pub(crate) fn flush() -> io::Result<()> {
+pub fn flush() -> io::Result<()> {
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
     // SAFETY: the call takes numbers only.
     let socket = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_NETFILTER) };

@@ -2,6 +2,7 @@
 //! suites; the verbs of `cargo xtask` are the binary's.
 
 pub mod cluster;
+pub mod conntrack;
 pub mod topology;
 pub mod workload;
 
@@ -28,6 +29,7 @@ pub fn run_inside(arguments: &[String]) -> Option<Result<()>> {
         [workload::BESIDE, talk, port, first, second, patience] => {
             Some(beside_and_tell(talk, port, [first, second], patience))
         }
+        [workload::PATH, address, patience] => Some(path_and_tell(address, patience)),
         _ => None,
     }
 }
@@ -51,6 +53,11 @@ fn beside_and_tell(
     let port = port.parse().with_context(|| format!("port {port}"))?;
     let addresses = [parse_address(first)?, parse_address(second)?];
     workload::beside_and_tell(talk.parse()?, port, addresses, parse_patience(patience)?)?;
+    Ok(())
+}
+
+fn path_and_tell(address: &str, patience: &str) -> Result<()> {
+    workload::path_and_tell(parse_address(address)?, parse_patience(patience)?)?;
     Ok(())
 }
 

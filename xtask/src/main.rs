@@ -2,7 +2,6 @@
 
 mod bench;
 mod build;
-mod conntrack;
 mod demo;
 mod diff;
 mod interrupt;
@@ -18,6 +17,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::conntrack;
 
 /// Sets up, builds, shows, tests and lints Waggle.
 #[derive(Parser)]

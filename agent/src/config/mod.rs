@@ -66,6 +66,8 @@ pub struct Config {
     /// Where metrics are told.
     #[serde(deserialize_with = "bind_address::metrics")]
     pub metrics_bind_address: SocketAddr,
+    /// Whether the agent ends where one of those two ports is taken, instead of trying it again.
+    pub bind_address_hard_fail: bool,
     /// How often everything is looked after though nothing is heard; a change that waits for twice
     /// as long makes the proxy unhealthy.
     #[serde(deserialize_with = "period::positive")]
@@ -94,6 +96,7 @@ impl Default for Config {
             masquerade_all: false,
             healthz_bind_address: (any, bind_address::HEALTHZ_PORT).into(),
             metrics_bind_address: (loopback, bind_address::METRICS_PORT).into(),
+            bind_address_hard_fail: false,
             sync_period: Duration::from_secs(30),
             min_sync_period: Duration::from_secs(1),
             conntrack: Conntrack::default(),

@@ -21,6 +21,7 @@ fn files_that_are_right_are_taken() {
         masquerade_all: true,
         healthz_bind_address: "127.0.0.1:10256".parse().unwrap(),
         metrics_bind_address: "[::]:1".parse().unwrap(),
+        bind_address_hard_fail: true,
         sync_period: Duration::from_secs(60),
         min_sync_period: Duration::ZERO,
         conntrack: Conntrack { min: 0, tcp_be_liberal: true, ..Conntrack::default() },
@@ -29,7 +30,7 @@ fn files_that_are_right_are_taken() {
         devices: eth*,!eth9\nlogLevel: debug\nkeepClientIP: local\n\
         nodePortAddresses: [all, localhost]\ndetectLocal: {interfaceNamePrefix: veth}\n\
         masqueradeAll: true\nhealthzBindAddress: 127.0.0.1\nmetricsBindAddress: '[::]:1'\n\
-        syncPeriod: 1m\nminSyncPeriod: 0s\nconntrack: {min: 0, tcpBeLiberal: true}\n";
+        bindAddressHardFail: true\nsyncPeriod: 1m\nminSyncPeriod: 0s\nconntrack: {min: 0, tcpBeLiberal: true}\n";
     for (text, config) in [
         ("", Config::default()),
         ("# nothing yet\n", Config::default()),

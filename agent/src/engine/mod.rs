@@ -5,6 +5,7 @@ mod checks;
 mod failure;
 mod findings;
 mod locality;
+mod refusals;
 mod report;
 mod rows;
 
@@ -31,6 +32,7 @@ use checks::Checks;
 use failure::Failure;
 use findings::Findings;
 use locality::Closed;
+use refusals::Refusals;
 
 /// How long after a failure the next try is made.
 pub const RETRY: Duration = Duration::from_secs(1);
@@ -50,6 +52,7 @@ pub struct Engine {
     findings: Findings,
     checks: Checks,
     closed: Closed,
+    refusals: Refusals,
     listing: Listing,
     revision: u64,
 }
@@ -84,6 +87,7 @@ impl Engine {
             findings: Findings::default(),
             checks: Checks::default(),
             closed: Closed::default(),
+            refusals: Refusals::default(),
             listing: Listing::Awaited,
             revision: 0,
         })
@@ -107,7 +111,9 @@ impl Engine {
         if is_acted_upon {
             self.refresh_checks();
         }
-        let (problems, has_other_problems) = self.problems(dirty.problems || fails_otherwise);
+        let refused_otherwise = self.refusals.take_news();
+        let (problems, has_other_problems) =
+            self.problems(dirty.problems || fails_otherwise || refused_otherwise);
         let writes = self.realized.writes() - before;
         let is_other_listing = self.listing != listing;
         let is_new = writes > 0 || is_other_listing || has_other_problems || fails_otherwise;
@@ -211,12 +217,14 @@ impl Engine {
             if !desired.contains_key(&port) {
                 self.desired.remove(&port);
                 self.closed.note(&port, None);
+                self.refusals.note(&port, None);
                 self.pending.insert(port);
             }
         }
         for (port, desired) in desired {
             if self.desired.get(&port) != Some(&desired) {
                 self.closed.note(&port, Some(&desired));
+                self.refusals.note(&port, Some(&desired));
                 self.pending.insert(port.clone());
                 self.desired.insert(port, desired);
             }
@@ -302,11 +310,11 @@ impl Engine {
 
     /// Everything that is wrong, in a fixed order, and whether it is anything else than before.
     fn problems(&mut self, is_other: bool) -> (Arc<[Problem]>, bool) {
-        let Self { store, failures, prune_failure, findings, .. } = self;
+        let Self { store, failures, prune_failure, findings, refusals, .. } = self;
         findings.tell(is_other, |findings| {
-            let contests = store
-                .problems()
-                .map(|(service, problem)| problem.at(findings.location_of(&service)));
+            let refused = store.problems().chain(refusals.problems());
+            let refused =
+                refused.map(|(service, problem)| problem.at(findings.location_of(&service)));
             let failures = failures.iter().map(|(port, failure)| {
                 let service = &port.port.service;
                 let message = format!("is not served right at {port}: {}", failure.cause);
@@ -316,7 +324,7 @@ impl Engine {
             let prune = prune_failure.iter().map(|cause| {
                 Problem::error("map services", format!("still holds what is gone: {cause}"))
             });
-            contests.chain(failures).chain(prune).collect()
+            refused.chain(failures).chain(prune).collect()
         })
     }
 }

@@ -19,7 +19,7 @@ pub struct ServiceRow {
     pub name: String,
     /// The port's name; may be empty.
     pub port: String,
-    /// `TCP` or `UDP`.
+    /// `TCP`, `UDP` or `SCTP`.
     pub protocol: String,
     /// `IPv4` or `IPv6`.
     pub family: String,
@@ -72,7 +72,7 @@ impl ServiceRow {
         desired: &Desired,
         failure: Option<&String>,
     ) -> Self {
-        let FamilyPort { port, family } = port;
+        let FamilyPort { port, family, .. } = port;
         let family = match family {
             Family::V4 => "IPv4",
             Family::V6 => "IPv6",

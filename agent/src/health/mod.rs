@@ -8,13 +8,12 @@
 //! the kernel keeps a write of the loop waiting they answer, and say so.
 
 mod bodies;
-mod moment;
 mod proxy;
 mod servers;
 mod vitals;
 mod wanted;
 
-pub use moment::Moment;
+pub use crate::moment::Moment;
 pub use proxy::{FamilyHealth, ProxyHealth, ProxyState};
 pub use servers::Servers;
 pub use vitals::Vitals;

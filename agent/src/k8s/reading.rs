@@ -111,11 +111,9 @@ impl Findings {
         match text {
             None | Some("TCP") => return Some(Protocol::Tcp),
             Some("UDP") => return Some(Protocol::Udp),
-            Some("SCTP") => {
-                self.error(format!("has {field} of protocol SCTP, which is not served yet"));
-            }
+            Some("SCTP") => return Some(Protocol::Sctp),
             Some(other) => {
-                self.error(format!("has {field} of protocol \"{other}\"; use TCP or UDP"));
+                self.error(format!("has {field} of protocol \"{other}\"; use TCP, UDP or SCTP"));
             }
         }
         None

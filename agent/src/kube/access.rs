@@ -72,7 +72,9 @@ impl Access {
             Err(_) => Err(format!("its command gave nothing within {} s", PATIENCE.as_secs())),
         };
         match entered {
-            Ok((client, address)) => Ok(Entrance { client, address, access: Some(self.clone()) }),
+            Ok((client, address)) => {
+                Ok(Entrance { client, address, access: Some(self.clone()), figures: None })
+            }
             Err(cause) => Err(self.error(cause)),
         }
     }

@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use kube::api::{ListParams, WatchParams};
 use kube::client::Body;
 use kube::core::{Request as Target, Status};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::access::chain;
 use super::collection::Collection;
@@ -84,7 +84,10 @@ impl Requests {
 
 /// The answer to a request, if it is taken.
 pub(super) async fn send(entrance: &Entrance, request: Request<Body>) -> Result<Body, Failure> {
+    let (method, began) = (request.method().clone(), Instant::now());
     let sent = timeout(PATIENCE, entrance.client.send(request)).await;
+    let status = sent.iter().flatten().next().map(Response::status);
+    entrance.count(&method, status, began.elapsed());
     let response = sent
         .map_err(|_| Failure::Silent(PATIENCE))?
         .map_err(|error| Failure::Unreachable(cause(&error)))?;

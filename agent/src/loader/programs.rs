@@ -8,11 +8,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
-use aya::EbpfLoader;
 use aya::pin::PinError;
 use aya::programs::{Program, ProgramError, ProgramInfo, SchedClassifier};
+use aya::{Ebpf, EbpfLoader};
 use dataplane_common::abi::{NodeConfig, names};
 use hostnet::Pins;
 
@@ -33,9 +36,7 @@ pub(super) fn replace(pins: &Pins, object: &[u8], config: &NodeConfig) -> Result
     }
     let mut ebpf = loader.load(object).map_err(|cause| LoadError::Object { cause })?;
     // All are pinned beside the old ones before the first takes its place.
-    for name in all() {
-        let program = ebpf.program_mut(name).ok_or(LoadError::NoProgram { name })?;
-        load(program).map_err(|cause| LoadError::Program { name, cause })?;
+    for (name, program) in loaded(&mut ebpf)? {
         pin(&next(pins, name), |path| program.pin(path))?;
     }
     for name in all() {
@@ -52,12 +53,40 @@ pub(super) fn all() -> impl Iterator<Item = &'static str> {
     names::PROGRAMS.into_iter().chain(names::SOCKET_PROGRAMS)
 }
 
-fn load(program: &mut Program) -> Result<(), ProgramError> {
-    match program {
+/// A program with its name.
+type Named<'a> = (&'static str, &'a mut Program);
+
+/// Loads all programs, on all processors: the kernel verifies each for itself, which is most of what
+/// a start takes.
+fn loaded(ebpf: &mut Ebpf) -> Result<Vec<Named<'_>>, LoadError> {
+    let mut found: BTreeMap<_, _> = ebpf.programs_mut().collect();
+    let named = |name| Ok((name, found.remove(name).ok_or(LoadError::NoProgram { name })?));
+    let waiting = Mutex::new(all().map(named).collect::<Result<Vec<_>, LoadError>>()?.into_iter());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || std::iter::from_fn(next).map(load).collect::<Result<Vec<_>, _>>();
+    thread::scope(|scope| {
+        let others = thread::available_parallelism().map_or(0, |all| all.get() - 1);
+        // Where there can be no thread, the others have more to do.
+        let others =
+            (0..others).map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok());
+        let others: Vec<_> = others.collect();
+        let mut programs = work();
+        for other in others {
+            let more = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+            programs =
+                programs.and_then(|programs| Ok(programs.into_iter().chain(more?).collect()));
+        }
+        programs
+    })
+}
+
+fn load((name, program): Named<'_>) -> Result<Named<'_>, LoadError> {
+    let outcome = match program {
         Program::SchedClassifier(program) => program.load(),
         Program::CgroupSockAddr(program) => program.load(),
         _ => Err(ProgramError::UnexpectedProgramType),
-    }
+    };
+    outcome.map_err(|cause| LoadError::Program { name, cause }).map(|()| (name, program))
 }
 
 /// The identifiers of all pinned programs, with the program that each is.

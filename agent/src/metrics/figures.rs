@@ -12,6 +12,7 @@ use prometheus::{
 };
 
 use super::process::Process;
+use super::requests::Requests;
 use crate::http::Reply;
 
 /// The form of the text (Prometheus exposition format 0.0.4).
@@ -22,6 +23,8 @@ const FAMILY: &str = "ip_family";
 /// Figures of one agent.
 #[derive(Clone, Debug)]
 pub struct Metrics {
+    /// Requests to the API server.
+    pub requests: Requests,
     registry: Registry,
     sync_duration: HistogramVec,
     full_sync_duration: HistogramVec,
@@ -89,6 +92,7 @@ impl Metrics {
     pub fn new() -> Result<Self, Error> {
         let book = Book(Registry::new());
         Ok(Self {
+            requests: book.requests()?,
             sync_duration: book.rounds(
                 "kubeproxy_sync_proxy_rules_duration_seconds",
                 "Time that a round of changes to the tables took",
@@ -114,11 +118,7 @@ impl Metrics {
                 "kubeproxy_sync_proxy_rules_last_timestamp_seconds",
                 "When the tables were last as they shall be",
             )?,
-            sync_failures: book.counts(
-                "kubeproxy_sync_proxy_rules_nftables_sync_failures_total",
-                "Rounds after which something was not programmed as it shall be",
-                FAMILY,
-            )?,
+            sync_failures: book.failures()?,
             endpoint_changes: book.changes("endpoint", "EndpointSlices")?,
             service_changes: book.changes("service", "Services")?,
             no_local_endpoints: book.policies()?,
@@ -237,12 +237,24 @@ impl Book {
         Ok(Changes { all: self.enter(all)?, pending: self.enter(pending)? })
     }
 
+    fn failures(&self) -> Result<IntCounterVec, Error> {
+        let help = "Rounds after which something was not programmed as it shall be";
+        self.counts("kubeproxy_sync_proxy_rules_nftables_sync_failures_total", help, FAMILY)
+    }
+
     fn policies(&self) -> Result<IntGaugeVec, Error> {
         let opts = Opts::new(
             "kubeproxy_sync_proxy_rules_no_local_endpoints_total",
             "ServicePorts with a Local policy and endpoints, of which none is of this node",
         );
         self.enter(IntGaugeVec::new(opts, &[FAMILY, "traffic_policy"])?)
+    }
+
+    fn requests(&self) -> Result<Requests, Error> {
+        let requests = Requests::new()?;
+        self.enter(requests.answers.clone())?;
+        self.enter(requests.durations.clone())?;
+        Ok(requests)
     }
 
     fn process(&self) -> Result<Process, Error> {

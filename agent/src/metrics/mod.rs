@@ -3,9 +3,11 @@
 
 mod figures;
 mod process;
+mod requests;
 mod triggers;
 
 pub use figures::{Metrics, Policy, Round, family_label};
+pub use requests::Requests;
 pub use triggers::Triggers;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::*;
 
-/// What kube-proxy 1.36 in nftables mode has of its own, and of its process.
+/// What kube-proxy 1.36 in nftables mode has of its own, of its process and of its API server.
 const TYPES: &str = "\
 kubeproxy_network_programming_duration_seconds histogram
 kubeproxy_proxy_healthz_total counter
@@ -31,6 +31,8 @@ process_open_fds gauge
 process_resident_memory_bytes gauge
 process_start_time_seconds gauge
 process_virtual_memory_bytes gauge
+rest_client_request_duration_seconds histogram
+rest_client_requests_total counter
 ";
 
 /// Something of everything.
@@ -45,6 +47,8 @@ fn busy() -> String {
     metrics.no_local_endpoints(Family::V6, Policy::External, 7);
     metrics.healthz(StatusCode::OK);
     metrics.livez(StatusCode::SERVICE_UNAVAILABLE);
+    metrics.requests.answered("GET", "api:6443", Some(200), Duration::from_millis(100));
+    metrics.requests.answered("GET", "api:6443", None, Duration::from_secs(61));
     metrics.reply().body
 }
 
@@ -75,6 +79,11 @@ fn each_figure_has_its_labels_and_value() {
         "kubeproxy_network_programming_duration_seconds_bucket{ip_family=\"IPv4\",le=\"59\"} 0",
         "kubeproxy_network_programming_duration_seconds_bucket{ip_family=\"IPv4\",le=\"60\"} 1",
         "kubeproxy_proxy_healthz_total{code=\"200\"} 1",
+        "rest_client_requests_total{code=\"200\",host=\"api:6443\",method=\"GET\"} 1",
+        "rest_client_requests_total{code=\"<error>\",host=\"api:6443\",method=\"GET\"} 1",
+        "rest_client_request_duration_seconds_bucket{host=\"api:6443\",verb=\"GET\",le=\"0.1\"} 1",
+        "rest_client_request_duration_seconds_bucket{host=\"api:6443\",verb=\"GET\",le=\"60\"} 1",
+        "rest_client_request_duration_seconds_count{host=\"api:6443\",verb=\"GET\"} 2",
         "kubeproxy_proxy_livez_total{code=\"503\"} 1",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");

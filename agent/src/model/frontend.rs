@@ -50,6 +50,7 @@ pub fn frontend_text(key: &FrontendKey) -> String {
     match key.proto {
         Proto::TCP => format!("{at}/TCP"),
         Proto::UDP => format!("{at}/UDP"),
+        Proto::SCTP => format!("{at}/SCTP"),
         Proto(number) => format!("{at}/{number}"),
     }
 }
@@ -81,6 +82,7 @@ pub(crate) fn node_ports<V>(frontends: &BTreeMap<FrontendKey, V>) -> BTreeSet<(u
     let port = |key: &FrontendKey| match key.proto {
         Proto::TCP => Some((key.port.number(), Protocol::Tcp)),
         Proto::UDP => Some((key.port.number(), Protocol::Udp)),
+        Proto::SCTP => Some((key.port.number(), Protocol::Sctp)),
         _ => None,
     };
     keys.filter_map(|(key, _)| port(key)).collect()

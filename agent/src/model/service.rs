@@ -69,6 +69,8 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// SCTP.
+    Sctp,
 }
 
 impl ServiceKind {
@@ -90,6 +92,7 @@ impl Protocol {
         match self {
             Self::Tcp => Proto::TCP,
             Self::Udp => Proto::UDP,
+            Self::Sctp => Proto::SCTP,
         }
     }
 }
@@ -99,6 +102,7 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Self::Tcp => "TCP",
             Self::Udp => "UDP",
+            Self::Sctp => "SCTP",
         })
     }
 }

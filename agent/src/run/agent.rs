@@ -145,7 +145,7 @@ impl Agent {
                 Event::Changes(changes) => {
                     report = Some(self.take_in(changes, report.as_ref(), &mut due));
                 }
-                Event::Servers => self.announce(),
+                Event::Servers => self.announce()?,
                 Event::Record => self.record(report.as_ref(), network.as_ref()),
                 Event::Retry => report = Some(self.sync(Vec::new(), &mut due)),
                 Event::Network if !self.network.is_pinned() => anyhow::bail!(
@@ -173,10 +173,15 @@ impl Agent {
     }
 
     /// Tells those who look at the objects concerned what happened to sockets.
-    fn announce(&mut self) {
+    ///
+    /// # Errors
+    /// When the agent is not to go on without its own sockets.
+    fn announce(&mut self) -> anyhow::Result<()> {
         for event in self.pulse.news() {
             self.source.announce(event);
         }
+        let fatal = self.pulse.fatal();
+        fatal.map_or(Ok(()), |problem| anyhow::bail!("{problem}; bindAddressHardFail forbids that"))
     }
 
     /// The network is looked after when there are Nodes for the first time and when they change.

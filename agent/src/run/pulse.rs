@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dataplane_common::abi::Family;
-use jiff::Timestamp;
 
 use super::news;
 use crate::config::{Config, NodePortAddress};
@@ -31,6 +30,8 @@ pub(super) struct Pulse {
     node: String,
     /// What could not be opened when it was last told.
     told: Failures<Purpose>,
+    /// Whether a port of its own that is taken is the end.
+    is_strict: bool,
 }
 
 impl Pulse {
@@ -38,14 +39,14 @@ impl Pulse {
     ///
     /// # Errors
     /// When there can be no thread for it.
-    pub(super) fn begin(node: &str, config: &Config) -> anyhow::Result<Self> {
-        let vitals = Arc::new(Vitals::new(Metrics::new()?, config.sync_period.saturating_mul(2)));
+    pub(super) fn begin(node: &str, config: &Config, metrics: Metrics) -> anyhow::Result<Self> {
+        let vitals = Arc::new(Vitals::new(metrics, config.sync_period.saturating_mul(2)));
         let binds =
             Binds { health: config.healthz_bind_address, metrics: config.metrics_bind_address };
         Ok(Self {
             servers: Servers::start(binds, Arc::clone(&vitals))?,
             vitals,
-            triggers: Triggers::new(Timestamp::now()),
+            triggers: Triggers::new(Moment::now().steady),
             families: families().collect(),
             node_port_addresses: config.node_port_addresses.clone(),
             is_listed: false,
@@ -53,6 +54,7 @@ impl Pulse {
             knew_node: false,
             node: node.to_owned(),
             told: Failures::new(),
+            is_strict: config.bind_address_hard_fail,
         })
     }
 
@@ -64,7 +66,7 @@ impl Pulse {
         };
         let endpoints = count(|kind| matches!(kind, Kind::EndpointSlice | Kind::Endpoints));
         self.vitals.metrics.changed(endpoints, count(|kind| kind == Kind::Service));
-        changes.iter().for_each(|change| self.triggers.note(change));
+        changes.iter().for_each(|change| self.triggers.note(change, now));
         self.is_full = changes.iter().any(|change| matches!(change, Change::Listed { .. }));
         if self.is_full && !self.is_listed {
             self.is_listed = true;
@@ -96,7 +98,7 @@ impl Pulse {
             metrics.no_local_endpoints(family, policy, count);
         }
         let is_failing = |service: &_, family| engine.is_failing(service, family);
-        for (family, latency) in self.triggers.programmed(is_failing, now.wall) {
+        for (family, latency) in self.triggers.programmed(is_failing, now.steady) {
             metrics.programmed(family, latency);
         }
         self.node(engine);
@@ -125,6 +127,13 @@ impl Pulse {
         problems(&self.servers.failures())
     }
 
+    /// What the agent is to end for.
+    pub(super) fn fatal(&self) -> Option<Problem> {
+        let mut failures = self.servers.failures();
+        failures.retain(|door, _| matches!(door.purpose, Purpose::Health | Purpose::Metrics));
+        problems(&failures).into_iter().next().filter(|_| self.is_strict)
+    }
+
     /// What happened since it was last asked, for those who look at the objects concerned.
     pub(super) fn news(&mut self) -> Vec<Event> {
         let failures = self.servers.failures();
@@ -144,5 +153,33 @@ fn kind(change: &Change) -> Option<Kind> {
         Change::Apply(object) => Some(object.object_ref().kind),
         Change::Delete(object) => Some(object.kind),
         Change::SourceProblems(_) | Change::Listed { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_the_end_where_that_is_asked_for() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = taken.local_addr().unwrap();
+        let nowhere = "127.0.0.1:0".parse().unwrap();
+        for (bind_address_hard_fail, health, metrics) in
+            [(true, at, nowhere), (true, nowhere, at), (false, at, nowhere)]
+        {
+            let config = Config {
+                bind_address_hard_fail,
+                healthz_bind_address: health,
+                metrics_bind_address: metrics,
+                ..Config::default()
+            };
+            let mut pulse = Pulse::begin("a", &config, Metrics::new().unwrap()).unwrap();
+            pulse.changed().await;
+            assert_eq!(pulse.fatal().is_some(), bind_address_hard_fail, "{health} {metrics}");
+            assert_eq!(pulse.problems().len(), 1, "{health} {metrics}");
+        }
     }
 }

@@ -15,6 +15,9 @@ pub struct FamilyPort {
     pub port: ServicePortName,
     /// The family.
     pub family: Family,
+    /// The port of its frontends, where the protocol keeps its ports: those of other ports, which
+    /// other endpoints serve, are a unit of their own.
+    pub kept: Option<u16>,
 }
 
 /// How a [`FamilyPort`] shall be served.
@@ -31,6 +34,8 @@ pub struct Desired {
     ///
     /// [`ServiceFlags::SOURCE_RANGES`]: dataplane_common::abi::ServiceFlags::SOURCE_RANGES
     pub sources: BTreeSet<IpNetwork>,
+    /// Ports of endpoints that cannot serve, because the protocol keeps its ports.
+    pub unserved: BTreeSet<u16>,
 }
 
 impl Desired {
@@ -49,7 +54,20 @@ impl FamilyPort {
     pub fn first_of(service: &Name) -> Self {
         let (service, port) = (service.clone(), String::new());
         let port = ServicePortName { service, port, protocol: Protocol::Tcp };
-        Self { port, family: Family::V4 }
+        Self { port, family: Family::V4, kept: None }
+    }
+
+    /// The one of a frontend.
+    #[must_use]
+    pub fn of(port: ServicePortName, frontend: &FrontendKey) -> Self {
+        let kept = frontend.proto.keeps_ports().then(|| frontend.port.number());
+        Self { port, family: frontend.addr.family(), kept }
+    }
+
+    /// Whether endpoints at a port can serve it.
+    #[must_use]
+    pub fn is_served_by(&self, port: u16) -> bool {
+        self.kept.is_none_or(|kept| kept == port)
     }
 }
 

@@ -119,7 +119,7 @@ impl Store {
         for (key, role, port) in frontends(spec) {
             let is_held = role == Role::ClusterIp && self.held.contains(&key.addr.to_ip());
             if !is_held && self.claims.winner(&key) == Some(&port) {
-                let port = FamilyPort { port, family: key.addr.family() };
+                let port = FamilyPort::of(port, &key);
                 let has_sources = !sources(spec, port.family, own).is_empty();
                 let flags = flags(spec, role, self.keep_client_ip, has_sources);
                 // An external address that is a load balancer's too lets in whom that lets in.
@@ -129,13 +129,17 @@ impl Store {
         }
         let affinity_seconds = spec.affinity_seconds;
         let desired = won.into_iter().map(|(port, frontends)| {
-            let backends = choose(self.members(&port), self.here(), needs(frontends.values()));
+            let members = self.members(&port).filter(|member| port.is_served_by(member.at.port()));
+            let backends = choose(members, self.here(), needs(frontends.values()));
+            let unserved = self.members(&port).map(|member| member.at.port());
+            let unserved = unserved.filter(|number| !port.is_served_by(*number)).collect();
             let mut flags = frontends.values().map(|frontend| frontend.flags);
             let sources = match flags.any(|flags| flags.has(ServiceFlags::SOURCE_RANGES)) {
                 true => sources(spec, port.family, own),
                 false => BTreeSet::new(),
             };
-            (port, Desired { frontends, backends, affinity_seconds, sources })
+            let desired = Desired { frontends, backends, affinity_seconds, sources, unserved };
+            (port, desired)
         });
         desired.collect()
     }
@@ -266,7 +270,7 @@ impl Store {
 
     /// All endpoints of a ServicePort in its family, as often as they are named.
     fn members(&self, port: &FamilyPort) -> impl Iterator<Item = Endpoint> {
-        let FamilyPort { port, family } = port;
+        let FamilyPort { port, family, .. } = port;
         self.sets(&port.service).flat_map(move |set| members_of(set, port, *family))
     }
 

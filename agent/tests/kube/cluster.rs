@@ -148,6 +148,7 @@ pub(crate) fn entrance(server: &Server) -> Entrance {
         client: Client::new(service, "default"),
         address: "https://api.test".to_owned(),
         access: None,
+        figures: None,
     }
 }
 

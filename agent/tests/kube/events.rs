@@ -41,7 +41,8 @@ fn server(codes: &[u16]) -> (Entrance, Written) {
         }
     });
     let client = Client::new(service, "default");
-    (Entrance { client, address: "https://api.test".to_owned(), access: None }, written)
+    let address = "https://api.test".to_owned();
+    (Entrance { client, address, access: None, figures: None }, written)
 }
 
 fn event(kind: Kind, name: Name) -> Event {

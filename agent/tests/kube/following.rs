@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use replay::{Answer, Piece, Query, Resource, Verb};
+use replay::{Answer, Piece, Query, Resource, Server, Verb};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use waggle_agent::kube::Phase;
+use waggle_agent::kube::{Entrance, Phase};
+use waggle_agent::metrics::Metrics;
 
-use super::cluster::{Cluster, block_on, outcome_of_files};
+use super::cluster::{Cluster, block_on, entrance, outcome_of_files};
 use super::objects::{node, service, shop, slice, with};
 
 /// The label of slices of a Service without an address.
@@ -208,5 +209,25 @@ fn events_in_pieces_are_put_together() {
         let mut expected = shop();
         expected[0] = service("cart", "10.96.0.20");
         assert_eq!(cluster.until_like(&expected).await, [""; 0]);
+    });
+}
+
+#[test]
+fn requests_are_counted_by_method_and_answer() {
+    block_on(async {
+        let (server, metrics) = (Server::default(), Metrics::new().unwrap());
+        let figures = Some(metrics.requests.clone());
+        let entrance = Entrance { figures, ..entrance(&server) };
+        let mut cluster = Cluster::entered(server, entrance);
+        while !cluster.step().await.contains(&"listed, complete: true".to_owned()) {}
+        let text = metrics.reply().body;
+        for (name, labels) in [
+            ("requests_total", "code=\"200\",host=\"api.test\",method=\"GET\""),
+            ("request_duration_seconds_count", "host=\"api.test\",verb=\"GET\""),
+        ] {
+            let line = format!("rest_client_{name}{{{labels}}} ");
+            let count = text.lines().find_map(|found| found.strip_prefix(&line)).unwrap_or("0");
+            assert!(count.parse::<u32>().unwrap() >= 4, "a list of each collection: {text}");
+        }
     });
 }

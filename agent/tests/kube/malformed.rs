@@ -40,7 +40,7 @@ fn of_services() -> Vec<Senseless> {
         ("spec.ports", ports(65_536), "has port 65536; use a number from 1 to 65535"),
         ("spec.ports", ports(0), "has port 0; use a number from 1 to 65535"),
         ("spec.ports", ports(-1), "has port -1; use a number from 1 to 65535"),
-        ("spec.ports", json!([{"port": 80, "protocol": "tcp"}]), "\"tcp\"; use TCP or UDP"),
+        ("spec.ports", json!([{"port": 80, "protocol": "tcp"}]), "\"tcp\"; use TCP, UDP or SCTP"),
         ("spec.type", json!("Internal"), "which is taken as ClusterIP; use ClusterIP, "),
         ("spec.sessionAffinity", json!("Always"), "is taken as None; use None or ClientIP"),
         ("spec.internalTrafficPolicy", json!("Zone"), "taken as Cluster; use Cluster or Local"),
@@ -57,7 +57,7 @@ fn of_slices() -> Vec<Senseless> {
         ("endpoints", bad, "\"10.1.1.999\", which is no IP address; correct it"),
         ("endpoints", json!([{}]), "without an address; add one or remove the endpoint"),
         ("ports", json!([{"port": 70_000}]), "has port 70000; use a number from 1 to 65535"),
-        ("ports", json!([{"port": 80, "protocol": "IP"}]), "\"IP\"; use TCP or UDP"),
+        ("ports", json!([{"port": 80, "protocol": "IP"}]), "\"IP\"; use TCP, UDP or SCTP"),
     ]
 }
 

@@ -66,6 +66,14 @@ impl Cluster {
             .map(|by| Self::with(Detection { by, ..Detection::default() }, &["primary"]))
     }
 
+    /// Both, with objects under their names.
+    pub(crate) fn both_with(files: &[(&str, &str)]) -> [Self; 2] {
+        Self::both().map(|mut cluster| {
+            files.iter().for_each(|(name, objects)| cluster.write(name, objects));
+            cluster
+        })
+    }
+
     /// Takes in objects, in place of those that came under the same name.
     pub(crate) fn write(&mut self, name: &str, objects: &str) {
         self.node.write(&format!("{name}.yaml"), objects);
@@ -160,6 +168,7 @@ impl Cluster {
         let (proto, transport) = match proto {
             "TCP" => (Proto::TCP, Transport::Tcp(flags)),
             "UDP" => (Proto::UDP, Transport::Udp { checksum: true }),
+            "SCTP" => (Proto::SCTP, Transport::Sctp(flags)),
             other => panic!("protocol {other}"),
         };
         let (tables, stays) = (&self.node.maps.inner().fake, self.is_own(to.ip()));

@@ -1,7 +1,7 @@
 //! Rows of `TestClusterIPGeneral`, `TestNoEndpointsReject` and `OnServiceCIDRsChanged` of
 //! `pkg/proxy/nftables/proxier_test.go`.
 
-use super::rows::{Row, check, ingress, service, service_with, slice};
+use super::rows::{Row, check, check_both, ingress, service, service_with, slice};
 use crate::support::cluster::Cluster;
 
 /// A ServiceCIDR.
@@ -30,6 +30,7 @@ const GENERAL: &[Row] = &[
     ),
     ("clusterIP with TCP DNS", "10.180.0.2", "172.30.0.42:53", "10.180.0.1:5353 10.180.2.1:5353"),
     ("clusterIP with UDP DNS", "10.180.0.2", "172.30.0.42:53/UDP", "10.180.0.1:53 10.180.2.1:53"),
+    ("clusterIP with SCTP DNS", "10.180.0.2", "172.30.0.42:53/SCTP", "10.180.0.1:53 10.180.2.1:53"),
     ("protocol mismatch", "10.180.0.2", "172.30.0.42:80/UDP", "REJECT"),
     ("port of another Service", "10.180.0.2", "172.30.0.41:443", "REJECT"),
     ("unallocated clusterIP", "10.180.0.2", "172.30.0.50:80", "DROP"),
@@ -53,7 +54,8 @@ const GENERAL_V6: &[Row] = &[
 
 #[test]
 fn test_cluster_ip_general() {
-    let dns = "{name: p53, port: 53, protocol: UDP}, {name: p53tcp, port: 53}";
+    let dns = "{name: p53, port: 53, protocol: UDP}, {name: p53tcp, port: 53}, \
+               {name: p53sctp, port: 53, protocol: SCTP}";
     for mut cluster in Cluster::both() {
         cluster.write("cidrs", &cidrs("kubernetes", "172.30.0.0/16, 'fd00:172:30::/112'"));
         let objects = [
@@ -70,7 +72,11 @@ fn test_cluster_ip_general() {
                      {{name: p443, port: 443}}, {dns}]"
                 ),
             ),
-            slice("svc2-1", "p80:80 p443:8443 p53:53/UDP p53tcp:5353", "10.180.0.1@L 10.180.2.1@R"),
+            slice(
+                "svc2-1",
+                "p80:80 p443:8443 p53:53/UDP p53tcp:5353 p53sctp:53/SCTP",
+                "10.180.0.1@L 10.180.2.1@R",
+            ),
         ];
         cluster.write("services", &objects.concat());
         check("IPv4", &cluster, GENERAL);
@@ -104,12 +110,9 @@ const NOBODY_V6: &[Row] = &[
 fn test_no_endpoints_reject() {
     let spec = "type: LoadBalancer, clusterIPs: [172.30.0.41, 'fd00:172:30::41'], \
                 externalIPs: [192.168.99.11], ports: [{name: p80, port: 80, nodePort: 3001}]";
-    for mut cluster in Cluster::both() {
-        cluster
-            .write("svc1", &service_with("svc1", spec, &ingress(&["1.2.3.4", "2001:db8:99::1"])));
-        check("IPv4", &cluster, NOBODY);
-        check("IPv6", &cluster, NOBODY_V6);
-    }
+    let objects = [service_with("svc1", spec, &ingress(&["1.2.3.4", "2001:db8:99::1"]))];
+    check_both("IPv4", &objects, NOBODY);
+    check_both("IPv6", &objects, NOBODY_V6);
 }
 
 /// What becomes of packets to an address of each of three networks of which no Service has any.

@@ -1,8 +1,7 @@
 //! `TestOverallNFTablesRules` of `pkg/proxy/nftables/proxier_test.go`: Services of every kind beside
 //! each other, each with its own ways in.
 
-use super::rows::{Row, check, ingress, service, service_with, slice};
-use crate::support::cluster::Cluster;
+use super::rows::{Row, check_both, ingress, service, service_with, slice};
 
 fn six() -> String {
     let local = "type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 30000, \
@@ -56,8 +55,5 @@ const ROWS: &[Row] = &[
 
 #[test]
 fn test_overall_nftables_rules() {
-    for mut cluster in Cluster::both() {
-        cluster.write("services", &six());
-        check("all six", &cluster, ROWS);
-    }
+    check_both("all six", &[six()], ROWS);
 }

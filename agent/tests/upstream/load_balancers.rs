@@ -1,7 +1,7 @@
 //! Rows of `TestLoadBalancer`, `TestLoadBalancerIngressRouteTypeProxy` and `TestBadIPs` of
 //! `pkg/proxy/nftables/proxier_test.go`.
 
-use super::rows::{Row, check, ingress, service_with, slice};
+use super::rows::{Row, check, check_both, ingress, service_with, slice};
 use crate::support::cluster::Cluster;
 
 const RANGES: &[Row] = &[
@@ -51,9 +51,9 @@ fn ranges(of: &str) -> String {
 
 #[test]
 fn test_load_balancer() {
-    for mut cluster in Cluster::both() {
-        cluster.write("slice", &slice("svc1-1", "p80:80", "10.180.0.1"));
-        cluster.write("svc1", &ranges("192.168.0.0/24, ' 203.0.113.0/25'"));
+    let slice = slice("svc1-1", "p80:80", "10.180.0.1");
+    let open = ranges("192.168.0.0/24, ' 203.0.113.0/25'");
+    for mut cluster in Cluster::both_with(&[("slice", &slice), ("svc1", &open)]) {
         check("as ranges say", &cluster, RANGES);
         for ip in ["1.2.3.4", "5.6.7.8"] {
             cluster.hold(ip);
@@ -74,12 +74,11 @@ fn test_load_balancer_ingress_route_type_proxy() {
         ("ipMode VIP", "{ip: 1.2.3.4, ipMode: VIP}", "10.180.0.1:80 as node"),
         ("ipMode nil", "{ip: 1.2.3.4}", "10.180.0.1:80 as node"),
     ] {
-        let [mut cluster, _] = Cluster::both();
         let status = format!("{{loadBalancer: {{ingress: [{entry}]}}}}");
         let spec = format!("{SPEC}, loadBalancerSourceRanges: [203.0.113.0/25]");
         let objects =
             [slice("svc1-1", "p80:80", "10.180.0.1"), service_with("svc1", &spec, &status)];
-        cluster.write("svc1", &objects.concat());
+        let [cluster, _] = Cluster::both_with(&[("svc1", &objects.concat())]);
         assert_eq!(cluster.send("203.0.113.2", "1.2.3.4:80"), expected, "{name}");
         let shut_out = if expected.is_empty() { "" } else { "DROP" };
         assert_eq!(cluster.send("203.0.113.130", "1.2.3.4:80"), shut_out, "{name}");
@@ -100,9 +99,7 @@ fn test_bad_ips() {
     let spec = "type: LoadBalancer, clusterIP: 172.30.0.041, externalIPs: [192.168.099.022], \
                 loadBalancerSourceRanges: [203.000.113.000/25], \
                 ports: [{name: p80, port: 80, nodePort: 3001}]";
-    for mut cluster in Cluster::both() {
-        cluster.write("slice", &slice("svc1-1", "p80:80", "10.180.00.001"));
-        cluster.write("svc1", &service_with("svc1", spec, &ingress(&["1.2.3.004"])));
-        check("leading zeros", &cluster, BAD);
-    }
+    let slice = slice("svc1-1", "p80:80", "10.180.00.001");
+    let service = service_with("svc1", spec, &ingress(&["1.2.3.004"]));
+    check_both("leading zeros", &[slice, service], BAD);
 }

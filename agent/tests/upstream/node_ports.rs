@@ -51,17 +51,18 @@ const CASES: &[Case] = &[
     ("all and localhost", &["all", "localhost"], "psPSlL"),
 ];
 
-fn node_port(extra: &str) -> String {
-    let spec = format!(
-        "type: NodePort, clusterIPs: [172.30.0.41, 'fd00:172:30::41'], \
-         ports: [{{name: p80, port: 80, nodePort: 3001}}]{extra}"
-    );
-    let slices = [
-        service("svc1", &spec),
+/// A Service with a NodePort, where NodePorts are served at these addresses.
+fn serving(addresses: &[&str]) -> Cluster {
+    let spec = "type: NodePort, clusterIPs: [172.30.0.41, 'fd00:172:30::41'], \
+                ports: [{name: p80, port: 80, nodePort: 3001}]";
+    let objects = [
+        service("svc1", spec),
         slice("svc1-1", "p80:80", "10.180.0.1@L 10.180.2.1@R"),
         slice("svc1-2", "p80:80", "fd00:10::1@L fd00:10:2::1@R"),
     ];
-    slices.concat()
+    let mut cluster = Cluster::with(Detection::default(), addresses);
+    cluster.write("svc1", &objects.concat());
+    cluster
 }
 
 fn at_entrances(when: &str, cluster: &Cluster, served: &str) {
@@ -74,8 +75,7 @@ fn at_entrances(when: &str, cluster: &Cluster, served: &str) {
 #[test]
 fn test_node_ports() {
     for (name, addresses, served) in CASES {
-        let mut cluster = Cluster::with(Detection::default(), addresses);
-        cluster.write("svc1", &node_port(""));
+        let cluster = serving(addresses);
         check(name, &cluster, INSIDE);
         at_entrances(name, &cluster, served);
     }
@@ -93,8 +93,7 @@ fn test_get_node_ips() {
         ("IPv6 zero CIDR and IPv4 network", &["::/0", "10.20.30.0/24"], false),
         ("primary", &["primary"], false),
     ] {
-        let mut cluster = Cluster::with(Detection::default(), addresses);
-        cluster.write("svc1", &node_port(""));
+        let mut cluster = serving(addresses);
         assert_eq!(cluster.send("203.0.113.2", "100.200.201.1:3001"), "", "{name}, before");
         cluster.hold("100.200.201.1");
         let expected = if is_served { BOTH } else { "" };
@@ -105,8 +104,7 @@ fn test_get_node_ips() {
 /// kube-proxy ends where the Node gets another address or podCIDR, and begins anew.
 #[test]
 fn test_node_manager_on_node_change() {
-    let mut cluster = Cluster::with(Detection::default(), &["primary"]);
-    cluster.write("svc1", &node_port(""));
+    let mut cluster = serving(&["primary"]);
     at_entrances("before", &cluster, "pP");
     cluster.write(
         "nodes",
@@ -119,8 +117,7 @@ fn test_node_manager_on_node_change() {
 /// A Service's own address comes before NodePorts at the same.
 #[test]
 fn a_frontend_at_the_nodes_own_address_comes_before_a_node_port() {
-    let [mut cluster, _] = Cluster::both();
-    cluster.write("svc1", &node_port(""));
+    let mut cluster = serving(&["primary"]);
     let spec = "clusterIP: 172.30.0.42, externalIPs: [192.168.0.2], ports: [{name: p, port: 3001}]";
     let other = [service("svc2", spec), slice("svc2-1", "p:99", "10.180.2.2")].concat();
     cluster.write("svc2", &other);

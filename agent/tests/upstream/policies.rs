@@ -2,7 +2,7 @@
 //! `TestInternalTrafficPolicy`, `TestTerminatingEndpointsTrafficPolicyLocal` and
 //! `TestTerminatingEndpointsTrafficPolicyCluster` of `pkg/proxy/nftables/proxier_test.go`.
 
-use super::rows::{Row, check, ingress, service, service_with, slice};
+use super::rows::{Row, check_both, ingress, service, service_with, slice};
 use crate::support::cluster::Cluster;
 
 const BOTH: &str = "10.180.0.1:80 10.180.2.1:80";
@@ -39,13 +39,10 @@ fn check_external(policy: &str, rows: &[Row]) {
         "type: LoadBalancer, externalTrafficPolicy: {policy}, clusterIP: 172.30.0.41, \
          externalIPs: [192.168.99.11], ports: [{{name: p80, port: 80, nodePort: 3001}}]"
     );
-    for mut cluster in Cluster::both() {
-        // No node is known of the first.
-        let endpoints = slice("svc1-1", "p80:80", "10.180.0.1 10.180.2.1@L");
-        let objects = [service_with("svc1", &spec, &ingress(&["1.2.3.4"])), endpoints];
-        cluster.write("svc1", &objects.concat());
-        check(policy, &cluster, rows);
-    }
+    // No node is known of the first.
+    let endpoints = slice("svc1-1", "p80:80", "10.180.0.1 10.180.2.1@L");
+    let objects = [service_with("svc1", &spec, &ingress(&["1.2.3.4"])), endpoints];
+    check_both(policy, &objects, rows);
 }
 
 #[test]
@@ -94,9 +91,8 @@ fn test_internal_traffic_policy() {
     for (name, policy, endpoints, expected) in INTERNAL {
         let port = "ports: [{name: p, port: 80}]";
         let spec = format!("internalTrafficPolicy: {policy}, clusterIP: 172.30.1.1, {port}");
-        for mut cluster in Cluster::both() {
-            cluster.write("svc1", &service("svc1", &spec));
-            cluster.write("slice", &slice("svc1-1", "p:80", endpoints));
+        let (service, slice) = (service("svc1", &spec), slice("svc1-1", "p:80", endpoints));
+        for mut cluster in Cluster::both_with(&[("svc1", &service), ("slice", &slice)]) {
             assert_eq!(cluster.send("10.0.0.2", to), *expected, "{name}");
             let process = cluster.send("192.168.0.2", to);
             assert_eq!(process.trim_end_matches(" as node"), *expected, "{name}: process");
@@ -116,9 +112,9 @@ fn check_terminating(policy: &str, cases: &[Case]) {
          ports: [{{name: p, port: 80}}]"
     );
     for (name, endpoints, of_pod, of_outside) in cases {
-        for mut cluster in Cluster::both() {
-            cluster.write("svc1", &service_with("svc1", &spec, &ingress(&["1.2.3.4"])));
-            cluster.write("slice", &slice("svc1-1", "p:80", endpoints));
+        let service = service_with("svc1", &spec, &ingress(&["1.2.3.4"]));
+        let slice = slice("svc1-1", "p:80", endpoints);
+        for mut cluster in Cluster::both_with(&[("svc1", &service), ("slice", &slice)]) {
             let met = |cluster: &Cluster| {
                 [("10.0.0.2", "172.30.1.1:80"), ("203.0.113.2", "1.2.3.4:80")]
                     .map(|(from, to)| cluster.send(from, to))

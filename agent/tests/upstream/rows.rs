@@ -2,7 +2,7 @@
 
 use crate::support::cluster::Cluster;
 
-/// A row of kube-proxy's: its name; who sends; where to, `/UDP` where it is no TCP; and whom it
+/// A row of kube-proxy's: its name; who sends; where to, with `/UDP` or `/SCTP` where it is no TCP; and whom it
 /// reaches, as [`Cluster::send`] says it.
 pub(super) type Row = (&'static str, &'static str, &'static str, &'static str);
 
@@ -17,6 +17,13 @@ pub(super) fn check(when: &str, cluster: &Cluster, rows: &[Row]) {
         })
         .collect();
     assert!(different.is_empty(), "{when}:\n{}", different.join("\n"));
+}
+
+/// Each row is checked on both clusters with these objects.
+pub(super) fn check_both(when: &str, objects: &[String], rows: &[Row]) {
+    for cluster in Cluster::both_with(&[("objects", &objects.concat())]) {
+        check(when, &cluster, rows);
+    }
 }
 
 /// A Service of the namespace of all rows.

@@ -218,6 +218,16 @@ impl Proto {
     pub const UDP: Self = Self(17);
     /// ICMP for IPv6.
     pub const ICMPV6: Self = Self(58);
+    /// SCTP.
+    pub const SCTP: Self = Self(132);
+
+    /// Whether ports are never rewritten: SCTP's checksum is a CRC of the whole packet (RFC 9260,
+    /// 6.8), which no difference updates. Addresses it does not cover.
+    #[must_use]
+    #[inline(always)]
+    pub const fn keeps_ports(self) -> bool {
+        self.0 == Self::SCTP.0
+    }
 }
 
 #[cfg(test)]

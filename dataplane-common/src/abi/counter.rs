@@ -9,7 +9,7 @@ pub enum DropReason {
     NoSourcePort,
     /// The conntrack table refused a new flow.
     FlowTableFull,
-    /// A TCP segment that resets a flow nobody knows.
+    /// A packet that resets a flow nobody knows.
     ResetWithoutFlow,
     /// The packet could not be rewritten.
     RewriteFailed,
@@ -29,8 +29,11 @@ pub enum DropReason {
     UnservedClusterIp,
     /// A client that the load balancer's source ranges leave out.
     SourceRanges,
-    /// What still goes to a frontend where it leaves the node, while another proxy's tables are there.
+    /// What still goes to a frontend where it leaves the node: while another proxy's tables are there,
+    /// or of SCTP from a process of this node.
     UntranslatedVip,
+    /// In the middle of an SCTP association to a frontend that nobody knows.
+    MiddleWithoutFlow,
 }
 
 /// What became of a packet that was not dropped.
@@ -117,7 +120,7 @@ impl Tries {
 
 impl Counter {
     /// Every counter, in the order of its index.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Path(PathTaken::Passed),
         Self::Path(PathTaken::Stack),
         Self::Path(PathTaken::Peer),
@@ -148,6 +151,7 @@ impl Counter {
         Self::Drop(DropReason::SourceRanges),
         Self::Drop(DropReason::UntranslatedVip),
         Self::Path(PathTaken::AnsweredReset),
+        Self::Drop(DropReason::MiddleWithoutFlow),
     ];
 
     /// The counter's index in the map.
@@ -180,6 +184,7 @@ impl Counter {
             Self::Drop(DropReason::SourceRanges) => 27,
             Self::Drop(DropReason::UntranslatedVip) => 28,
             Self::Path(PathTaken::AnsweredReset) => 29,
+            Self::Drop(DropReason::MiddleWithoutFlow) => 30,
         }
     }
 
@@ -210,6 +215,7 @@ impl Counter {
             Self::Drop(DropReason::UnservedClusterIp) => "drop_unserved_cluster_ip",
             Self::Drop(DropReason::SourceRanges) => "drop_source_ranges",
             Self::Drop(DropReason::UntranslatedVip) => "drop_untranslated_vip",
+            Self::Drop(DropReason::MiddleWithoutFlow) => "drop_middle_without_flow",
             Self::AffinityNew => "affinity_new",
             Self::Tries(Tries::One) => "source_port_tries_1",
             Self::Tries(Tries::Two) => "source_port_tries_2",
@@ -228,6 +234,6 @@ mod tests {
     #[test]
     fn every_counter_stands_at_its_index() {
         let indexes: Vec<_> = Counter::ALL.iter().map(|counter| counter.index()).collect();
-        assert_eq!(indexes, (0..30).collect::<Vec<u32>>());
+        assert_eq!(indexes, (0..31).collect::<Vec<u32>>());
     }
 }

@@ -1,6 +1,6 @@
 //! What this node is and which networks there are: the array `node` and the trie `networks`.
 
-use super::Port;
+use super::{Port, Proto};
 
 /// The one element of the array `node`: what changes while the programs run.
 ///
@@ -61,11 +61,12 @@ impl Node {
         self.first_port <= port.number() && port.number() <= self.last_port
     }
 
-    /// Whether a masqueraded flow may have a port.
+    /// Whether a masqueraded flow of a protocol may have a port.
     #[must_use]
     #[inline(always)]
-    pub const fn knows(&self, port: Port) -> bool {
+    pub const fn knows(&self, port: Port, proto: Proto) -> bool {
         self.first_known_port <= port.number() && port.number() <= self.last_known_port
+            || proto.keeps_ports()
     }
 }
 

@@ -9,7 +9,7 @@ use super::{FlowFlags, Proto};
 /// Elements of `timeouts`.
 pub const LIVES: u32 = 128;
 
-/// Where an index has the protocol: its last two bits, by which TCP and UDP differ.
+/// Where an index has the protocol: its last two bits, by which TCP, UDP and SCTP differ.
 const PROTO: u32 = 5;
 /// Where an index has [`FlowFlags::FIN_ACKED`].
 const FIN_ACKED: u32 = 4;
@@ -43,11 +43,19 @@ pub enum Phase {
     TimeWait,
     /// TCP that was reset.
     Close,
+    /// SCTP that was not answered. The name is of what Linux sees in an association that begins by a
+    /// HEARTBEAT: it gives 3 seconds to one that begins by INIT, too few for a second INIT.
+    SctpHeartbeatSent,
+    /// SCTP that was answered, until both sides have shut it down: an end that is lost on its way is
+    /// sent again for longer than Linux remembers one.
+    SctpEstablished,
+    /// SCTP that both sides have shut down, or one has aborted.
+    SctpClosed,
 }
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Udp,
         Self::UdpStream,
         Self::SynSent,
@@ -56,6 +64,9 @@ impl Phase {
         Self::CloseWait,
         Self::TimeWait,
         Self::Close,
+        Self::SctpHeartbeatSent,
+        Self::SctpEstablished,
+        Self::SctpClosed,
     ];
 
     /// The phase of an index.
@@ -63,10 +74,28 @@ impl Phase {
     #[expect(clippy::cast_possible_truncation, reason = "bits that a u16 has")]
     pub const fn of(life: u32) -> Self {
         let flags = FlowFlags(((life & FLAGS) << 2 | (life >> FIN_ACKED & 1) << 8) as u16);
-        let replied = flags.has(FlowFlags::REPLIED);
-        if life >> PROTO != Proto::TCP.0 as u32 & 0b11 {
-            return if replied { Self::UdpStream } else { Self::Udp };
+        const UDP: u32 = Proto::UDP.0 as u32 & 0b11;
+        const SCTP: u32 = Proto::SCTP.0 as u32 & 0b11;
+        match life >> PROTO {
+            UDP if flags.has(FlowFlags::REPLIED) => Self::UdpStream,
+            UDP => Self::Udp,
+            SCTP => Self::of_sctp(flags),
+            _ => Self::of_tcp(flags),
         }
+    }
+
+    const fn of_sctp(flags: FlowFlags) -> Self {
+        let is_shut_down = flags.has(FlowFlags::FIN.union(FlowFlags::PEER_FIN));
+        if is_shut_down || flags.has(FlowFlags::RST) {
+            Self::SctpClosed
+        } else if flags.has(FlowFlags::REPLIED) {
+            Self::SctpEstablished
+        } else {
+            Self::SctpHeartbeatSent
+        }
+    }
+
+    const fn of_tcp(flags: FlowFlags) -> Self {
         let (one, other) = (flags.has(FlowFlags::FIN), flags.has(FlowFlags::PEER_FIN));
         if flags.has(FlowFlags::RST) {
             Self::Close
@@ -76,7 +105,7 @@ impl Phase {
             Self::CloseWait
         } else if one || other {
             Self::FinWait
-        } else if replied {
+        } else if flags.has(FlowFlags::REPLIED) {
             Self::Established
         } else {
             Self::SynSent
@@ -88,11 +117,12 @@ impl Phase {
     #[must_use]
     pub const fn usual(self) -> u32 {
         match self {
-            Self::Udp => 30,
+            Self::Udp | Self::SctpHeartbeatSent => 30,
             Self::UdpStream | Self::SynSent | Self::FinWait | Self::TimeWait => 120,
             Self::Established => 21_600,
             Self::CloseWait => 3600,
-            Self::Close => 10,
+            Self::SctpEstablished => 210,
+            Self::Close | Self::SctpClosed => 10,
         }
     }
 }
@@ -108,6 +138,7 @@ mod tests {
             .union(FlowFlags::BYPASS)
             .union(FlowFlags::REMOTE)
             .union(FlowFlags::MASQUERADED);
+        const SCTP: Proto = Proto::SCTP;
         let (fin, peer_fin, acked) = (FlowFlags::FIN, FlowFlags::PEER_FIN, FlowFlags::FIN_ACKED);
         for (proto, flags, phase) in [
             (Proto::UDP, FlowFlags(0), Phase::Udp),
@@ -121,6 +152,12 @@ mod tests {
             (TCP, fin.union(peer_fin), Phase::TimeWait),
             (TCP, fin.union(peer_fin).union(acked), Phase::TimeWait),
             (TCP, fin.union(FlowFlags::RST), Phase::Close),
+            (SCTP, FlowFlags(0), Phase::SctpHeartbeatSent),
+            (SCTP, FlowFlags::REPLIED, Phase::SctpEstablished),
+            (SCTP, FlowFlags::REPLIED.union(fin).union(acked), Phase::SctpEstablished),
+            (SCTP, FlowFlags::REPLIED.union(peer_fin), Phase::SctpEstablished),
+            (SCTP, fin.union(peer_fin), Phase::SctpClosed),
+            (SCTP, FlowFlags::RST, Phase::SctpClosed),
         ] {
             for flags in [flags, flags.union(others)] {
                 assert_eq!(Phase::of(life(flags, proto)), phase, "{proto:?} {flags:?}");

@@ -27,7 +27,7 @@ pub fn arrive<A: IpAddress>(
 ) -> Verdict {
     work.by_stack = false;
     match packet.transport {
-        Transport::Tcp(_) | Transport::Udp { .. } => {}
+        Transport::Tcp(_) | Transport::Sctp(_) | Transport::Udp { .. } => {}
         Transport::Icmp { kind, .. } if kind != A::ECHO => {
             return related::arrive(packet, bytes, tables, work);
         }
@@ -54,7 +54,7 @@ pub fn arrive<A: IpAddress>(
             }
             Begun::NotOurs => return Verdict::Pass,
             Begun::Rejected => return reject(work),
-            Begun::Unknown => return Verdict::Reset,
+            Begun::Unknown => return unknown(packet),
             Begun::Refused(reason) => return Verdict::Drop(reason),
         }
     }
@@ -90,6 +90,17 @@ fn without_ports<A: Address>(
 fn reject<A>(work: &mut Work<A>) -> Verdict {
     work.exit.answer = Answer::PortUnreachable;
     Verdict::Answer
+}
+
+/// Who is in the middle of a connection that nobody can say the backend of is told, where it
+/// believes us: an SCTP association ends by its verification tag alone.
+#[inline(always)]
+fn unknown<A>(packet: &Packet<A>) -> Verdict {
+    if may_reset(packet.transport) {
+        Verdict::Reset
+    } else {
+        Verdict::Drop(DropReason::MiddleWithoutFlow)
+    }
 }
 
 /// What a packet without a flow came to.
@@ -156,7 +167,7 @@ fn begin_to_frontend<A: Address>(
     if continues && detection.has(NodeFlags::ADOPTING) {
         return Begun::NotOurs;
     }
-    if continues && !may_reset(packet.transport) {
+    if continues && packet.transport.resets() {
         return Begun::Refused(DropReason::ResetWithoutFlow);
     }
     if matches!(packet.transport, Transport::LaterFragment) {

@@ -86,7 +86,7 @@ fn is_to_be_chosen_again<A: Address>(
         return false;
     }
     let opens = match packet.transport {
-        Transport::Tcp(flags) => flags.opens(),
+        Transport::Tcp(flags) | Transport::Sctp(flags) => flags.opens(),
         Transport::Udp { .. } => false,
         Transport::Icmp { .. } | Transport::LaterFragment | Transport::Other => return false,
     };
@@ -98,7 +98,7 @@ fn is_to_be_chosen_again<A: Address>(
     *is_left = state != BackendState::Active;
     match state {
         BackendState::Terminating if opens => true,
-        // A dead backend's TCP flow keeps its entry, so that the peer's RST can pass.
+        // A dead backend's connection keeps its entry, so that the peer's RST can pass.
         BackendState::Dead => may_move,
         BackendState::Active | BackendState::Terminating => may_move && is_astray(entry, tables),
     }
@@ -156,7 +156,7 @@ fn state<A: Address>(entry: &FlowEntry<A>, tables: &impl Tables<A>) -> BackendSt
 fn noted<A>(packet: &Packet<A>, flags: FlowFlags) -> FlowFlags {
     let replied = FlowFlags((flags.0 & FlowFlags::REVERSE.0) << TO_REPLIED);
     match packet.transport {
-        Transport::Tcp(TcpFlags(tcp)) => {
+        Transport::Tcp(TcpFlags(tcp)) | Transport::Sctp(TcpFlags(tcp)) => {
             let tcp = u16::from(tcp);
             let ended = FlowFlags((tcp & ENDS) << TO_ENDED);
             let acked = FlowFlags((flags.0 & FlowFlags::PEER_FIN.0 & tcp) << TO_ACKED);
@@ -243,7 +243,7 @@ pub(super) fn is_in_the_way<A: Address>(
         return true;
     }
     match tables.node() {
-        Some(node) if node.knows(work.key.sport) => {
+        Some(node) if node.knows(work.key.sport, work.key.proto) => {
             work.judged_key.dst = A::masquerade(&node);
             stays(now, tables, work)
         }
@@ -260,13 +260,11 @@ fn may_meet_another<A: Address>(
     arrival: &Arrival,
     tables: &impl Tables<A>,
 ) -> bool {
-    match packet.transport {
-        Transport::Tcp(flags) => flags.opens(),
-        Transport::Udp { .. } => {
-            matches!(arrival.by, Ingress::Pod)
-                || tables.node().is_some_and(|node| packet.key.dst.is_of_pods(&node))
-        }
-        Transport::Icmp { .. } | Transport::LaterFragment | Transport::Other => false,
+    if matches!(packet.transport, Transport::Udp { .. }) {
+        matches!(arrival.by, Ingress::Pod)
+            || tables.node().is_some_and(|node| packet.key.dst.is_of_pods(&node))
+    } else {
+        packet.transport.opens()
     }
 }
 

@@ -14,8 +14,8 @@ use super::conntrack::{end, is_closed, is_expired};
 use super::source::Ports;
 use super::{Choice, Env, FlowTable, Inserted, ServiceTables, Tables, Work};
 use crate::abi::{
-    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NetnsId, SlotFlags,
-    Tries,
+    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NetnsId, Node,
+    SlotFlags, Tries,
 };
 
 /// How the client of a flow is reached.
@@ -59,28 +59,32 @@ pub(super) fn draft<A: Address>(
     work.is_left = false;
     work.entry = forward_entry(&work.key, &work.choice, client, delivery, tables, env.now());
     work.reverse = FlowFlags::when(!client.is_pod, FlowFlags::REMOTE);
-    work.netns = client.netns;
-    if work.choice.masquerade {
-        return masquerade(tables, env.random(), work);
+    // Who keeps its port has no other to take.
+    work.netns = match work.key.proto.keeps_ports() {
+        true => NetnsId::default(),
+        false => client.netns,
+    };
+    work.ports = if work.choice.masquerade {
+        let node = tables.node().ok_or(DropReason::NoMasqueradeAddress)?;
+        masquerade(&node, work)?;
+        Ports::of_node(&node, work.key.sport, env.random())
+    } else {
+        Ports::of_client(work.key.sport, env.random())
+    };
+    if work.key.proto.keeps_ports() {
+        work.ports = Ports::kept(work.key.sport);
     }
-    work.ports = Ports::of_client(work.key.sport, env.random());
     Ok(())
 }
 
 /// Puts the node in the client's place.
 #[inline(always)]
-fn masquerade<A: Address>(
-    tables: &impl Tables<A>,
-    random: u32,
-    work: &mut Work<A>,
-) -> Result<(), DropReason> {
-    let node = tables.node().ok_or(DropReason::NoMasqueradeAddress)?;
-    work.entry.src = A::masquerade(&node);
+fn masquerade<A: Address>(node: &Node, work: &mut Work<A>) -> Result<(), DropReason> {
+    work.entry.src = A::masquerade(node);
     if work.entry.src == A::ANY {
         return Err(DropReason::NoMasqueradeAddress);
     }
     work.entry.flags = work.entry.flags.union(FlowFlags::MASQUERADED);
-    work.ports = Ports::of_node(&node, work.key.sport, random);
     Ok(())
 }
 
@@ -215,7 +219,7 @@ fn contest<A: Address>(tables: &impl ServiceTables, work: &Work<A>) -> Option<Cl
 /// better one.
 #[inline(always)]
 fn is_spared<A: Address>(Work { judged, choice, ports, .. }: &Work<A>) -> bool {
-    choice.masquerade && ports.tried() <= Ports::MOST / 2 && !judged.flags.has(FlowFlags::RST)
+    choice.masquerade && ports.is_early() && !judged.flags.has(FlowFlags::RST)
 }
 
 /// The second step; the reverse entry is in and of this flow.

@@ -28,6 +28,9 @@ pub(super) fn draft<A: Address>(
     // Its own socket is the one that would be found.
     let client = Client { takes_bypass: false, is_pod, is_here: is_pod, netns: NetnsId::default() };
     create::draft(client, Delivery::Stack, tables, env, work)?;
+    if work.key.proto.keeps_ports() {
+        return Err(DropReason::NoSourcePort);
+    }
     // Its own is taken, or would be taken for that of another in the stack.
     work.ports.next();
     if work.ports.port() == work.key.sport {

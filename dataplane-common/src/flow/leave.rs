@@ -10,7 +10,7 @@ use super::{
     fragments::{self, Hook},
     hairpin, outside, related,
 };
-use crate::abi::{Address, DropReason, FlowKey, NodeFlags};
+use crate::abi::{Address, DropReason, FlowKey, NodeFlags, Proto};
 use crate::packet::{Bytes, IpAddress, Packet, Transport};
 
 /// Decides about a packet that has been routed: answers become the frontend's, the sources of
@@ -25,7 +25,7 @@ pub fn leave<A: IpAddress>(
     work: &mut Work<A>,
 ) -> Verdict {
     match packet.transport {
-        Transport::Tcp(_) | Transport::Udp { .. } => {}
+        Transport::Tcp(_) | Transport::Sctp(_) | Transport::Udp { .. } => {}
         Transport::Icmp { kind, .. } if kind != A::ECHO => {
             return related::leave(packet, bytes, tables, env, work);
         }
@@ -154,6 +154,10 @@ fn refuse_own<A: Address>(
     }
     match Standing::of(service, Scope::of(service.flags, Sender::OwnNode)) {
         Standing::NoLocalBackend => Own::Refused(DropReason::NoLocalBackend),
+        // No socket's hook is asked about SCTP.
+        Standing::Served | Standing::Rejected if proto == Proto::SCTP => {
+            Own::Refused(DropReason::UntranslatedVip)
+        }
         Standing::Served | Standing::Rejected => Own::Frontend,
     }
 }

@@ -53,6 +53,8 @@ pub(crate) mod policy;
 #[cfg(test)]
 mod races;
 mod related;
+#[cfg(test)]
+mod sctp;
 pub(crate) mod select;
 mod sender;
 mod source;

@@ -59,7 +59,7 @@ pub(super) fn known<A: Address>(
     let Some(node) = tables.node() else {
         return Known::No;
     };
-    if node.knows(key.sport) {
+    if node.knows(key.sport, key.proto) {
         work.key = FlowKey { dst: A::masquerade(&node), ..key.turned() };
         if is_masqueraded(&key.src, tables, work)
             && !is_expired(&work.entry, key.proto, env.now(), tables)
@@ -67,7 +67,7 @@ pub(super) fn known<A: Address>(
             return Known::Masqueraded;
         }
     }
-    if node.knows(key.dport) {
+    if node.knows(key.dport, key.proto) {
         work.key = FlowKey { dst: A::masquerade(&node), ..*key };
         if is_masqueraded(&key.dst, tables, work) {
             return Known::Answer;
@@ -107,7 +107,7 @@ pub(super) fn is_taken<A: Address>(
     let Some(node) = tables.node() else {
         return false;
     };
-    if !node.knows(key.sport) {
+    if !node.knows(key.sport, key.proto) {
         return false;
     }
     work.judged_key = key.turned();

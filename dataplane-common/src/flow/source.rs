@@ -57,6 +57,12 @@ impl Ports {
         if node.gives(own) { kept } else { ports.following() }
     }
 
+    /// Of a flow whose protocol keeps its ports: the client's own and no other.
+    #[inline(always)]
+    pub(super) fn kept(own: Port) -> Self {
+        Self { port: own, tried: 1, most: 1, ..Self::default() }
+    }
+
     /// Before the first port; an odd stride meets every port of a range of even size in the end.
     #[inline(always)]
     fn from_range(first: u16, last: u16, most: u32, random: u32) -> Self {
@@ -92,6 +98,12 @@ impl Ports {
     #[inline(always)]
     pub(super) const fn tried(&self) -> u32 {
         self.tried
+    }
+
+    /// Whether less than half of all tries have been made.
+    #[inline(always)]
+    pub(super) const fn is_early(&self) -> bool {
+        self.tried <= self.most / 2
     }
 
     /// Whether the port at hand is to be tried again, after what had it was ended: once, because

@@ -97,7 +97,8 @@ pub(super) const NODE_PORT: u16 = 30_080;
 /// Source ports of masqueraded flows.
 pub(super) const NAT_PORTS: [u16; 2] = [61_000, 61_999];
 
-/// Two pods here, one there, and a Service of both protocols with one backend.
+/// Two pods here, one there, and a Service of every protocol with one backend, at whose port it is
+/// served where the protocol keeps that.
 pub(super) struct World<A> {
     pub(super) tables: Fake<A>,
     pub(super) delivery: Delivery,
@@ -135,10 +136,12 @@ impl<A: Host> World<A> {
             ..Service::default()
         };
         let external = Service { flags: ServiceFlags::EXTERNAL.union(flags), ..service };
-        for proto in [Proto::TCP, Proto::UDP] {
-            self.tables.add_service(A::vip(), 80, proto, service);
-            self.tables.add_service(A::external(), 80, proto, external);
-            self.tables.add_node_port(NODE_PORT, proto, external);
+        for (proto, port) in [(Proto::TCP, 80), (Proto::UDP, 80), (Proto::SCTP, 8080)] {
+            self.tables.add_service(A::vip(), port, proto, service);
+            self.tables.add_service(A::external(), port, proto, external);
+            if !proto.keeps_ports() {
+                self.tables.add_node_port(NODE_PORT, proto, external);
+            }
         }
         self.tables.add_slot(0, Slot { flags: flag, ..backend_slot(backend, 8080, 5) });
     }
@@ -241,7 +244,11 @@ pub(super) fn packet<A: Host>(
     (dst, dport): (A, u16),
     transport: Transport,
 ) -> Packet<A> {
-    let proto = if matches!(transport, Transport::Udp { .. }) { Proto::UDP } else { Proto::TCP };
+    let proto = match transport {
+        Transport::Udp { .. } => Proto::UDP,
+        Transport::Sctp(_) => Proto::SCTP,
+        _ => Proto::TCP,
+    };
     let (sport, dport) = (Port::new(sport), Port::new(dport));
     let key = FlowKey { src, dst, sport, dport, proto, reserved: [0; 3] };
     Packet {

@@ -44,7 +44,7 @@ pub fn may_answer<A: IpAddress>(packet: &Packet<A>) -> bool {
     let about = match packet.transport {
         Transport::Icmp { kind, .. } => !A::icmp_forbids_answer(kind),
         Transport::LaterFragment => false,
-        Transport::Tcp(_) | Transport::Udp { .. } | Transport::Other => true,
+        Transport::Tcp(_) | Transport::Sctp(_) | Transport::Udp { .. } | Transport::Other => true,
     };
     about && packet.key.src.is_one_host() && packet.key.dst.is_one_host()
 }

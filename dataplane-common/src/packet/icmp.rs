@@ -59,7 +59,7 @@ pub(super) mod v6 {
     }
 }
 
-/// The TCP or UDP packet that an ICMP error is about, as far as every error quotes it.
+/// The packet with ports that an ICMP error is about, as far as every error quotes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Quoted<A> {
     /// The quoted tuple, in the direction the quoted packet went: opposite to the error's.
@@ -91,7 +91,7 @@ pub fn quoted<A: IpAddress, B: Bytes + ?Sized>(
     // The quote is cut: the length its header states says nothing about what is there.
     let header = A::header(bytes, l3)?;
     let payload = A::payload(&header, bytes, l3, end)?;
-    if payload.later_fragment || !matches!(payload.proto, Proto::TCP | Proto::UDP) {
+    if payload.later_fragment || !matches!(payload.proto, Proto::TCP | Proto::UDP | Proto::SCTP) {
         return Err(ParseError::QuoteWithoutPorts);
     }
     let begin: [u8; 8] = read_within(bytes, payload.l4, end)?;

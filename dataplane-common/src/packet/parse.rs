@@ -52,6 +52,8 @@ pub struct Packet<A> {
 pub enum Transport {
     /// A TCP header.
     Tcp(TcpFlags),
+    /// An SCTP header, with its first chunk as the TCP flags that mean the same.
+    Sctp(TcpFlags),
     /// A UDP header, with whether it has a checksum.
     Udp {
         /// False where the checksum field is zero (IPv4: none was computed, RFC 768).
@@ -71,11 +73,25 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Whether it is of a TCP connection that began before.
+    /// Whether it is of a connection that began before.
     #[must_use]
     #[inline(always)]
     pub const fn continues(self) -> bool {
-        matches!(self, Self::Tcp(flags) if !flags.opens())
+        matches!(self, Self::Tcp(flags) | Self::Sctp(flags) if !flags.opens())
+    }
+
+    /// Whether it opens a connection.
+    #[must_use]
+    #[inline(always)]
+    pub const fn opens(self) -> bool {
+        matches!(self, Self::Tcp(flags) | Self::Sctp(flags) if flags.opens())
+    }
+
+    /// Whether it ends a connection by force.
+    #[must_use]
+    #[inline(always)]
+    pub const fn resets(self) -> bool {
+        matches!(self, Self::Tcp(flags) | Self::Sctp(flags) if flags.has(TcpFlags::RST))
     }
 
     /// Whether it may be what a flow with ports begins with.
@@ -83,7 +99,7 @@ impl Transport {
     #[inline(always)]
     pub const fn begins(self) -> bool {
         match self {
-            Self::Tcp(flags) => flags.opens(),
+            Self::Tcp(flags) | Self::Sctp(flags) => flags.opens(),
             Self::Udp { .. } => true,
             Self::Icmp { .. } | Self::LaterFragment | Self::Other => false,
         }
@@ -124,7 +140,7 @@ impl<A: Address> Packet<A> {
     #[must_use]
     #[inline(always)]
     pub const fn has_ports(&self) -> bool {
-        matches!(self.transport, Transport::Tcp(_) | Transport::Udp { .. })
+        matches!(self.transport, Transport::Tcp(_) | Transport::Sctp(_) | Transport::Udp { .. })
     }
 
     /// Whether it is the first fragment of a datagram that can be translated.
@@ -164,9 +180,11 @@ pub enum ParseError {
     TooManyExtensions,
     /// A TCP header whose stated size is below 20 bytes or beyond the packet.
     BadTcpHeader,
+    /// An SCTP chunk whose stated length is below that of its own header.
+    BadSctpChunk,
     /// A quoted packet was asked for, and the packet quotes none.
     NotAnIcmpError,
-    /// The quoted packet is a later fragment or neither TCP nor UDP.
+    /// The quoted packet is a later fragment, or of a protocol whose ports are not known here.
     QuoteWithoutPorts,
 }
 

@@ -55,7 +55,10 @@ pub fn apply<A: IpAddress, B: BytesMut + ?Sized>(
         Transport::Icmp { .. } if A::ICMP_COVERS_ADDRESSES => {
             update_l4(bytes, packet.l4, end, A::ICMP, address_diff(rewrite))?;
         }
-        Transport::Icmp { .. } | Transport::LaterFragment | Transport::Other => {}
+        Transport::Sctp(_)
+        | Transport::Icmp { .. }
+        | Transport::LaterFragment
+        | Transport::Other => {}
     }
     Ok(())
 }
@@ -130,7 +133,7 @@ pub fn rewrite_header<A: IpAddress, B: BytesMut + ?Sized>(
     }
 }
 
-/// Rewrites ports and checksum of TCP or UDP. Gives what that changes a sum over the header by.
+/// Rewrites ports and checksum of a transport header; SCTP's ports are the same before and after. Gives what that changes a sum over the header by.
 #[inline(always)]
 fn rewrite_l4<A: IpAddress, B: BytesMut + ?Sized>(
     bytes: &mut B,

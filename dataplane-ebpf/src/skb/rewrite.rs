@@ -80,7 +80,10 @@ fn transport<A: Stored>(
     let ports = match packet.transport {
         Transport::Tcp(_) | Transport::Udp { .. } => true,
         Transport::Icmp { .. } if A::ICMP_COVERS_ADDRESSES => false,
-        Transport::Icmp { .. } | Transport::LaterFragment | Transport::Other => return Ok(()),
+        Transport::Sctp(_)
+        | Transport::Icmp { .. }
+        | Transport::LaterFragment
+        | Transport::Other => return Ok(()),
     };
     let Some(offset) = checksum_offset(proto) else {
         return Ok(());

@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use super::cgroup::Cgroup;
 
 /// Longest wait for an agent to do what is asked of it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const SETUP: &str = "
 set -eu

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::host::Host;
 
 /// Longest wait for an agent to hear of a device.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const ROUTES: [(&str, &str, &str); 2] = [
     ("-4", "10.1.1.7", "10.1.1.7 scope link src 192.0.2.1 \n"),
     ("-6", "fd01:1::7", "fd01:1::7 src fd00::1 metric 1024 pref medium\n"),

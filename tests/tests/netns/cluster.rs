@@ -7,12 +7,15 @@ use std::{
         unix::net::{SocketAddr, UnixListener},
     },
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 use xtask::{
     cluster::{Agent, CNI_CONFIG, Endpoint, Manifests, PATIENCE, Ports},
@@ -55,41 +58,64 @@ pub(super) const MODES: [Mode; 4] = [
     Mode { delivery: "stack", attach: "clsact" },
 ];
 
+/// Whether the machine is one test's alone; several may make networks at one time.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// Nobody else's is the machine while this lives.
+pub(super) type Alone = RwLockWriteGuard<'static, ()>;
+
 /// The suite's share of one test: bare nodes and a folder.
 #[derive(Debug)]
 pub(super) struct Ground {
     pub(super) network: Network,
     folder: PathBuf,
+    #[expect(dead_code, reason = "its drop, after the network's, is what others wait for")]
+    beside: RwLockReadGuard<'static, ()>,
 }
 
 impl Ground {
     /// Makes the nodes; `name` is for the folder of logs, which stays.
     pub(super) fn new(name: &str) -> Result<Self> {
-        alone()?;
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let beside = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        only()?;
+        let prefix = format!("{PREFIX}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let network = Network::start(PREFIX, 2, &tool()?, &folder, Lifetime::Caller)?;
-        Ok(Self { network, folder })
+        let network = Network::start(&prefix, 2, &tool()?, &folder, Lifetime::Caller)?;
+        Ok(Self { network, folder, beside })
     }
 }
 
-/// One network at a time, and nothing left from a run that was killed.
-pub(super) fn alone() -> Result<()> {
-    static LOCK: OnceLock<UnixListener> = OnceLock::new();
+/// Waits until no other test has anything on the machine, and keeps it so.
+pub(super) fn alone() -> Result<Alone> {
+    let alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+    only().map(|()| alone)
+}
+
+/// One run of the suite at a time, and nothing left from one that was killed.
+fn only() -> Result<()> {
+    static LOCK: OnceLock<Result<UnixListener>> = OnceLock::new();
+    let lock = LOCK.get_or_init(|| {
+        let lock = wait_for_lock()?;
+        sweep(PREFIX).map(|_| lock)
+    });
+    lock.as_ref().map(drop).map_err(|failure| anyhow!("{failure:#}"))
+}
+
+fn wait_for_lock() -> Result<UnixListener> {
     let name = SocketAddr::from_abstract_name(PREFIX)?;
-    while LOCK.get().is_none() {
+    loop {
         match UnixListener::bind_addr(&name) {
-            Ok(lock) => drop(LOCK.set(lock)),
             Err(busy) if busy.kind() == io::ErrorKind::AddrInUse => {
                 thread::sleep(Duration::from_millis(100));
             }
-            Err(other) => return Err(other).context("taking the lock of the suite"),
+            taken => return taken.context("taking the lock of the suite"),
         }
     }
-    sweep(PREFIX).map(drop)
 }
 
 /// The binary whose hidden verbs run inside; `cargo xtask test` has built it to be what it is.
@@ -133,7 +159,7 @@ struct Member<'a> {
 impl<'a> Cluster<'a> {
     /// Starts agents in a mode, wires pods, writes YAML, and waits until the Services answer.
     pub(super) fn start(ground: &'a Ground, mode: Mode) -> Result<Self> {
-        let Ground { network, folder } = ground;
+        let Ground { network, folder, .. } = ground;
         let manifests = folder.join("manifests");
         fs::create_dir(&manifests)?;
         let config = folder.join("config.yaml");
@@ -214,6 +240,11 @@ impl<'a> Cluster<'a> {
     /// Adds a file of objects.
     pub(super) fn add_objects(&self, file: &str, yaml: &str) -> Result<()> {
         Ok(fs::write(self.manifests.folder().join(file), yaml)?)
+    }
+
+    /// The folder of all objects.
+    pub(super) fn manifests(&self) -> &Path {
+        self.manifests.folder()
     }
 
     /// The network namespace of a pod or node.

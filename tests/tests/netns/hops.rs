@@ -7,10 +7,13 @@ use anyhow::Result;
 use xtask::{topology::Netns, workload::Protocol};
 
 use super::{
-    cluster::{Cluster, Ground, MODES, Mode},
+    cluster::{ANSWER, Cluster, Ground, MODES, Mode},
     services::{FAR, HOST, ITSELF, NEAR, OTHER_HOST, PORT, Way, ways},
     socket::{Connected, ERRORS, HOPS},
 };
+
+/// How long is waited for what must not come.
+const SILENCE: Duration = Duration::from_millis(300);
 
 /// What is found for the TTLs 1, 2 and 3.
 type Found = [Fate; 3];
@@ -62,7 +65,14 @@ fn requests(cluster: &Cluster<'_>, mode: Mode) -> Result<Vec<String>> {
         rows.extend(direct.map(|way| (format!("to {server} itself"), way, expected)));
     }
     let client = cluster.netns("client")?;
-    compare(mode, rows, |way| client.run(|| [1, 2, 3].map(|ttl| exchange(way.address, ttl))))
+    compare(mode, rows, |way, expected| {
+        client.run(|| [0, 1, 2].map(|row| exchange(way.address, ttl(row), expected[row])))
+    })
+}
+
+/// The TTL of an entry of what is found.
+fn ttl(row: usize) -> u8 {
+    [1, 2, 3][row]
 }
 
 /// The servers' TTL is what is varied.
@@ -76,11 +86,11 @@ fn answers(cluster: &Cluster<'_>, mode: Mode) -> Result<Vec<String>> {
     ] {
         let netns = cluster.netns(server)?;
         let rows = service.ways().map(|way| (format!("from {server}"), way, expected));
-        wrong.extend(compare(mode, rows.into(), |way| {
-            let mut found = [Answered; 3];
-            for (ttl, fate) in (1..).zip(&mut found) {
-                set_default(netns, ttl)?;
-                *fate = client.run(|| exchange(way.address, 64))?;
+        wrong.extend(compare(mode, rows.into(), |way, expected| {
+            let mut found = expected;
+            for (row, fate) in found.iter_mut().enumerate() {
+                set_default(netns, ttl(row))?;
+                *fate = client.run(|| exchange(way.address, 64, *fate))?;
             }
             set_default(netns, 64)?;
             Ok(found)
@@ -93,11 +103,11 @@ fn answers(cluster: &Cluster<'_>, mode: Mode) -> Result<Vec<String>> {
 fn compare(
     mode: Mode,
     rows: Vec<(String, Way, Found)>,
-    try_row: impl Fn(Way) -> Result<Found>,
+    try_row: impl Fn(Way, Found) -> Result<Found>,
 ) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (name, way, expected) in rows.into_iter().filter(|row| row.1.protocol == Protocol::Udp) {
-        let found = try_row(way)?;
+        let found = try_row(way, expected)?;
         if found != expected {
             let address = way.address;
             wrong
@@ -107,12 +117,12 @@ fn compare(
     Ok(wrong)
 }
 
-fn exchange(address: SocketAddr, ttl: i32) -> Fate {
+fn exchange(address: SocketAddr, ttl: u8, expected: Fate) -> Fate {
     let attempt = || {
         let socket = Connected::to(address)?;
-        socket.set_patience(Duration::from_millis(300))?;
+        socket.set_patience(if expected == Lost { SILENCE } else { ANSWER })?;
         socket.set(ERRORS, 1)?;
-        socket.set(HOPS, ttl)?;
+        socket.set(HOPS, ttl.into())?;
         socket.exchange(16)
     };
     match attempt().map_err(|error: io::Error| error.kind()) {

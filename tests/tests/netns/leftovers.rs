@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{
-    cluster::{self, alone},
+    cluster::{self, Alone, alone},
     machine::Machine,
 };
 
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_demo_that_succeeds_leaves_the_machine_as_it_was() -> Result<()> {
-    let before = clean()?;
+    let (_alone, before) = clean()?;
     let output = demo(&["--json"])?.output()?;
     let (said, aside) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
     let last: Value = serde_json::from_str(said.lines().last().context("it said nothing")?)?;
@@ -36,7 +36,7 @@ fn a_demo_that_succeeds_leaves_the_machine_as_it_was() -> Result<()> {
 
 #[test]
 fn a_demo_that_is_interrupted_leaves_the_machine_as_it_was() -> Result<()> {
-    let before = clean()?;
+    let (_alone, before) = clean()?;
     let status = signal_amid(Signal::INT)?;
     assert_eq!(status.code(), Some(1), "{status}");
     assert_eq!(changes(&before, |_| false)?, Vec::<String>::new());
@@ -45,7 +45,7 @@ fn a_demo_that_is_interrupted_leaves_the_machine_as_it_was() -> Result<()> {
 
 #[test]
 fn a_demo_that_is_killed_leaves_names_which_the_next_one_removes() -> Result<()> {
-    let before = clean()?;
+    let (_alone, before) = clean()?;
     let status = signal_amid(Signal::KILL)?;
     assert_eq!(status.code(), None, "{status}");
     let is_name = |thing: &str| {
@@ -59,11 +59,11 @@ fn a_demo_that_is_killed_leaves_names_which_the_next_one_removes() -> Result<()>
     Ok(())
 }
 
-/// The machine without anything that an earlier demo left.
-fn clean() -> Result<Machine> {
-    alone()?;
+/// The machine without anything that an earlier demo left, or that another test makes.
+fn clean() -> Result<(Alone, Machine)> {
+    let alone = alone()?;
     ensure!(demo(&["--clean"])?.output()?.status.success(), "cleaning fails");
-    Machine::now()
+    Ok((alone, Machine::now()?))
 }
 
 fn demo(arguments: &[&str]) -> Result<Command> {

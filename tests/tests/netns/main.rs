@@ -1,6 +1,7 @@
 //! Waggle on nodes in namespaces: what a packet meets between one socket and another.
 
 mod addresses;
+mod adoption;
 mod affinity;
 mod alongside;
 mod bridged;
@@ -9,6 +10,7 @@ mod cluster;
 mod cluster_ips;
 mod collisions;
 mod crowd;
+mod deletion;
 mod delivery;
 mod detection;
 mod errors;
@@ -24,6 +26,7 @@ mod matrix;
 mod mtu;
 mod resets;
 mod restarts;
+mod sctp;
 mod services;
 mod socket;
 mod source_ranges;

@@ -57,6 +57,7 @@ fn both_ends_of_flows_learn_of_narrow_links() -> Result<()> {
         for way in ways.iter().filter(|way| way.protocol == Protocol::Udp) {
             wrong.extend(outside.run(|| complaint(mode, *way, send_datagrams(way.address)))?);
         }
+        wrong.extend(host_processes(&cluster, mode)?);
         widen(&cluster, "client")?;
         let client = cluster.netns("client")?;
         for way in NEAR.ways().into_iter().filter(|way| way.protocol == Protocol::Udp) {
@@ -69,6 +70,20 @@ fn both_ends_of_flows_learn_of_narrow_links() -> Result<()> {
     }
     assert_eq!(wrong, Vec::<String>::new());
     Ok(())
+}
+
+/// What processes of the node are not told of the narrow link of a pod elsewhere, which its node's
+/// router tells them of.
+fn host_processes(cluster: &Cluster<'_>, mode: Mode) -> Result<Vec<String>> {
+    let node = cluster.pod("node-a")?;
+    let mut wrong = Vec::new();
+    for way in FAR.ways().into_iter().filter(|way| way.protocol == Protocol::Udp) {
+        let known = node.path(way.address, ANSWER)?;
+        if known != NARROW.to_string() {
+            wrong.push(format!("{mode:?} {way:?} by a process of the node: {known}"));
+        }
+    }
+    Ok(wrong)
 }
 
 /// Starts where pods have links narrower than the uplinks.

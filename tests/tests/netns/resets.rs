@@ -15,26 +15,34 @@ use super::{
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 
-/// A connection by a Service to the pod that will go.
-struct Connection {
-    name: String,
+/// A connection by a Service, for several requests.
+pub(super) struct Connection {
+    pub(super) name: String,
     stream: BufReader<TcpStream>,
 }
 
 impl Connection {
-    fn begin(client: &str, netns: &Netns, way: Way) -> Result<Self> {
+    pub(super) fn begin(client: &str, netns: &Netns, way: Way) -> Result<Self> {
         let name = format!("{client} by {}", way.address);
         let connect = || TcpStream::connect_timeout(&way.address, ANSWER);
         let stream = netns.run(connect)?.with_context(|| name.clone())?;
-        stream.set_read_timeout(Some(2 * ANSWER))?;
+        stream.set_read_timeout(Some(5 * ANSWER))?;
         let mut connection = Self { name, stream: BufReader::new(stream) };
         connection.ask().with_context(|| connection.name.clone())?;
         Ok(connection)
     }
 
-    /// Asks, and reads the whole answer: a status, the length of what follows, nothing, and that.
-    fn ask(&mut self) -> io::Result<()> {
-        self.stream.get_mut().write_all(REQUEST)?;
+    pub(super) fn ask(&mut self) -> io::Result<()> {
+        self.send()?;
+        self.receive()
+    }
+
+    pub(super) fn send(&mut self) -> io::Result<()> {
+        self.stream.get_mut().write_all(REQUEST)
+    }
+
+    /// Reads a whole answer: a status, the length of what follows, nothing, and that.
+    pub(super) fn receive(&mut self) -> io::Result<()> {
         let mut head = [const { String::new() }; 3];
         for line in &mut head {
             self.stream.read_line(line)?;

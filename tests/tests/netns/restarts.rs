@@ -12,12 +12,16 @@ use xtask::workload::ask;
 
 use super::{
     cluster::{ANSWER, Cluster, DELIVERIES, Ground, wait_until},
+    errors::not_refused,
     services::{Frontend, OPEN_CLOSED},
     traffic::Traffic,
 };
 
 /// Kills in each way of delivery, unless `WAGGLE_RESTART_ROUNDS` says another number.
 const ROUNDS: u32 = 5;
+
+/// Longer than any flow lasts, and any client is held to a backend.
+const AHEAD: u32 = 30 * 86_400;
 
 /// A start takes less than that.
 const LONG: Duration = Duration::from_millis(700);
@@ -33,6 +37,7 @@ fn nothing_moves_while_the_agent_is_killed_at_random_moments() -> Result<()> {
             play(&mut cluster, &traffic, &mut random)
                 .with_context(|| format!("{mode:?}, round {round}\n{}", cluster.logs()))?;
         }
+        ahead(&mut cluster, &traffic).with_context(|| format!("{mode:?}\n{}", cluster.logs()))?;
         traffic.finish(&cluster).with_context(|| format!("{mode:?}, at the end"))?;
     }
     Ok(())
@@ -68,6 +73,20 @@ fn play(cluster: &mut Cluster<'_>, traffic: &Traffic, random: &mut Random) -> Re
     }
 }
 
+/// The clocks of one agent are far ahead of the kernel's, as if they had jumped; those of the next
+/// have jumped back.
+fn ahead(cluster: &mut Cluster<'_>, traffic: &Traffic) -> Result<()> {
+    let before = tables(cluster)?;
+    for seconds in [AHEAD, 0] {
+        cluster.agents[0].restart_ahead(seconds)?;
+        wait_until(|| Ok(cluster.status("node-a")?["healthy"] == true)).context("healthy")?;
+        traffic.check(cluster).with_context(|| format!("clocks ahead by {seconds} s"))?;
+        let after = tables(cluster)?;
+        anyhow::ensure!(after == before, "tables changed:\n{before:#?}\nbecame\n{after:#?}");
+    }
+    Ok(())
+}
+
 /// Says who answers for a Service that nothing else asks for.
 fn edit(cluster: &Cluster<'_>, endpoints: &[&str]) -> Result<()> {
     let [empty, ..] = OPEN_CLOSED;
@@ -83,7 +102,15 @@ fn arrive(cluster: &Cluster<'_>) -> Result<()> {
     edit(cluster, &["near"])?;
     wait_until(answered).context("an edit after the restart")?;
     edit(cluster, &[])?;
-    wait_until(|| answered().map(|answered| !answered)).context("its undoing")
+    // All of it: the agent goes from port to port, and what it has yet to write is no change of ours.
+    let at = Frontend::NodePort(cluster.addresses("node-a")?);
+    let ways = [at, Frontend::Virtual, Frontend::External].map(|at| empty.ways_at(at)).concat();
+    let client = cluster.netns("client")?;
+    let is_undone = || {
+        Ok(not_refused(outside, &ways)?.is_empty()
+            && not_refused(client, &empty.ways())?.is_empty())
+    };
+    wait_until(is_undone).context("its undoing")
 }
 
 fn tables(cluster: &Cluster<'_>) -> Result<Tables> {

@@ -19,6 +19,7 @@ mod middle;
 mod object;
 mod races;
 mod row;
+mod sctp;
 mod senders;
 mod sources;
 mod stack;

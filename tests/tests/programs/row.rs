@@ -55,6 +55,7 @@ pub(crate) enum Expected {
 pub(crate) enum Proto {
     Tcp,
     Udp,
+    Sctp,
 }
 
 /// The places and the packets rows are about.
@@ -70,6 +71,7 @@ impl Scene {
         match self.proto {
             Proto::Tcp => Packet::tcp(src, dst),
             Proto::Udp => Packet::udp(src, dst),
+            Proto::Sctp => Packet::sctp(src, dst),
         }
     }
 
@@ -144,8 +146,22 @@ pub(crate) fn agree(delivery: Delivery, rows: impl Fn(&Scene) -> Vec<Row> + Send
     agree_by_chance(delivery, 0, rows);
 }
 
+/// The same for SCTP alone.
+pub(crate) fn agree_on_sctp(delivery: Delivery, rows: impl Fn(&Scene) -> Vec<Row> + Send) {
+    agree_on(&[Proto::Sctp], delivery, 0, rows);
+}
+
 /// The same with another random number than 0.
 pub(crate) fn agree_by_chance(
+    delivery: Delivery,
+    random: u32,
+    rows: impl Fn(&Scene) -> Vec<Row> + Send,
+) {
+    agree_on(&[Proto::Tcp, Proto::Udp], delivery, random, rows);
+}
+
+fn agree_on(
+    protos: &[Proto],
     delivery: Delivery,
     random: u32,
     rows: impl Fn(&Scene) -> Vec<Row> + Send,
@@ -159,7 +175,7 @@ pub(crate) fn agree_by_chance(
         };
         let mut object = Object::load(config).unwrap();
         for net in Net::both() {
-            for proto in [Proto::Tcp, Proto::Udp] {
+            for &proto in protos {
                 let scene = Scene { net, devices, proto };
                 for row in rows(&scene) {
                     let label = format!("{} ({proto:?} from {})", row.name, net.client);

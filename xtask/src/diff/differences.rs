@@ -8,7 +8,7 @@ use super::{
     frontends::Role,
     judge::Finding,
     places::{LOCAL_PODS, OTHER_NODE, PRIMARY, Place, REMOTE_PODS, SECONDARY},
-    probe::{Arrival, Outcome, Protocol, Refusal, Sender, Source},
+    probe::{Arrival, Outcome, Probe, Protocol, Refusal, Sender, Source},
     setting::Setting,
 };
 
@@ -148,6 +148,23 @@ fn end(outcome: &Outcome) -> Option<End> {
     }
 }
 
+/// Whether it is what the node says of a port that nobody listens on, at an address of IPv4.
+fn is_of_stack(shot: &Shot, outcome: &Outcome) -> bool {
+    let Probe { sender, to, protocol, flows } = shot.probe;
+    if protocol == Protocol::Sctp {
+        // A protocol that the node has not is no port that it has not.
+        return to.is_ipv4() && outcome.silent == flows;
+    }
+    let is_fit = |refusal: &Refusal| match (protocol, refusal) {
+        (Protocol::Tcp, Refusal::Reset) | (Protocol::Udp, Refusal::Unreachable) => true,
+        (Protocol::Tcp, Refusal::Unreachable) => sender == Sender::OwnNode,
+        (Protocol::Udp, Refusal::Reset) | (Protocol::Sctp, _) => false,
+    };
+    let is_told = outcome.refused.keys().all(is_fit);
+    let refused: u32 = outcome.refused.values().sum();
+    to.is_ipv4() && is_told && refused == flows
+}
+
 /// How all ends at a Service without endpoints.
 fn unserved(shot: &Shot) -> End {
     match (shot.role, shot.admission) {
@@ -169,6 +186,9 @@ fn is_as_nftables(seen: &Seen<'_>) -> bool {
         (Role::ExternalIp, Some(End::Passed)) if is_own => End::Refused,
         (Role::LoadBalancer, Some(End::Passed)) if is_own => left_out,
         (Role::LoadBalancer, Some(End::Refused)) if !is_own => left_out,
+        (Role::NodePort | Role::SecondaryNodePort, Some(End::Refused | End::Silent)) => {
+            return *setting == Setting::IptablesLocalhost && is_of_stack(shot, ours);
+        }
         _ => return false,
     };
     setting.is_iptables() && end(ours) == Some(expected)
@@ -180,7 +200,8 @@ fn is_at_localhost6(seen: &Seen<'_>) -> bool {
     let is_there = shot.role == Role::LocalhostNodePort && shot.probe.to.is_ipv6();
     let Outcome { arrived, refused, passed, silent, is_strewn: _ } = ours;
     let is_served = !arrived.is_empty() && refused.is_empty() && *passed == 0 && *silent == 0;
-    setting.is_iptables() && is_there && end(theirs) == Some(End::Refused) && is_served
+    let is_unserved = matches!(end(theirs), Some(End::Refused | End::Silent));
+    setting.is_iptables() && is_there && is_unserved && is_served
 }
 
 /// Endpoints at other ports are none, where kube-proxy changes the port.
@@ -202,16 +223,10 @@ mod tests {
     use std::{fs, net::IpAddr};
 
     use super::{
-        Admission, Arrival, DIFFERENCES, Outcome, Refusal, Seen, Sender, Setting, Shot, Source,
-        intention,
+        Admission, Arrival, DIFFERENCES, Outcome, Probe, Protocol, Refusal, Seen, Sender, Setting,
+        Shot, Source, intention,
     };
-    use crate::{
-        diff::{
-            frontends::Role,
-            probe::{Probe, Protocol},
-        },
-        workspace,
-    };
+    use crate::{diff::frontends::Role, workspace};
 
     fn arrived(rows: &[(&str, Source)]) -> Outcome {
         let arrivals = rows.iter().map(|(at, source)| {
@@ -276,6 +291,30 @@ mod tests {
             let (shot, theirs, ours) = (shot(role, sender, admission), end(theirs), end(ours));
             for (setting, expected) in [(Setting::Iptables, expected), (Setting::NodeCidr, false)] {
                 let seen = Seen { shot: &shot, theirs: &theirs, ours: &ours, setting };
+                assert_eq!(intention(&seen).is_some(), expected, "{seen:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn where_node_ports_are_at_loopback_alone_others_are_the_nodes_own() {
+        let refused = |refusal| Outcome { refused: [(refusal, 2)].into(), ..Outcome::default() };
+        let silent = Outcome { silent: 2, ..Outcome::default() };
+        let (reset, unreachable) = (refused(Refusal::Reset), refused(Refusal::Unreachable));
+        let served = arrived(&[("10.244.2.3:80", Source::Kept)]);
+        for (role, theirs, ours, expected) in [
+            (Role::NodePort, &unreachable, &reset, true),
+            (Role::SecondaryNodePort, &silent, &reset, true),
+            (Role::NodePort, &silent, &unreachable, false),
+            (Role::NodePort, &served, &reset, false),
+            (Role::NodePort, &silent, &served, false),
+            (Role::ClusterIp, &silent, &reset, false),
+        ] {
+            let shot = shot(role, Sender::Outside, Admission::All);
+            for (setting, expected) in
+                [(Setting::IptablesLocalhost, expected), (Setting::Iptables, false)]
+            {
+                let seen = Seen { shot: &shot, theirs, ours, setting };
                 assert_eq!(intention(&seen).is_some(), expected, "{seen:?}");
             }
         }

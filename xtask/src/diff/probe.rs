@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-/// Who begins a flow.
+/// Who begins a flow, by where it begins; what a proxy takes the sender for is the proxy's matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Sender {
     /// The first of [`super::places::LOCAL_PODS`].

@@ -24,6 +24,9 @@ pub(crate) enum Tier {
 /// The crates that need no privilege, apart from the agent, whose suites are a tier.
 const CRATES: &[&str] = &["dataplane-common", "hostnet", "waggle-cni", "xtask"];
 
+/// How many tests of nodes run at one time: they mostly wait, or verify programs.
+const NODES_AT_ONCE: &str = "2";
+
 /// The suites in tests/ that load programs and run packets through them one by one.
 const PROGRAMS: &[&str] = &["programs"];
 
@@ -64,8 +67,8 @@ impl Tier {
                 cargo_test("waggle-agent", &["--doc"]),
             ],
             Self::Scenarios => vec![cargo_test("waggle-agent", &["--test", "*"])],
-            Self::Programs => PROGRAMS.iter().map(|suite| privileged(suite)).collect(),
-            Self::Netns => NETNS.iter().map(|suite| privileged(suite)).collect(),
+            Self::Programs => PROGRAMS.iter().map(|suite| privileged(suite, "1")).collect(),
+            Self::Netns => NETNS.iter().map(|suite| privileged(suite, NODES_AT_ONCE)).collect(),
             Self::Diff => Vec::new(),
         }
     }
@@ -93,10 +96,10 @@ fn cargo_test(package: &str, selection: &[&str]) -> Command {
     command
 }
 
-/// One test at a time: they share the machine's BPF objects and namespaces' names.
-fn privileged(suite: &str) -> Command {
+/// So many tests of a suite at one time.
+fn privileged(suite: &str, at_once: &str) -> Command {
     let mut command = cargo_test("waggle-tests", &["--test", suite]);
-    command.args(["--", "--test-threads=1"]);
+    command.args(["--", "--test-threads", at_once]);
     command
 }
 

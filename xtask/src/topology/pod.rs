@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Netns, Node, Process, netns::run};
 use crate::workload::{
-    ASK, Answer, BESIDE, PEERS, Peers, Protocol, SERVER, Talk, beside_told, peers_told, told,
+    ASK, Answer, BESIDE, PATH, PEERS, Peers, Protocol, SERVER, Talk, beside_told, peers_told, told,
 };
 
 /// A pod, or the node itself in the place of one on the host's network.
@@ -85,5 +85,13 @@ impl<'a> Pod<'a> {
         command.args([first.to_string(), second.to_string()]);
         command.arg(patience.as_millis().to_string());
         Ok(beside_told(&String::from_utf8(run(&mut command)?)?))
+    }
+
+    /// What a socket of a process of its own learns of the path to an address, as
+    /// [`path_and_tell`](crate::workload::path_and_tell) writes it.
+    pub fn path(&self, address: SocketAddr, patience: Duration) -> Result<String> {
+        let mut command = self.node.workload(&self.netns)?;
+        command.args([PATH, &address.to_string(), &patience.as_millis().to_string()]);
+        Ok(String::from_utf8(run(&mut command)?)?.trim().to_owned())
     }
 }

@@ -6,12 +6,14 @@
 
 mod beside;
 mod client;
+mod path;
 mod peers;
 mod server;
 mod stream;
 
 pub use beside::{BESIDE, beside_and_tell, beside_told};
 pub use client::{ASK, Answer, Protocol, ask, ask_and_tell, fetch, told};
+pub use path::{PATH, path_and_tell};
 pub use peers::{PEERS, Peers, Talk, peers_and_tell, peers_told};
 pub use server::{LARGE, SERVER, serve};
 pub use stream::{BLOCK, Progress, receive_stream};

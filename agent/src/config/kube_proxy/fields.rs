@@ -78,7 +78,7 @@ pub(super) const FIELDS: &[Field] = &[
     live("apiVersion", Kind::Text),
     live("kind", Kind::Text),
     idle("bindAddress", Kind::Text, &["0.0.0.0", "::"], "the Node object tells addresses"),
-    idle("bindAddressHardFail", Kind::Flag, &[], "a port that is taken is tried again"),
+    live("bindAddressHardFail", Kind::Flag),
     idle("clientConnection.acceptContentTypes", Kind::Text, &[], JSON),
     idle("clientConnection.burst", Kind::Number, &["10"], WATCHES),
     idle(

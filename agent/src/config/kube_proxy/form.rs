@@ -36,6 +36,7 @@ impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Given<T> {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Form {
     pub(super) bind_address: Given<BindAddress>,
+    pub(super) bind_address_hard_fail: Option<bool>,
     pub(super) client_connection: Option<ClientConnection>,
     #[serde(rename = "clusterCIDR")]
     pub(super) cluster_cidr: Given<Networks>,

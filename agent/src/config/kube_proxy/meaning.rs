@@ -26,6 +26,7 @@ pub(super) fn config(form: &Form) -> Result<Config, Wrong> {
         masquerade_all: masquerading.and_then(|rules| rules.masquerade_all).unwrap_or_default(),
         healthz_bind_address,
         metrics_bind_address,
+        bind_address_hard_fail: form.bind_address_hard_fail.unwrap_or_default(),
         sync_period,
         min_sync_period,
         conntrack: conntrack(form.conntrack.as_ref()),

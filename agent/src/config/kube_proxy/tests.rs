@@ -62,6 +62,7 @@ fn a_file_as_clouds_write_it_is_taken_as_json() {
         detect_local: DetectLocal::InterfaceNamePrefix("gke".to_owned()),
         healthz_bind_address: "[::]:10256".parse().unwrap(),
         metrics_bind_address: "0.0.0.0:10249".parse().unwrap(),
+        bind_address_hard_fail: true,
         sync_period: Duration::from_secs(60),
         min_sync_period: Duration::from_secs(10),
         conntrack,

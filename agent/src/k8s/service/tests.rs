@@ -198,9 +198,9 @@ fn a_bad_address_or_port_is_named_and_the_rest_is_served() {
             "10.96.0.2 as a second cluster IP",
         ),
         (
-            "clusterIP: 10.96.0.1, ports: [{port: 80}, {name: s, port: 81, protocol: SCTP}]",
+            "clusterIP: 10.96.0.1, ports: [{port: 80}, {name: s, port: 81, protocol: DCCP}]",
             Some(plain()),
-            "port \"s\" of protocol SCTP, which is not served yet",
+            "port \"s\" of protocol \"DCCP\"; use TCP, UDP or SCTP",
         ),
         (
             "clusterIP: 10.96.0.1, ports: [{port: 80}, {name: s, port: 70000}]",

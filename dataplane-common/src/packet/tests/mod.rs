@@ -7,3 +7,4 @@ mod quoting;
 mod resetting;
 mod rewriting;
 mod samples;
+mod sctp;
