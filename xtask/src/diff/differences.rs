@@ -191,7 +191,9 @@ fn is_as_nftables(seen: &Seen<'_>) -> bool {
         }
         _ => return false,
     };
-    setting.is_iptables() && end(ours) == Some(expected)
+    // No hook of the node's own calls is asked about SCTP, so nobody is told.
+    let is_untold = is_own && shot.probe.protocol == Protocol::Sctp;
+    setting.is_iptables() && end(ours) == Some(if is_untold { End::Silent } else { expected })
 }
 
 /// kube-proxy serves processes of the node at 127.0.0.1 alone, and that in mode iptables.
@@ -342,6 +344,22 @@ mod tests {
             shot.probe.protocol = protocol;
             let (theirs, setting) = (&served, Setting::default());
             let seen = Seen { shot: &shot, theirs, ours, setting };
+            assert_eq!(intention(&seen).is_some(), expected, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_node_begins_by_sctp_is_told_nothing_where_rules_of_iptables_let_it_pass() {
+        let passed = Outcome { passed: 2, ..Outcome::default() };
+        let silent = Outcome { silent: 2, ..Outcome::default() };
+        for (sender, setting, expected) in [
+            (Sender::OwnNode, Setting::Iptables, true),
+            (Sender::OwnNode, Setting::NodeCidr, false),
+            (Sender::Outside, Setting::Iptables, false),
+        ] {
+            let mut shot = shot(Role::OtherPort, sender, Admission::All);
+            shot.probe.protocol = Protocol::Sctp;
+            let seen = Seen { shot: &shot, theirs: &passed, ours: &silent, setting };
             assert_eq!(intention(&seen).is_some(), expected, "{seen:?}");
         }
     }

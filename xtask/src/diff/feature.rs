@@ -83,10 +83,8 @@ pub(super) struct Profile {
 pub(crate) enum Named {
     /// The fewest features that say anything.
     Tiny,
-    /// All features that Waggle has.
-    #[default]
-    Served,
     /// All features.
+    #[default]
     All,
 }
 
@@ -98,16 +96,12 @@ const TINY: [Feature; 5] = [
     Feature::Conditions,
 ];
 
-/// Those of which kube-proxy does what Waggle does not yet.
-const MISSING: [Feature; 1] = [Feature::Sctp];
-
 impl Profile {
     /// A named one with some features more and some less.
     pub(super) fn new(named: Named, with: &[Feature], without: &[Feature]) -> Self {
         let all = Feature::value_variants().iter().copied();
         let mut features: BTreeSet<Feature> = match named {
             Named::Tiny => TINY.into(),
-            Named::Served => all.filter(|feature| !MISSING.contains(feature)).collect(),
             Named::All => all.collect(),
         };
         features.extend(with);
