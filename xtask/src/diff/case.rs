@@ -63,7 +63,8 @@ pub(super) fn cases(before: &State, after: &State) -> Vec<Case> {
             endpoints: BTreeSet::new(),
             ..gone.clone()
         });
-        let left = gone.frontends.into_iter().filter(|it| !case.frontends.contains(it));
+        let is_there = |it: &Frontend| case.frontends.iter().any(|there| there.at == it.at);
+        let left = gone.frontends.into_iter().filter(|it| !is_there(it));
         let left: Vec<Frontend> = left.map(|it| without_port(it, after)).collect();
         case.frontends.extend(left);
     }
@@ -85,9 +86,10 @@ fn without_port(frontend: Frontend, state: &State) -> Frontend {
     let ours = state.services.values().filter(|service| !service.is_anothers());
     let mut addresses = ours.flat_map(|service| service.spec.addresses());
     let role = match role {
-        Role::ClusterIp if addresses.any(|address| address == at.ip()) => Role::OtherPort,
-        Role::ClusterIp => Role::Unallocated,
-        Role::OtherPort if !addresses.any(|address| address == at.ip()) => Role::Unallocated,
+        Role::ClusterIp | Role::OtherPort | Role::Unallocated => {
+            let is_one = addresses.any(|address| address == at.ip());
+            if is_one { Role::OtherPort } else { Role::Unallocated }
+        }
         role => role,
     };
     Frontend { role, at }
@@ -199,7 +201,7 @@ mod tests {
     use crate::diff::{
         feature::{Named, Profile},
         probe::Protocol,
-        service::{Metadata, Port, Service},
+        service::{ANOTHERS, Metadata, Port, Service},
         state::State,
     };
 
@@ -256,6 +258,22 @@ mod tests {
         assert_eq!(tried(&both, &without_b), after_b);
         let after_a = [row("a", alone, None), row("b", contested, None), row("b", other, None)];
         assert_eq!(tried(&both, &without_a), after_a);
+    }
+
+    #[test]
+    fn a_service_that_another_proxy_had_is_tried_as_one_of_ours() {
+        let after = state(&[("a", "10.96.1.1", &[80])]);
+        let mut before = after.clone();
+        let service = before.services.get_mut("a").unwrap();
+        service.metadata.labels.insert(ANOTHERS.to_owned(), "another".to_owned());
+        let [case] = cases(&before, &after).try_into().unwrap();
+        let roles: Vec<_> = case.frontends.iter().map(|it| (it.role, it.at.to_string())).collect();
+        let expected = [
+            (Role::ClusterIp, "10.96.1.1:80"),
+            (Role::OtherPort, "10.96.1.1:87"),
+            (Role::Unallocated, "10.96.250.1:80"),
+        ];
+        assert_eq!(roles, expected.map(|(role, at)| (role, at.to_owned())));
     }
 
     #[test]

@@ -174,6 +174,14 @@ fn unserved(shot: &Shot) -> End {
     }
 }
 
+/// Whether an outcome is an end that is expected; one flow has but one of two.
+fn ends(outcome: &Outcome, shot: &Shot, expected: End) -> bool {
+    match (end(outcome), expected) {
+        (Some(End::Refused | End::Silent), End::RefusedOrSilent) => shot.probe.flows == 1,
+        (found, expected) => found == Some(expected),
+    }
+}
+
 /// What rules of iptables let pass is refused, or dropped where Services have their addresses from;
 /// and whom a load balancer's ranges leave out is dropped whether anybody serves or not.
 fn is_as_nftables(seen: &Seen<'_>) -> bool {
@@ -193,7 +201,7 @@ fn is_as_nftables(seen: &Seen<'_>) -> bool {
     };
     // No hook of the node's own calls is asked about SCTP, so nobody is told.
     let is_untold = is_own && shot.probe.protocol == Protocol::Sctp;
-    setting.is_iptables() && end(ours) == Some(if is_untold { End::Silent } else { expected })
+    setting.is_iptables() && ends(ours, shot, if is_untold { End::Silent } else { expected })
 }
 
 /// kube-proxy serves processes of the node at 127.0.0.1 alone, and that in mode iptables.
@@ -210,7 +218,7 @@ fn is_at_localhost6(seen: &Seen<'_>) -> bool {
 fn is_renumbered(seen: &Seen<'_>) -> bool {
     let Seen { shot, theirs, ours, setting: _ } = seen;
     let is_served = theirs.passed == 0 && shot.probe.protocol == Protocol::Sctp;
-    is_served && shot.is_renumbered && end(ours) == Some(unserved(shot))
+    is_served && shot.is_renumbered && ends(ours, shot, unserved(shot))
 }
 
 /// What the node itself begins is dropped, whatever kube-proxy makes of it.
@@ -295,6 +303,22 @@ mod tests {
                 let seen = Seen { shot: &shot, theirs: &theirs, ours: &ours, setting };
                 assert_eq!(intention(&seen).is_some(), expected, "{seen:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_flow_by_itself_ends_one_way_of_two() {
+        let refused = Outcome { refused: [(Refusal::Unreachable, 1)].into(), ..Outcome::default() };
+        let silent = Outcome { silent: 1, ..Outcome::default() };
+        for (admission, ours, expected) in [
+            (Admission::Some, &silent, true),
+            (Admission::None, &silent, true),
+            (Admission::All, &silent, false),
+        ] {
+            let mut shot = shot(Role::LoadBalancer, Sender::Outside, admission);
+            shot.probe.flows = 1;
+            let seen = Seen { shot: &shot, theirs: &refused, ours, setting: Setting::Iptables };
+            assert_eq!(intention(&seen).is_some(), expected, "{seen:?}");
         }
     }
 
