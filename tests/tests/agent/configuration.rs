@@ -81,7 +81,7 @@ fn flows_last_as_the_configuration_says_and_then_as_the_kernels_do() -> Result<(
         let line = format!("echo {stream} > {file}");
         let answer = host.run("sh", &["-c", &line])?;
         anyhow::ensure!(answer.is_success, "{line}: {answer:?}");
-        let expected = [11, stream, 120, 86_400, 120, 3600, 120, 10];
+        let expected = [11, stream, 120, 86_400, 120, 3600, 120, 10, 30, 210, 10];
         host.wait_until(|_| timeouts(&host).is_ok_and(|found| found == expected))?;
     }
     Ok(())
