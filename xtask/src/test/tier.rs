@@ -24,14 +24,15 @@ pub(crate) enum Tier {
 /// The crates that need no privilege, apart from the agent, whose suites are a tier.
 const CRATES: &[&str] = &["dataplane-common", "hostnet", "waggle-cni", "xtask"];
 
-/// How many tests of nodes run at one time: they mostly wait, or verify programs.
-const NODES_AT_ONCE: &str = "2";
+/// A suite in tests/ with how many of its tests run at a time.
+type Suite = (&'static str, &'static str);
 
-/// The suites in tests/ that load programs and run packets through them one by one.
-const PROGRAMS: &[&str] = &["programs"];
+/// Those that load programs and run packets through them one by one.
+const PROGRAMS: &[Suite] = &[("programs", "1")];
 
-/// The suites in tests/ that make nodes.
-const NETNS: &[&str] = &["agent", "cni", "hostnet", "netns"];
+/// Those that make nodes: tests of one mostly wait, or verify programs; those of clusters have both
+/// processors at work.
+const NETNS: &[Suite] = &[("agent", "2"), ("cni", "2"), ("hostnet", "2"), ("netns", "1")];
 
 impl Tier {
     /// In the order in which they run: the last one waits for what is built meanwhile.
@@ -67,8 +68,8 @@ impl Tier {
                 cargo_test("waggle-agent", &["--doc"]),
             ],
             Self::Scenarios => vec![cargo_test("waggle-agent", &["--test", "*"])],
-            Self::Programs => PROGRAMS.iter().map(|suite| privileged(suite, "1")).collect(),
-            Self::Netns => NETNS.iter().map(|suite| privileged(suite, NODES_AT_ONCE)).collect(),
+            Self::Programs => PROGRAMS.iter().map(|suite| privileged(*suite)).collect(),
+            Self::Netns => NETNS.iter().map(|suite| privileged(*suite)).collect(),
             Self::Diff => Vec::new(),
         }
     }
@@ -96,8 +97,7 @@ fn cargo_test(package: &str, selection: &[&str]) -> Command {
     command
 }
 
-/// So many tests of a suite at one time.
-fn privileged(suite: &str, at_once: &str) -> Command {
+fn privileged((suite, at_once): Suite) -> Command {
     let mut command = cargo_test("waggle-tests", &["--test", suite]);
     command.args(["--", "--test-threads", at_once]);
     command
@@ -117,7 +117,7 @@ mod tests {
         let tests = packages.packages.iter().find(|package| package.name == "waggle-tests");
         let suites = tests.unwrap().targets.iter().filter(|target| target.is_test());
         for suite in suites.map(|target| target.name.as_str()) {
-            assert!(PROGRAMS.contains(&suite) || NETNS.contains(&suite), "{suite}");
+            assert!(PROGRAMS.iter().chain(NETNS).any(|(name, _)| *name == suite), "{suite}");
         }
     }
 }
