@@ -1,5 +1,6 @@
-//! A connection to a backend itself, or datagrams to it, by the very tuple that a live flow of the same client has towards
-//! it: it gets a source port of its own, as any flow does whose tuple another has.
+//! A connection to a backend itself, or datagrams to it, by the very tuple that a live flow of the
+//! same client has towards it: it gets a source port of its own, as any flow does whose tuple another
+//! has.
 
 use super::arrival::Ingress;
 use super::create::{self, Client};

@@ -39,9 +39,9 @@ fn segment<A: Stored>(skb: &Skb, packet: &Packet<A>) -> u32 {
     let transport = match packet.transport {
         Transport::Tcp(_) => tcp_size(skb, packet.l4),
         Transport::Udp { .. } => UDP_SIZE,
-        // Nothing else is compared with an MTU.
         // Cut by its sender to what its path takes; how much that is, nobody says.
         Transport::Sctp(_) => return 0,
+        // Nothing else is compared with an MTU.
         Transport::Icmp { .. } | Transport::LaterFragment | Transport::Other => 0,
     };
     let headers = packet.l4.wrapping_sub(packet.l3).wrapping_add(transport);

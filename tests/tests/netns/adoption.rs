@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use xtask::{conntrack, workload::Protocol};
 
 use super::{
-    cluster::{Cluster, DELIVERIES, Ground, waggle, wait_until},
+    cluster::{ANSWER, Cluster, DELIVERIES, Ground, waggle, wait_until},
     resets::Connection,
     services::{BOTH, Frontend, OPEN, PORT, Service, Way},
 };
@@ -119,7 +119,7 @@ fn nft(cluster: &Cluster<'_>, rules: &str) -> Result<()> {
 fn connections(cluster: &Cluster<'_>) -> Result<Vec<Connection>> {
     let begin = |(who, way)| {
         let netns = if who == "outside" { cluster.outside()? } else { cluster.netns(who)? };
-        Connection::begin(who, netns, way)
+        Connection::begin(who, netns, way, 5 * ANSWER)
     };
     frontends().map(begin).collect()
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -22,11 +23,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn begin(client: &str, netns: &Netns, way: Way) -> Result<Self> {
+    /// Begins one that waits so long for each answer.
+    pub(super) fn begin(client: &str, netns: &Netns, way: Way, patience: Duration) -> Result<Self> {
         let name = format!("{client} by {}", way.address);
         let connect = || TcpStream::connect_timeout(&way.address, ANSWER);
         let stream = netns.run(connect)?.with_context(|| name.clone())?;
-        stream.set_read_timeout(Some(5 * ANSWER))?;
+        stream.set_read_timeout(Some(patience))?;
         let mut connection = Self { name, stream: BufReader::new(stream) };
         connection.ask().with_context(|| connection.name.clone())?;
         Ok(connection)
@@ -65,7 +67,7 @@ fn connections(cluster: &Cluster<'_>) -> Result<Vec<Connection>> {
         ("outside", cluster.outside()?, open.ways_at(Frontend::NodePort(b))),
     ] {
         for way in ways.into_iter().filter(|way| way.protocol == Protocol::Tcp) {
-            connections.push(Connection::begin(client, netns, way)?);
+            connections.push(Connection::begin(client, netns, way, 2 * ANSWER)?);
         }
     }
     Ok(connections)
