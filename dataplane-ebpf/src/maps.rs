@@ -72,6 +72,14 @@ static FRAGMENTS: LruHashMap<FragmentKey, Fragmented, { names::MAX_FRAGMENTS as 
 #[btf_map(name = "timeouts")]
 static TIMEOUTS: Array<u32, { LIVES as usize }> = Array::new();
 
+/// Pods that have sent a datagram to no Service, by the end of their address. Not pinned: their next
+/// one says it again.
+#[btf_map(name = "datagrams")]
+static DATAGRAMS: Array<u32, SENDERS> = Array::new();
+
+/// Elements of `datagrams`. Pods that share one ask for sockets without need.
+const SENDERS: usize = 4096;
+
 /// Not pinned: nothing in them outlives a packet.
 #[btf_map(name = "scratch4")]
 pub(crate) static SCRATCH4: PerCpuArray<Scratch<[u8; 4]>, 1> = PerCpuArray::new();
@@ -192,6 +200,29 @@ pub(crate) fn note_fragment(key: &FragmentKey, first: &Fragmented) {
 #[inline(always)]
 pub(crate) fn timeout(life: u32) -> u32 {
     TIMEOUTS.get(life).copied().unwrap_or(0)
+}
+
+#[inline(always)]
+pub(crate) fn sends_datagrams(pod: &Addr) -> bool {
+    DATAGRAMS.get(sender(pod)).is_some_and(|noted| *noted != 0)
+}
+
+#[inline(always)]
+pub(crate) fn note_datagram(pod: &Addr) {
+    if let Some(noted) = DATAGRAMS.get_ptr_mut(sender(pod)) {
+        // SAFETY: a single word, in which all CPUs write the same. It is read first, so that they
+        // do not take the line from each other with each datagram.
+        unsafe {
+            if noted.read_volatile() == 0 {
+                noted.write_volatile(1);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn sender(Addr(bytes): &Addr) -> u32 {
+    u32::from(u16::from_be_bytes([bytes[14], bytes[15]])) % SENDERS as u32
 }
 
 #[inline(always)]

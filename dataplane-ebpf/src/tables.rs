@@ -187,6 +187,16 @@ impl<A: Stored> Tables<A> for BpfTables<&Skb> {
         // A socket that is connected to nobody has no peer's port.
         socket_peer(self.0, key, netns.number().into()) == u16::from_ne_bytes(key.sport.0).into()
     }
+
+    #[inline(always)]
+    fn sends_datagrams(&self, pod: A) -> bool {
+        maps::sends_datagrams(&pod.widen())
+    }
+
+    #[inline(always)]
+    fn note_datagram(&self, pod: A) {
+        maps::note_datagram(&pod.widen());
+    }
 }
 
 /// `BPF_F_CURRENT_NETNS`: the network namespace of the packet's device, which is the host's.

@@ -47,6 +47,8 @@ pub struct FakeMaps {
     /// Connected sockets of pods.
     pub connected: Vec<Connected>,
     calls: RefCell<BTreeMap<SocketKey, SocketEntry>>,
+    /// Pods that have sent a datagram to no Service.
+    datagrams: RefCell<BTreeSet<Addr>>,
     flows4: Flows<[u8; 4]>,
     flows6: Flows<[u8; 16]>,
     counters: RefCell<BTreeMap<u32, u64>>,
@@ -102,6 +104,7 @@ impl FakeMaps {
             sockets: Vec::new(),
             connected: Vec::new(),
             calls: RefCell::default(),
+            datagrams: RefCell::default(),
             flows4: RefCell::default(),
             flows6: RefCell::default(),
             counters: RefCell::default(),
@@ -382,5 +385,13 @@ impl<A: FakeFamily> Tables<A> for FakeMaps {
         let FlowKey { src, dst, sport, dport, proto, .. } = *key;
         let socket = (netns, proto, (dst.widen(), dport), (src.widen(), sport));
         netns.is_known() && self.connected.contains(&socket)
+    }
+
+    fn sends_datagrams(&self, pod: A) -> bool {
+        self.datagrams.borrow().contains(&pod.widen())
+    }
+
+    fn note_datagram(&self, pod: A) {
+        self.datagrams.borrow_mut().insert(pod.widen());
     }
 }

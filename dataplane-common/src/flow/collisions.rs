@@ -153,6 +153,7 @@ fn other_sockets_are_in_no_flows_way() {
     for [begins, goes_on, _] in KINDS {
         let other = |netns, key: FlowKey<V4>| {
             let world = world(Delivery::Stack);
+            seen(&world, (CLIENT.0, 5000), BACKEND, begins, true);
             world.tables.connected.lock().unwrap().push((netns, key));
             let first = there(&world, VIP, begins);
             let asked = asked(&world);
@@ -167,6 +168,20 @@ fn other_sockets_are_in_no_flows_way() {
         let port = packet(BACKEND, (CLIENT.0, 4001), begins).key;
         assert_eq!(other(netns, port), (CLIENT, BACKEND), "another port's");
     }
+}
+
+/// Most flows begin by a datagram to a resolver, and few pods send any to but Services.
+#[test]
+fn who_sends_datagrams_to_services_alone_is_asked_for_no_socket() {
+    let world = world(Delivery::Bypass);
+    there(&world, VIP, UDP);
+    world.sent(&packet(BACKEND, (CLIENT.0, 5000), UDP));
+    world.sent(&packet(CLIENT, BACKEND, ACK));
+    there(&world, OTHER_VIP, UDP);
+    assert_eq!(asked(&world), 0);
+    world.sent(&packet((CLIENT.0, 5000), BACKEND, UDP));
+    out(&world, (CLIENT.0, 6000), VIP, UDP);
+    assert_eq!(asked(&world), 1, "once it has sent one to a backend itself");
 }
 
 /// How often sockets were looked for.

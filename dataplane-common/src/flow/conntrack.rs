@@ -237,6 +237,10 @@ pub(super) fn is_in_the_way<A: Address>(
     if !may_meet_another(packet, arrival, tables) {
         return false;
     }
+    let is_datagram = matches!(packet.transport, Transport::Udp { .. });
+    if is_datagram && matches!(arrival.by, Ingress::Pod) {
+        tables.note_datagram(packet.key.src);
+    }
     let now = env.now();
     work.judged_key = work.key.turned();
     if stays(now, tables, work) {

@@ -14,7 +14,7 @@ use super::conntrack::{end, is_closed, is_expired};
 use super::source::Ports;
 use super::{Choice, Env, FlowTable, Inserted, ServiceTables, Tables, Work};
 use crate::abi::{
-    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NetnsId, Node,
+    Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NetnsId, Node, Proto,
     SlotFlags, Tries,
 };
 
@@ -59,10 +59,9 @@ pub(super) fn draft<A: Address>(
     work.is_left = false;
     work.entry = forward_entry(&work.key, &work.choice, client, delivery, tables, env.now());
     work.reverse = FlowFlags::when(!client.is_pod, FlowFlags::REMOTE);
-    // Who keeps its port has no other to take.
-    work.netns = match work.key.proto.keeps_ports() {
-        true => NetnsId::default(),
-        false => client.netns,
+    work.netns = match may_have_a_socket(&work.key, tables) {
+        true => client.netns,
+        false => NetnsId::default(),
     };
     work.ports = if work.choice.masquerade {
         let node = tables.node().ok_or(DropReason::NoMasqueradeAddress)?;
@@ -75,6 +74,17 @@ pub(super) fn draft<A: Address>(
         work.ports = Ports::kept(work.key.sport);
     }
     Ok(())
+}
+
+/// Whether the client's sockets are asked about its new flow. Who keeps its port has no other to
+/// take. To ask for one of UDP costs a tenth of a new flow, and who has sent datagrams to Services
+/// alone has none that could be meant.
+#[inline(always)]
+fn may_have_a_socket<A: Address>(key: &FlowKey<A>, tables: &impl Tables<A>) -> bool {
+    match key.proto {
+        Proto::UDP => tables.sends_datagrams(key.src),
+        proto => !proto.keeps_ports(),
+    }
 }
 
 /// Puts the node in the client's place.

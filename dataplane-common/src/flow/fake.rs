@@ -1,6 +1,6 @@
 //! Tables of ordinary collections, for this crate's own tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use super::{Env, FlowTable, Inserted, Route, ServiceTables, Tables};
@@ -37,6 +37,8 @@ pub(crate) struct Fake<A> {
     pub(crate) sockets: Mutex<Vec<Port>>,
     /// Connected sockets of pods, by what they receive.
     pub(crate) connected: Mutex<Vec<(NetnsId, FlowKey<A>)>>,
+    /// Pods that have sent a datagram to no Service.
+    pub(crate) datagrams: Mutex<BTreeSet<A>>,
     /// What calls of sockets have written down.
     pub(crate) calls: Mutex<BTreeMap<SocketKey, SocketEntry>>,
     /// Names of the maps that were read, in order.
@@ -64,6 +66,7 @@ impl<A> Default for Fake<A> {
             refuses_affinities: false,
             sockets: Mutex::default(),
             connected: Mutex::default(),
+            datagrams: Mutex::default(),
             calls: Mutex::default(),
             reads: Mutex::default(),
             backends: Mutex::default(),
@@ -292,6 +295,14 @@ impl<A: Address> Tables<A> for Fake<A> {
     fn is_connected(&self, netns: NetnsId, key: &FlowKey<A>) -> bool {
         self.reads.lock().unwrap().push("sockets");
         netns.is_known() && self.connected.lock().unwrap().contains(&(netns, *key))
+    }
+
+    fn sends_datagrams(&self, pod: A) -> bool {
+        self.datagrams.lock().unwrap().contains(&pod)
+    }
+
+    fn note_datagram(&self, pod: A) {
+        self.datagrams.lock().unwrap().insert(pod);
     }
 }
 

@@ -72,6 +72,10 @@ pub trait Tables<A: Address>: FlowTable<A> + ServiceTables {
     /// Whether a pod's socket would that is connected to the packet's sender. False where the pod's
     /// namespace is not known.
     fn is_connected(&self, netns: NetnsId, key: &FlowKey<A>) -> bool;
+    /// Whether a pod may have sent a datagram to no Service; it may be another pod that has.
+    fn sends_datagrams(&self, pod: A) -> bool;
+    /// Writes down that it has.
+    fn note_datagram(&self, pod: A);
 }
 
 /// What the host's routing table says of a packet.

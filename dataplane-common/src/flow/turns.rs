@@ -162,6 +162,14 @@ impl Tables<V4> for Racer<'_> {
     fn is_connected(&self, netns: NetnsId, key: &FlowKey<V4>) -> bool {
         self.tables.is_connected(netns, key)
     }
+
+    fn sends_datagrams(&self, pod: V4) -> bool {
+        self.tables.sends_datagrams(pod)
+    }
+
+    fn note_datagram(&self, pod: V4) {
+        self.tables.note_datagram(pod);
+    }
 }
 
 /// How many bits of a schedule it takes to turn more often than this.

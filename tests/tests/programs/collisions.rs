@@ -86,12 +86,15 @@ fn direct_rows(scene: &Scene) -> [Row; 2] {
         |(name, hook, packet)| {
             let row = scene.row(name, scene.net.local, packet.clone(), Expected::Next(packet));
             let before = vec![(Hook::FromPod, scene.opening())];
-            Row { before, hook, ..beside(scene, (kept, backend), row) }
+            beside(scene, (kept, backend), Row { before, hook, ..row })
         },
     )
 }
 
-/// The row in a world in which the client has a socket.
+/// The row in a world in which the client has a socket, by which it has sent before.
 fn beside(scene: &Scene, socket: (SocketAddr, SocketAddr), row: Row) -> Row {
-    Row { world: World { connected: vec![socket], ..scene.world(scene.net.local) }, ..row }
+    let sent = (Hook::FromPod, scene.packet(socket.0, socket.1));
+    let before = [vec![sent], row.before].concat();
+    let world = World { connected: vec![socket], ..scene.world(scene.net.local) };
+    Row { world, before, ..row }
 }
