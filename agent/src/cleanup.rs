@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use dataplane_common::abi::names;
 use hostnet::cgroup;
 use hostnet::hook::{self, Attachment, Hook};
-use hostnet::{Netlink, Pins, route};
+use hostnet::{Netlink, Pins, link};
 
 use crate::cli::{CleanupArgs, Places};
 use crate::loader::hooks;
@@ -19,6 +19,7 @@ use crate::lock::{AgentLock, LockError};
 use crate::node_file;
 use crate::peers;
 use crate::status::State;
+use crate::tunnel;
 use crate::whole_file;
 
 /// What was done.
@@ -83,13 +84,20 @@ impl Outcome {
         }
     }
 
+    /// Routes to other nodes, and the tunnel with all that it knows.
     async fn remove_routes(&mut self, netlink: &Netlink) {
-        let Some(routes) = self.note("routes", peers::present(netlink).await) else { return };
-        for route in routes {
-            match route::delete(netlink, &route).await {
+        let routes = self.note("routes", peers::present(netlink, None).await);
+        for route in routes.into_iter().flatten() {
+            match route.delete(netlink).await {
                 Ok(true) => self.removed.push(route.to_string()),
                 Ok(false) => {}
                 Err(error) => self.failed.push(error.to_string()),
+            }
+        }
+        let links = self.note("links", link::list(netlink).await);
+        for tunnel in links.into_iter().flatten().filter(tunnel::is_ours) {
+            if let Some(true) = self.note(&tunnel.name, link::delete(netlink, &tunnel.name).await) {
+                self.removed.push(format!("tunnel {}", tunnel.name));
             }
         }
     }

@@ -48,5 +48,6 @@ pub mod source;
 pub mod state;
 pub mod status;
 pub mod timeouts;
+pub mod tunnel;
 mod wake;
 pub mod whole_file;

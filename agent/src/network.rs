@@ -16,7 +16,7 @@ use hostnet::{Netlink, Pins, addr, link, netns};
 use tracing::info;
 
 use crate::adoption::{Adoption, Lookout};
-use crate::config::Attach;
+use crate::config::{Attach, Mode, Vxlan};
 use crate::devices::{Devices, Selection, pod_mtu};
 use crate::forwarding;
 use crate::loader::hooks::{self, Changes, Scan, Wanted};
@@ -29,10 +29,11 @@ use crate::networks::PodNetworks;
 use crate::node_file::{self, NodeFile};
 use crate::node_ports::{self, NodePorts};
 use crate::own_pods;
-use crate::peers::{self, Step};
+use crate::peers::{self, Reach, Step};
 use crate::pods;
 use crate::problem::Problem;
 use crate::service_networks::ServiceNetworks;
+use crate::tunnel::{self, Tunnel};
 
 pub use plan::{Addresses, Device, Settings};
 use plan::{Plan, Seen};
@@ -56,6 +57,8 @@ pub struct Network {
     written: Option<NodeFile>,
     shadowed: Shadowed,
     lookout: Lookout,
+    /// The index of the tunnel's device.
+    tunnel: Option<u32>,
 }
 
 /// The processes that listen on NodePorts, and when and where they were looked for.
@@ -109,6 +112,7 @@ impl Network {
             written: None,
             shadowed: Shadowed::default(),
             lookout: Lookout::default(),
+            tunnel: None,
         })
     }
 
@@ -120,6 +124,13 @@ impl Network {
         let links = link::list(&self.netlink).await?;
         let devices = Devices { links, addresses: addr::list(&self.netlink).await? };
         Ok(devices.addresses_apart(IPVS))
+    }
+
+    /// The index of the device of the tunnel to other nodes, where there is one: what it loses of its
+    /// neighbours is to be put back.
+    #[must_use]
+    pub fn tunnel(&self) -> Option<u32> {
+        self.tunnel
     }
 
     /// How often it is to be looked after when nothing is heard of it.
@@ -155,7 +166,7 @@ impl Network {
     /// When the host cannot be asked, or refuses a hook or a table entry. The rest is tried again
     /// with the next call.
     pub async fn ensure(&mut self, cluster: &Cluster, scan: Scan) -> anyhow::Result<NetworkState> {
-        let seen = self.look().await?;
+        let mut seen = self.look().await?;
         self.lookout.look(Instant::now());
         let adoption = self.lookout.adoption();
         let mut problems = self.keep_pods(&seen).await?;
@@ -169,9 +180,14 @@ impl Network {
             let held = seen.devices.addresses_apart(IPVS);
             return Ok(NetworkState { held, adoption, problems, ..NetworkState::default() });
         }
-        let plan = Plan::of(&seen, own, cluster, &self.parts.selection, &pods);
         let networks = PodNetworks::of(&self.own, &cluster.nodes);
         problems.extend(networks.problems.iter().cloned());
+        let tunnel = match own {
+            Some(own) => self.ensure_tunnel(own, &networks, &mut seen, &mut problems).await?,
+            None => None,
+        };
+        self.tunnel = tunnel.as_ref().map(|(_, index)| *index);
+        let plan = Plan::of(&seen, own, cluster, &self.parts.selection, &pods);
         let held = seen.devices.addresses_apart(IPVS);
         let mut state = NetworkState {
             devices: plan.devices(),
@@ -183,7 +199,7 @@ impl Network {
         self.ensure_tables(&seen, cluster, &plan, &networks, &mut state)?;
         state.problems.extend(self.ensure_hooks(scan, &plan.roles(&seen, pods)).await?);
         if let Some(own) = own {
-            state.problems.extend(self.serve(own, cluster, &seen, &networks).await?);
+            state.problems.extend(self.serve(own, cluster, &seen, &networks, tunnel).await?);
         }
         let shadowed = self.shadowed.look(&state.addresses, &cluster.node_ports);
         state.problems.extend(shadowed.iter().cloned());
@@ -241,6 +257,40 @@ impl Network {
         Ok(())
     }
 
+    /// The tunnel with its device's index, where any node is reached by one. A device that was made
+    /// or changed is seen from here on, so that its hooks are there before its first packet.
+    async fn ensure_tunnel(
+        &self,
+        own: &NodeSpec,
+        networks: &PodNetworks<'_>,
+        seen: &mut Seen,
+        problems: &mut BTreeSet<Problem>,
+    ) -> anyhow::Result<Option<(Tunnel, u32)>> {
+        let Parts { mode, vxlan, .. } = self.parts;
+        if !peers::need_tunnel(mode, &self.own, networks, &seen.devices) {
+            return Ok(None);
+        }
+        let tunnel = match Tunnel::of(own, &seen.devices, vxlan) {
+            Ok(tunnel) => tunnel,
+            Err(problem) => {
+                problems.insert(problem);
+                return Ok(None);
+            }
+        };
+        match tunnel.ensure(&self.netlink, &seen.devices).await {
+            Ok((index, is_changed)) => {
+                if is_changed {
+                    *seen = self.look().await?;
+                }
+                Ok(Some((tunnel, index)))
+            }
+            Err(error) => {
+                problems.insert(tunnel.refused(&error, &seen.devices));
+                Ok(None)
+            }
+        }
+    }
+
     /// What only a node that is known has: forwarding, routes, and a file for the plugin.
     async fn serve(
         &mut self,
@@ -248,21 +298,40 @@ impl Network {
         cluster: &Cluster,
         seen: &Seen,
         networks: &PodNetworks<'_>,
+        tunnel: Option<(Tunnel, u32)>,
     ) -> anyhow::Result<BTreeSet<Problem>> {
         let Seen { pods, devices, routes: present, .. } = seen;
         let (uplinks, mut problems) = devices.uplinks(own);
         problems.extend(forwarding::ensure(&own.pod_cidrs));
-        let (routes, unreachable) = peers::wanted(&self.own, networks, devices, present);
+        let tunnel = tunnel.as_ref().map(|(tunnel, index)| (tunnel, *index));
+        let reach = Reach { mode: self.parts.mode, tunnel };
+        let (items, unreachable) = peers::wanted(&self.own, networks, devices, present, reach);
         problems.extend(unreachable);
-        let applied = peers::apply(&self.netlink, &routes, cluster.is_complete).await?;
+        let (link, are_all) = (tunnel.map(|(_, index)| index), cluster.is_complete);
+        let applied = peers::apply(&self.netlink, &items, link, are_all).await?;
         applied.steps.iter().for_each(log_step);
         problems.extend(applied.problems);
         let lost = pods::lost_routes(pods, &devices.held(own), devices, &present.ours);
         problems.extend(pods::restore_routes(&self.netlink, &lost).await);
+        if are_all {
+            let tunnel = tunnel.map(|(tunnel, _)| tunnel);
+            tunnel::delete_others(&self.netlink, devices, tunnel).await?;
+        }
         if let Some(mtu) = pod_mtu(&uplinks) {
+            let mtu = mtu.saturating_sub(self.growth(own, devices));
             self.write_node_file(own, devices, mtu)?;
         }
         Ok(problems)
+    }
+
+    /// What packets of pods may grow by on their way, in bytes: a node that shares no link may come
+    /// at any time.
+    fn growth(&self, own: &NodeSpec, devices: &Devices) -> u32 {
+        let local = devices.held(own).into_iter().next();
+        match self.parts.mode {
+            Mode::HostGw => 0,
+            Mode::Auto | Mode::Vxlan => local.map_or(0, tunnel::headers),
+        }
     }
 
     /// Pods first: one that is newer than the devices would look as if its device were gone.
@@ -342,6 +411,10 @@ impl Shadowed {
 pub struct Parts {
     /// Where programs and links are pinned.
     pub pins: Pins,
+    /// How pods of other nodes are reached.
+    pub mode: Mode,
+    /// The tunnel to other nodes.
+    pub vxlan: Vxlan,
     /// How programs are attached.
     pub attach: Attach,
     /// Which devices are served.
@@ -362,7 +435,7 @@ pub struct Parts {
 
 fn log_step(step: &Step) {
     match step {
-        Step::Ensure(route) => info!(%route, "made"),
-        Step::Delete(route) => info!(%route, "deleted"),
+        Step::Ensure(item) => info!(%item, "made"),
+        Step::Delete(item) => info!(%item, "deleted"),
     }
 }

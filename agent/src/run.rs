@@ -154,6 +154,7 @@ fn network(
     places: &Places,
 ) -> anyhow::Result<Network> {
     let (maps, networks) = (DeliveryMaps::open(&pins)?, NetworkMaps::open(&pins)?);
+    let (mode, vxlan) = (config.mode, config.vxlan);
     let (attach, selection) = (config.attach, config.devices.clone());
     let boot_id = node_file::boot_id().context("reading the boot's identifier")?;
     let run_dir = places.run_dir.clone();
@@ -161,8 +162,19 @@ fn network(
         Detection { by: config.detect_local.clone(), masquerade_all: config.masquerade_all };
     let settings = Settings { detection, node_port_addresses: config.node_port_addresses.clone() };
     let period = config.sync_period.max(agent::TICK);
-    let parts =
-        Parts { pins, attach, selection, settings, maps, networks, run_dir, boot_id, period };
+    let parts = Parts {
+        pins,
+        mode,
+        vxlan,
+        attach,
+        selection,
+        settings,
+        maps,
+        networks,
+        run_dir,
+        boot_id,
+        period,
+    };
     Ok(Network::new(node, netlink, parts)?)
 }
 

@@ -6,7 +6,7 @@
 //! Futures need a tokio runtime, current-thread is enough.
 //!
 //! ```text
-//! netns ── opens ──> netlink ── used by ──> link, addr, route, neigh
+//! netns ── opens ──> netlink ── used by ──> link, vxlan, addr, route, neigh, fdb
 //!   '── runs closures inside ──> sysctl, sockets    hook <── pins
 //! ```
 
@@ -16,6 +16,7 @@ pub mod cgroup;
 mod direction;
 mod dump;
 mod error;
+pub mod fdb;
 pub mod hook;
 pub mod link;
 mod mac;
@@ -28,6 +29,7 @@ mod question;
 pub mod route;
 pub mod sockets;
 pub mod sysctl;
+pub mod vxlan;
 pub mod watch;
 pub mod xtables;
 

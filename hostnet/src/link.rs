@@ -14,6 +14,7 @@ use crate::error::{During as _, Result, unless_absent};
 use crate::mac::Mac;
 use crate::netlink::Netlink;
 use crate::netns::NetNs;
+use crate::vxlan::Vxlan;
 
 /// What the host's ends of links to pods are called, before [`POD_DIGITS`] hexadecimal digits.
 pub const POD_PREFIX: &str = "wag";
@@ -60,6 +61,8 @@ pub struct Link {
     pub lower: Option<u32>,
     /// For one whose other part is in another namespace, the number that namespace has in this one.
     pub netns: Option<i32>,
+    /// For a VXLAN device, what it was made as.
+    pub vxlan: Option<Vxlan>,
 }
 
 /// A veth pair to be made, both ends at their places from the first moment.
@@ -159,6 +162,16 @@ pub async fn set_up(netlink: &Netlink, index: u32) -> Result<()> {
     answer.during("switch on", format_args!("link {index}"))
 }
 
+/// Gives a device another hardware address and MTU.
+///
+/// # Errors
+/// The kernel's.
+pub async fn change(netlink: &Netlink, index: u32, mac: Mac, mtu: u32) -> Result<()> {
+    let message = LinkUnspec::new_with_index(index).address(mac.0.to_vec()).mtu(mtu).build();
+    let answer = netlink.0.link().set(message).execute().await;
+    answer.during("change", format_args!("link {index}"))
+}
+
 /// Deletes a device, and its peer if it is a veth; says whether it was there.
 ///
 /// # Errors
@@ -186,6 +199,7 @@ impl From<LinkMessage> for Link {
             peer: None,
             lower: None,
             netns: None,
+            vxlan: None,
         };
         message.attributes.into_iter().for_each(|attribute| link.take(attribute));
         if link.kind.as_deref() != Some("veth") {
@@ -233,7 +247,10 @@ impl Link {
             LinkAttribute::Controller(index) => self.controller = Some(index),
             LinkAttribute::Link(index) => self.peer = Some(index),
             LinkAttribute::LinkNetNsId(number) => self.netns = Some(number),
-            LinkAttribute::LinkInfo(infos) => self.kind = infos.iter().find_map(kind),
+            LinkAttribute::LinkInfo(infos) => {
+                self.kind = infos.iter().find_map(kind);
+                self.vxlan = Vxlan::of(&infos);
+            }
             _ => {}
         }
     }

@@ -16,6 +16,17 @@ impl Mac {
         Self([(first | 0x02) & 0xfe, b, c, d, e, f])
     }
 
+    /// The local address that a text stands for: the same wherever it is asked for.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        // FNV-1a of 64 bits, of which the last two octets fold into the first.
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
+        Self::local([a ^ g, b ^ h, c, d, e, f])
+    }
+
     pub(crate) fn from_slice(octets: &[u8]) -> Option<Self> {
         octets.try_into().ok().map(Self)
     }

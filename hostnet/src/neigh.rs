@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use futures_util::TryStreamExt as _;
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
 
-use crate::error::{During as _, Result};
+use crate::error::{During as _, Result, unless_absent};
 use crate::mac::Mac;
 use crate::netlink::Netlink;
 
@@ -46,6 +47,23 @@ pub async fn ensure(netlink: &Netlink, neighbour: Neighbour) -> Result<()> {
     let request = netlink.0.neighbours().add(link, ip).link_layer_address(&mac.0).state(state);
     let answer = request.replace().execute().await;
     answer.during("set", format_args!("neighbour {ip} at {mac} of link {link}"))
+}
+
+/// Deletes a neighbour; says whether it was there.
+///
+/// # Errors
+/// The kernel's, unless it says that there is none.
+pub async fn delete(netlink: &Netlink, neighbour: Neighbour) -> Result<bool> {
+    let Neighbour { link, ip, .. } = neighbour;
+    let mut message = NeighbourMessage::default();
+    message.header.ifindex = link;
+    message.header.family = match ip {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    message.attributes.push(NeighbourAttribute::Destination(ip.into()));
+    let answer = netlink.0.neighbours().del(message).execute().await;
+    unless_absent(answer.during("delete", format_args!("neighbour {ip} of link {link}")))
 }
 
 /// Every neighbour of the namespace whose hardware address is known.

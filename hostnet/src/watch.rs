@@ -1,5 +1,5 @@
-//! Word from the kernel that links, addresses or routes of the namespace changed; not how, which
-//! whoever hears it reads anew.
+//! Word from the kernel that links, addresses or routes of the namespace changed, or what one link
+//! knows of its neighbours; not how, which whoever hears it reads anew.
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -9,8 +9,9 @@ use rtnetlink::{MulticastGroup, new_multicast_connection};
 
 use crate::error::{During as _, Result};
 
-const GROUPS: [MulticastGroup; 5] = [
+const GROUPS: [MulticastGroup; 6] = [
     MulticastGroup::Link,
+    MulticastGroup::Neigh,
     MulticastGroup::Ipv4Ifaddr,
     MulticastGroup::Ipv6Ifaddr,
     MulticastGroup::Ipv4Route,
@@ -20,7 +21,7 @@ const GROUPS: [MulticastGroup; 5] = [
 /// What changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Changed {
-    /// Routes and nothing else, which some hosts do all the time.
+    /// Routes or neighbours and nothing else, which some hosts do all the time.
     Routes,
     /// Links or addresses.
     Devices,
@@ -28,7 +29,17 @@ pub enum Changed {
 
 /// Hears of changes from the moment it was opened.
 pub struct Watch {
-    changes: BoxStream<'static, Changed>,
+    heard: BoxStream<'static, Heard>,
+    minded: Option<u32>,
+}
+
+/// What one message tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Changed(Changed),
+    /// The link of this index has lost a neighbour.
+    LostNeighbour(u32),
+    Nothing,
 }
 
 impl Watch {
@@ -43,28 +54,81 @@ impl Watch {
         let opened = new_multicast_connection(&GROUPS);
         let (connection, _, messages) = opened.during("listen to", "changes of links")?;
         tokio::spawn(connection);
-        Ok(Self { changes: messages.map(|(message, _)| changed(&message)).boxed() })
+        let heard = messages.map(|(message, _)| heard(&message)).boxed();
+        Ok(Self { heard, minded: None })
+    }
+
+    /// Has the neighbours of this link count, and of no other: hosts lose neighbours all the time.
+    pub fn mind(&mut self, link: Option<u32>) {
+        self.minded = link;
     }
 
     /// Waits for the next change. Several at once are one.
     pub async fn changed(&mut self) -> Changed {
-        let Some(mut changed) = self.changes.next().await else {
-            // The socket failed: nothing will ever be heard, which must not look like a change.
-            return std::future::pending().await;
-        };
-        while let Some(more) = self.changes.next().now_or_never().flatten() {
-            changed = changed.max(more);
+        let mut changed = None;
+        while changed.is_none() {
+            let Some(heard) = self.heard.next().await else {
+                // The socket failed: nothing will ever be heard, which must not look like a change.
+                return std::future::pending().await;
+            };
+            changed = self.counts(heard);
+            while let Some(more) = self.heard.next().now_or_never().flatten() {
+                changed = changed.max(self.counts(more));
+            }
         }
-        changed
+        changed.unwrap_or(Changed::Routes)
+    }
+
+    fn counts(&self, heard: Heard) -> Option<Changed> {
+        match heard {
+            Heard::Changed(changed) => Some(changed),
+            Heard::LostNeighbour(link) => (self.minded == Some(link)).then_some(Changed::Routes),
+            Heard::Nothing => None,
+        }
     }
 }
 
-fn changed(message: &NetlinkMessage<RouteNetlinkMessage>) -> Changed {
-    use RouteNetlinkMessage::{DelRoute, NewRoute};
+fn heard(message: &NetlinkMessage<RouteNetlinkMessage>) -> Heard {
+    use RouteNetlinkMessage::{DelNeighbour, DelRoute, NewNeighbour, NewRoute};
 
-    match message.payload {
-        NetlinkPayload::InnerMessage(NewRoute(_) | DelRoute(_)) => Changed::Routes,
+    match &message.payload {
+        NetlinkPayload::InnerMessage(NewRoute(_) | DelRoute(_)) => Heard::Changed(Changed::Routes),
+        NetlinkPayload::InnerMessage(DelNeighbour(gone)) => {
+            Heard::LostNeighbour(gone.header.ifindex)
+        }
+        NetlinkPayload::InnerMessage(NewNeighbour(_)) => Heard::Nothing,
         // What was lost in an overrun may have been anything.
-        _ => Changed::Devices,
+        _ => Heard::Changed(Changed::Devices),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rtnetlink::packet_route::link::LinkMessage;
+    use rtnetlink::packet_route::neighbour::NeighbourMessage;
+    use rtnetlink::packet_route::route::RouteMessage;
+
+    use super::*;
+
+    fn told(message: RouteNetlinkMessage, minded: Option<u32>) -> Option<Changed> {
+        let watch = Watch { heard: futures_util::stream::empty().boxed(), minded };
+        watch.counts(heard(&NetlinkMessage::from(message)))
+    }
+
+    #[test]
+    fn neighbours_of_a_link_that_nobody_minds_tell_nothing() {
+        let mut gone = NeighbourMessage::default();
+        gone.header.ifindex = 7;
+        let lost = || RouteNetlinkMessage::DelNeighbour(gone.clone());
+        for (message, minded, expected) in [
+            (lost(), Some(7), Some(Changed::Routes)),
+            (lost(), Some(8), None),
+            (lost(), None, None),
+            (RouteNetlinkMessage::NewNeighbour(gone.clone()), Some(7), None),
+            (RouteNetlinkMessage::DelRoute(RouteMessage::default()), None, Some(Changed::Routes)),
+            (RouteNetlinkMessage::DelLink(LinkMessage::default()), None, Some(Changed::Devices)),
+        ] {
+            assert_eq!(told(message.clone(), minded), expected, "{message:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Places;
-use crate::config::{Config, healthz_address, metrics_address};
+use crate::config::{Config, Mode, healthz_address, metrics_address};
 use crate::devices::Selection;
 use crate::kube::{Access, AccessError};
 use crate::source::Origin;
@@ -30,7 +30,7 @@ pub struct AgentArgs {
     pub kubeconfig: Option<PathBuf>,
     /// Settings: a YAML file of our own, or the `KubeProxyConfiguration` of a kube-proxy as it is.
     ///
-    /// Keys of our own are delivery (bypass, stack), attach (auto, clsact), devices (as --devices),
+    /// Keys of our own are mode (as --mode), vxlan (vni, port), delivery (bypass, stack), attach (auto, clsact), devices (as --devices),
     /// `logLevel` (error, warn, info, debug, trace) and `keepClientIP` (none, local); and, as
     /// kube-proxy knows them, `nodeName`, kubeconfig, `nodePortAddresses` (of primary, all,
     /// localhost and networks), `detectLocal` (`ownPods`, `clusterCIDRs`: [...], `nodeCIDR`,
@@ -47,6 +47,9 @@ pub struct AgentArgs {
     /// Service. This goes before the key devices of --config.
     #[arg(long, value_name = "PATTERNS")]
     pub devices: Option<Selection>,
+    /// How pods of other nodes are reached. Without it `mode` of --config, and without that host-gw.
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub mode: Option<Mode>,
     /// Address and port where load balancers and kubelets ask for `/healthz` and `/livez`; 0.0.0.0
     /// and `::` are all addresses of both families, and port 0 or nothing is nowhere. Without it `healthzBindAddress` of --config, and
     /// without that 0.0.0.0:10256.
@@ -104,6 +107,7 @@ impl AgentArgs {
         Config {
             node_name: node_name.clone().or(config.node_name),
             kubeconfig: kubeconfig.clone().or(config.kubeconfig),
+            mode: self.mode.unwrap_or(config.mode),
             devices: devices.clone().unwrap_or(config.devices),
             healthz_bind_address: healthz.unwrap_or(config.healthz_bind_address),
             metrics_bind_address: metrics.unwrap_or(config.metrics_bind_address),

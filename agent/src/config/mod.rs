@@ -10,6 +10,7 @@ mod header;
 mod keep_client_ip;
 mod kube_proxy;
 mod log_level;
+mod mode;
 mod node_port_addresses;
 mod period;
 mod taken;
@@ -31,6 +32,7 @@ pub use detect_local::DetectLocal;
 pub use error::ConfigError;
 pub use keep_client_ip::KeepClientIp;
 pub use log_level::LogLevel;
+pub use mode::{Mode, Vxlan};
 pub use node_port_addresses::{NodePortAddress, UnknownAddresses};
 pub use taken::{LeftOut, Taken};
 
@@ -42,6 +44,10 @@ pub struct Config {
     pub node_name: Option<String>,
     /// The file that leads to the API server, where the command line names no source of objects.
     pub kubeconfig: Option<PathBuf>,
+    /// How pods of other nodes are reached; `--mode` goes before it.
+    pub mode: Mode,
+    /// The tunnel to other nodes.
+    pub vxlan: Vxlan,
     /// How packets of translated flows reach their next hop.
     pub delivery: Delivery,
     /// How programs are attached to devices.
@@ -86,6 +92,8 @@ impl Default for Config {
         Self {
             node_name: None,
             kubeconfig: None,
+            mode: Mode::default(),
+            vxlan: Vxlan::default(),
             delivery: Delivery::default(),
             attach: Attach::default(),
             devices: Selection::default(),

@@ -11,6 +11,8 @@ fn files_that_are_right_are_taken() {
     let full = Config {
         node_name: Some("a".to_owned()),
         kubeconfig: Some("/k".into()),
+        mode: Mode::Auto,
+        vxlan: Vxlan { vni: 4096, port: 4789 },
         delivery: Delivery::Stack,
         attach: Attach::Clsact,
         devices: "eth*,!eth9".parse().unwrap(),
@@ -26,7 +28,7 @@ fn files_that_are_right_are_taken() {
         min_sync_period: Duration::ZERO,
         conntrack: Conntrack { min: 0, tcp_be_liberal: true, ..Conntrack::default() },
     };
-    let text = "nodeName: a\nkubeconfig: /k\ndelivery: stack\nattach: clsact\n\
+    let text = "nodeName: a\nkubeconfig: /k\nmode: auto\nvxlan: {vni: 4096, port: 4789}\ndelivery: stack\nattach: clsact\n\
         devices: eth*,!eth9\nlogLevel: debug\nkeepClientIP: local\n\
         nodePortAddresses: [all, localhost]\ndetectLocal: {interfaceNamePrefix: veth}\n\
         masqueradeAll: true\nhealthzBindAddress: 127.0.0.1\nmetricsBindAddress: '[::]:1'\n\
@@ -47,6 +49,9 @@ fn files_that_are_wrong_are_refused_with_their_position() {
     for (text, position, cause) in [
         ("delivery: teleport\n", "1:11", "unknown variant `teleport`, expected one of bypass"),
         ("attach: clsact\ndelivry: stack\n", "2:1", "unknown field `delivry`, expected one of"),
+        ("mode: hostgw\n", "1:7", "unknown variant `hostgw`, expected one of auto, vxlan"),
+        ("vxlan: {vni: 16777216}\n", "1:14", "16777216 is no VNI: write 1 to 16777215"),
+        ("vxlan: {port: 0}\n", "1:15", "0 is no port to listen at"),
         ("devices: a,,b\n", "1:10", "the device pattern \"\" names no device"),
         ("attach: [auto]\n", "1:9", "externally tagged enum expected scalar or mapping"),
         ("delivery: bypass\n  attach: auto\n", "2:9", "mapping values are not allowed in this"),

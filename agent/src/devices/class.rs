@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::prefixes::{Prefixes, all_bits};
 use super::{Devices, Selection};
 use crate::model::NodeSpec;
+use crate::tunnel;
 
 /// What is behind a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ pub fn served<'a>(
             && link.layer != Layer::Other
             && link.kind.as_deref() != Some("ifb")
             && !pods.contains(&link.index)
-            && selection.has(&link.name)
+            && (selection.has(&link.name) || tunnel::is_ours(link))
     });
     served.map(|link| (link.index, link)).collect()
 }

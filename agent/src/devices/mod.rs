@@ -142,6 +142,7 @@ pub(crate) mod tests {
                 peer: None,
                 lower: None,
                 netns: None,
+                vxlan: None,
             });
             let address = |text: &&str| Address {
                 link: *index,

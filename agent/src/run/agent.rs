@@ -159,6 +159,7 @@ impl Agent {
                         let is_complete = report.complete;
                         network =
                             Some(self.look_after_network(is_complete, network, &mut due).await);
+                        watch.mind(self.network.tunnel());
                     }
                     Some(_) | None => due.network = Instant::now() + self.network.period(),
                 },

@@ -211,6 +211,7 @@ fn devices(addresses: &[&str]) -> Devices {
         peer: None,
         lower: None,
         netns: None,
+        vxlan: None,
     };
     let addresses = addresses.iter().map(|ip| address(ip)).collect();
     Devices { links: vec![uplink], addresses }

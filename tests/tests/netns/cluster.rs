@@ -68,14 +68,19 @@ pub(super) type Alone = RwLockWriteGuard<'static, ()>;
 #[derive(Debug)]
 pub(super) struct Ground {
     pub(super) network: Network,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     #[expect(dead_code, reason = "its drop, after the network's, is what others wait for")]
     beside: RwLockReadGuard<'static, ()>,
 }
 
 impl Ground {
-    /// Makes the nodes; `name` is for the folder of logs, which stays.
+    /// Makes two nodes; `name` is for the folder of logs, which stays.
     pub(super) fn new(name: &str) -> Result<Self> {
+        Self::with_nodes(name, 2, 0)
+    }
+
+    /// Makes nodes that share a link, and some that are beyond the router.
+    pub(super) fn with_nodes(name: &str, near: u8, beyond: u8) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let beside = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
         only()?;
@@ -85,7 +90,10 @@ impl Ground {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let network = Network::start(&prefix, 2, &tool()?, &folder, Lifetime::Caller)?;
+        let mut network = Network::start(&prefix, near, &tool()?, &folder, Lifetime::Caller)?;
+        for _ in 0..beyond {
+            network.add_beyond()?;
+        }
         Ok(Self { network, folder, beside })
     }
 }
@@ -128,6 +136,11 @@ pub(super) fn waggle() -> Result<PathBuf> {
     built("waggle/waggle")
 }
 
+/// The CNI plugin.
+pub(super) fn plugin() -> Result<PathBuf> {
+    built("waggle/waggle-cni")
+}
+
 /// Something in the target folder.
 fn built(path: &str) -> Result<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join(path);
@@ -168,7 +181,7 @@ impl<'a> Cluster<'a> {
             network,
             agents: Vec::new(),
             manifests: Manifests::create(&manifests, &services::yaml())?,
-            runtime: Runtime::new(&built("waggle/waggle-cni")?, CNI_CONFIG),
+            runtime: Runtime::new(&plugin()?, CNI_CONFIG),
             members: Vec::new(),
             config,
             mode,

@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+use crate::topology::{Node, NodeAddresses};
+
 /// The Node objects of [`crate::topology::Network`].
 const NODES: &str = include_str!("../../../manifests/demo/nodes.yaml");
 
@@ -48,6 +50,12 @@ impl Manifests {
         Ok(made)
     }
 
+    /// Says how nodes are addressed, where they are not as the Node objects at first say.
+    pub fn set_nodes(&self, nodes: &[Node]) -> Result<()> {
+        let objects: Vec<_> = (1..).zip(nodes).map(|(number, node)| object(number, node)).collect();
+        self.write("nodes.yaml", &objects.join("---\n"))
+    }
+
     /// Where it is.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -75,6 +83,23 @@ impl Manifests {
             .and_then(|()| fs::rename(&draft, &path))
             .with_context(|| format!("writing {}", path.display()))
     }
+}
+
+/// The Node object of the node of a number.
+fn object(number: u8, node: &Node) -> String {
+    let (name, NodeAddresses { v4, v6 }) = (node.name(), node.addresses());
+    format!(
+        "apiVersion: v1\n\
+         kind: Node\n\
+         metadata:\n\
+         \x20 name: {name}\n\
+         spec:\n\
+         \x20 podCIDRs: [10.244.{number}.0/24, \"fd00:10:244:{number}::/64\"]\n\
+         status:\n\
+         \x20 addresses:\n\
+         \x20   - {{type: InternalIP, address: {v4}}}\n\
+         \x20   - {{type: InternalIP, address: \"{v6}\"}}\n"
+    )
 }
 
 /// One `EndpointSlice`.

@@ -10,6 +10,7 @@ mod way;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
 use xtask::topology::{Lifetime, sweep};
 
 use self::{
@@ -25,6 +26,10 @@ const PREFIX: &str = "waggle-demo";
 /// What the demo takes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// How pods of other nodes are reached. The third node shares no link with the others, but with
+    /// host-gw, which takes that.
+    #[arg(long, value_enum, value_name = "MODE", default_value_t)]
+    mode: Mode,
     /// Ends with one line of JSON: the verdict and each check.
     #[arg(long)]
     json: bool,
@@ -32,20 +37,43 @@ pub(crate) struct Args {
     #[arg(long)]
     keep: bool,
     /// Only removes what a kept or killed demo left.
-    #[arg(long, conflicts_with_all = ["json", "keep"])]
+    #[arg(long, conflicts_with_all = ["json", "keep", "mode"])]
     clean: bool,
+}
+
+/// The modes of the pod network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Mode {
+    /// By routes where nodes share a link, else through a tunnel.
+    #[default]
+    Auto,
+    /// Through a tunnel.
+    Vxlan,
+    /// By routes.
+    HostGw,
+}
+
+impl Mode {
+    /// As the agent's configuration has it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Vxlan => "vxlan",
+            Self::HostGw => "host-gw",
+        }
+    }
 }
 
 /// Runs the demo; the exit code is its verdict.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let &Args { json, keep, clean } = args;
+    let &Args { mode, json, keep, clean } = args;
     if clean {
         check_privilege()?;
         say(&format!("{} leftovers removed", sweep(PREFIX)?));
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = Report::new(json);
-    let outcome = perform(&mut report, keep);
+    let outcome = perform(&mut report, mode, keep);
     if let Err(error) = &outcome {
         report.failed("demo", &format!("{error:#}"));
     }
@@ -53,7 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Everything from the toolchain to the last check; an error here ends the demo early.
-fn perform(report: &mut Report, keep: bool) -> Result<()> {
+fn perform(report: &mut Report, mode: Mode, keep: bool) -> Result<()> {
     check_privilege()?;
     let ready = setup::ensure(setup::Scope::Compile)?;
     setup::ensure(setup::Scope::Run)?;
@@ -64,7 +92,7 @@ fn perform(report: &mut Report, keep: bool) -> Result<()> {
         report.say("removed what an earlier demo left");
     }
     let lifetime = if keep { Lifetime::Kept } else { Lifetime::Caller };
-    let outcome = show(report, &artifacts, lifetime, &interrupt);
+    let outcome = show(report, &artifacts, lifetime, &interrupt, mode);
     if outcome.is_err() && keep {
         sweep(PREFIX)?;
     }
@@ -88,10 +116,11 @@ fn show(
     artifacts: &Artifacts,
     lifetime: Lifetime,
     interrupt: &Interrupt,
+    mode: Mode,
 ) -> Result<()> {
     let folders = Folders::fresh()?;
-    let network = stage::network(&folders, lifetime)?;
-    let mut stage = Stage::set(&network, &folders, artifacts, interrupt)?;
+    let network = stage::network(&folders, lifetime, mode)?;
+    let mut stage = Stage::set(&network, &folders, artifacts, interrupt, mode)?;
     report.passed("pods", &stage.cast());
     let mut board = Board::new(&stage.servers(), report.is_for_people());
     for act in acts::ALL {

@@ -15,7 +15,7 @@ use xtask::{
     topology::{Attachment, Lifetime, Network, Node, Pod, Process, Runtime},
 };
 
-use super::{PREFIX, asker::Asker, board::Server};
+use super::{Mode, PREFIX, asker::Asker, board::Server};
 use crate::{
     interrupt::Interrupt,
     workspace::{self, Artifacts},
@@ -23,11 +23,16 @@ use crate::{
 
 const SERVICES: &str = include_str!("../../../manifests/demo/services.yaml");
 
-/// How many nodes there are.
-const NODES: u8 = 3;
+/// How many nodes share a link, and how many are elsewhere.
+const fn nodes(mode: Mode) -> (u8, u8) {
+    match mode {
+        Mode::HostGw => (3, 0),
+        Mode::Auto | Mode::Vxlan => (2, 1),
+    }
+}
 
 /// Where every server listens.
-const PORT: u16 = 8080;
+pub(super) const PORT: u16 = 8080;
 
 /// Pods that answer the Service `web`.
 pub(super) const WEB: [&str; 3] = ["web-1", "web-2", "web-3"];
@@ -65,9 +70,15 @@ pub(super) fn lock() -> Result<UnixListener> {
 }
 
 /// The nodes, without anything on them.
-pub(super) fn network(folders: &Folders, lifetime: Lifetime) -> Result<Network> {
+pub(super) fn network(folders: &Folders, lifetime: Lifetime, mode: Mode) -> Result<Network> {
     let tool = std::env::current_exe().context("finding this program")?;
-    Network::start(PREFIX, NODES, &tool, &folders.logs, lifetime).context("making nodes")
+    let (near, beyond) = nodes(mode);
+    let made = Network::start(PREFIX, near, &tool, &folders.logs, lifetime);
+    let mut made = made.context("making nodes")?;
+    for _ in 0..beyond {
+        made.add_beyond().context("making a node beyond the router")?;
+    }
+    Ok(made)
 }
 
 /// The stage.
@@ -96,14 +107,18 @@ impl<'a> Stage<'a> {
         folders: &Folders,
         artifacts: &'a Artifacts,
         interrupt: &'a Interrupt,
+        mode: Mode,
     ) -> Result<Self> {
         let manifests = Manifests::create(&folders.manifests, SERVICES)?;
+        manifests.set_nodes(network.nodes())?;
+        let config = folders.logs.join("config.yaml");
+        fs::write(&config, format!("mode: {}\n", mode.name()))?;
         let (agents, actors) = (Vec::new(), Vec::new());
         let mut stage = Self { network, artifacts, interrupt, manifests, agents, actors };
         for node in network.nodes() {
             interrupt.check()?;
             let folder = stage.manifests.folder();
-            stage.agents.push(Agent::launch(node, &artifacts.waggle, folder, None)?);
+            stage.agents.push(Agent::launch(node, &artifacts.waggle, folder, Some(&config))?);
         }
         stage.agents.iter_mut().try_for_each(Agent::wait_ready)?;
         for (node, name) in [
@@ -141,6 +156,11 @@ impl<'a> Stage<'a> {
             node: pod.node().name().to_owned(),
         };
         self.actors.iter().map(server).collect()
+    }
+
+    /// Every pod with its node and addresses.
+    pub(super) fn pods(&self) -> impl Iterator<Item = (&Pod<'a>, Attachment)> {
+        self.actors.iter().map(|Actor { pod, addresses, .. }| (pod, *addresses))
     }
 
     /// The pod that asks.

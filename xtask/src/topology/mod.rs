@@ -12,6 +12,8 @@
 //!
 //! The router knows nothing of pods; what is for virtual addresses it sends to the first node.
 //!
+//! A node can be on a link of its own beyond the router, too, where it reaches the others by that alone.
+//!
 //! A node [apart](Apart) is not on the bridge: the far end of its uplink is a namespace of its own.
 //!
 //! A node has mount, process, cgroup and host name namespaces of its own, all held by its first

@@ -54,6 +54,17 @@ impl Network {
         Ok(made)
     }
 
+    /// Adds a node on a link of its own beyond the router, and says how it is addressed there.
+    pub fn add_beyond(&mut self) -> Result<NodeAddresses> {
+        let number = u8::try_from(self.nodes.len())? + 1;
+        let port = char::from(b'a' + number - 1);
+        let addresses = beyond(number);
+        let full = format!("{}-{port}", self.prefix);
+        let netns = self.router()?.plug_in_beyond(&full, port, addresses)?;
+        self.add(port, &full, &netns, addresses)?;
+        Ok(addresses)
+    }
+
     /// All nodes, `node-a` first.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {
@@ -130,20 +141,35 @@ impl Network {
             let addresses = addresses(number);
             let full = format!("{}-{port}", self.prefix);
             let netns = self.router()?.plug_in(&full, port, addresses)?;
-            self.nodes.push(Node::start(Blueprint {
-                name: &format!("node-{port}"),
-                addresses,
-                netns: &netns,
-                cgroup: &full,
-                tool: &self.tool,
-                logs: &self.logs,
-                lifetime: self.lifetime,
-            })?);
+            self.add(port, &full, &netns, addresses)?;
         }
         match self.nodes.first() {
             Some(first) => self.router()?.route_virtual(first.addresses()),
             None => Ok(()),
         }
+    }
+
+    fn add(
+        &mut self,
+        port: char,
+        full: &str,
+        netns: &Netns,
+        addresses: NodeAddresses,
+    ) -> Result<()> {
+        let Self { tool, logs, lifetime, .. } = &*self;
+        let (name, cgroup, lifetime) = (&*format!("node-{port}"), full, *lifetime);
+        let node = Node::start(Blueprint { name, addresses, netns, cgroup, tool, logs, lifetime })?;
+        self.nodes.push(node);
+        Ok(())
+    }
+}
+
+/// What the node of a number is called by on a link of its own.
+fn beyond(number: u8) -> NodeAddresses {
+    let (v4, v6) = (77 + number, 0xfd77 + u16::from(number));
+    NodeAddresses {
+        v4: Ipv4Addr::new(192, 168, v4, 10 + number),
+        v6: Ipv6Addr::new(v6, 0, 0, 0, 0, 0, 0, 0x10 + u16::from(number)),
     }
 }
 

@@ -72,18 +72,47 @@ impl Router {
 
     /// Makes a node's network namespace and its uplink to the bridge.
     pub(super) fn plug_in(&self, name: &str, port: char, to: NodeAddresses) -> Result<Netns> {
+        let made = self.wired(name, port, to, INSIDE)?;
+        self.wire.ip(&[format!("link set port-{port} master br0 up")])?;
+        Ok(made)
+    }
+
+    /// Makes the network namespace of a node on a link of its own, whose other end is the router's.
+    pub(super) fn plug_in_beyond(
+        &self,
+        name: &str,
+        port: char,
+        to: NodeAddresses,
+    ) -> Result<Netns> {
+        let ([a, b, c, _], mut v6) = (to.v4.octets(), to.v6.segments());
+        v6[7] = 1;
+        let own = Attachment { v4: Ipv4Addr::new(a, b, c, 1), v6: v6.into() };
+        let made = self.wired(name, port, to, own)?;
+        self.wire.ip(&[
+            format!("address add {}/24 dev port-{port}", own.v4),
+            format!("address add {}/64 dev port-{port} nodad", own.v6),
+            format!("link set port-{port} up"),
+        ])?;
+        Ok(made)
+    }
+
+    /// A node's network namespace with its uplink, by which the router has these addresses.
+    fn wired(
+        &self,
+        name: &str,
+        port: char,
+        to: NodeAddresses,
+        router: Attachment,
+    ) -> Result<Netns> {
         let netns = Netns::create(name)?;
         no_detection(&netns)?;
-        self.wire.ip(&[
-            format!("link add port-{port} type veth peer name eth0 netns {name}"),
-            format!("link set port-{port} master br0 up"),
-        ])?;
+        self.wire.ip(&[format!("link add port-{port} type veth peer name eth0 netns {name}")])?;
         netns.ip(&[
             format!("address add {}/24 dev eth0", to.v4),
             format!("address add {}/64 dev eth0 nodad", to.v6),
             "link set eth0 up".to_owned(),
-            format!("route add default via {}", INSIDE.v4),
-            format!("route add default via {}", INSIDE.v6),
+            format!("route add default via {}", router.v4),
+            format!("route add default via {}", router.v6),
         ])?;
         for (key, value) in [("eth0/rp_filter", "1"), ("eth0/accept_local", "0")] {
             netns.set_sysctl(&format!("ipv4/conf/{key}"), value)?;

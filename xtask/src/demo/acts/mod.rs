@@ -7,6 +7,7 @@ mod kill;
 mod leave;
 mod local;
 mod outside;
+mod pods;
 mod spread;
 
 use std::time::{Duration, Instant};
@@ -28,7 +29,8 @@ pub(super) struct Act {
 }
 
 /// Everything to be seen.
-pub(super) const ALL: [Act; 9] = [
+pub(super) const ALL: [Act; 10] = [
+    Act { name: "pod network", play: pods::play },
     Act { name: "spread", play: spread::play },
     Act { name: "hairpin", play: hairpin::play },
     Act { name: "node ports", play: outside::play_node_ports },
