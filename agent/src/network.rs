@@ -29,7 +29,7 @@ use crate::networks::PodNetworks;
 use crate::node_file::{self, NodeFile};
 use crate::node_ports::{self, NodePorts};
 use crate::own_pods;
-use crate::peers::{self, Reach, Step};
+use crate::peers::{self, Reach, Step, Ways};
 use crate::pods;
 use crate::problem::Problem;
 use crate::service_networks::ServiceNetworks;
@@ -196,10 +196,16 @@ impl Network {
             problems,
             ..Default::default()
         };
-        self.ensure_tables(&seen, cluster, &plan, &networks, &mut state)?;
+        let tunnel = tunnel.as_ref().map(|(tunnel, index)| (tunnel, *index));
+        let reach = Reach { mode: self.parts.mode, tunnel };
+        let (items, unreachable) =
+            peers::wanted(&self.own, &networks, &seen.devices, &seen.routes, reach);
+        let ways = Ways { items, reach };
+        self.ensure_tables(&seen, cluster, &plan, &networks, &ways, &mut state)?;
         state.problems.extend(self.ensure_hooks(scan, &plan.roles(&seen, pods)).await?);
         if let Some(own) = own {
-            state.problems.extend(self.serve(own, cluster, &seen, &networks, tunnel).await?);
+            state.problems.extend(unreachable);
+            state.problems.extend(self.serve(own, cluster, &seen, &ways).await?);
         }
         let shadowed = self.shadowed.look(&state.addresses, &cluster.node_ports);
         state.problems.extend(shadowed.iter().cloned());
@@ -224,6 +230,7 @@ impl Network {
         cluster: &Cluster,
         plan: &Plan<'_>,
         pods: &PodNetworks<'_>,
+        ways: &Ways<'_>,
         state: &mut NetworkState,
     ) -> anyhow::Result<()> {
         let own = cluster.nodes.get(&self.own);
@@ -241,7 +248,8 @@ impl Network {
         state.problems.extend(masquerade::shared_ports(ports));
         let before = self.parts.networks.node()?;
         state.addresses = plan.addresses(seen, own, ports, &before, node_port_addresses);
-        let networks = state.addresses.networks(seen, own, cluster, pods, detection);
+        let mut networks = state.addresses.networks(seen, own, cluster, pods, detection);
+        ways.mark(&mut networks);
         let written = self.parts.networks.ensure_networks(&networks, cluster.is_complete)?;
         if written > 0 {
             info!(written, "wrote the table of networks");
@@ -251,6 +259,7 @@ impl Network {
         let flags = flags.union(adopting);
         let node = state.addresses.node(cookie, cluster, flags, &before);
         let node = own_pods::told(node, own, &seen.pods, &before);
+        let node = ways.reach.tunnel.map_or(node, |(tunnel, _)| tunnel.told(node));
         if self.parts.networks.ensure_node(node)? {
             info!(masquerade = ?state.addresses.masquerade, ?ports, node_ports = ?range, "wrote the table of this node");
         }
@@ -297,18 +306,14 @@ impl Network {
         own: &NodeSpec,
         cluster: &Cluster,
         seen: &Seen,
-        networks: &PodNetworks<'_>,
-        tunnel: Option<(Tunnel, u32)>,
+        ways: &Ways<'_>,
     ) -> anyhow::Result<BTreeSet<Problem>> {
         let Seen { pods, devices, routes: present, .. } = seen;
         let (uplinks, mut problems) = devices.uplinks(own);
         problems.extend(forwarding::ensure(&own.pod_cidrs));
-        let tunnel = tunnel.as_ref().map(|(tunnel, index)| (tunnel, *index));
-        let reach = Reach { mode: self.parts.mode, tunnel };
-        let (items, unreachable) = peers::wanted(&self.own, networks, devices, present, reach);
-        problems.extend(unreachable);
+        let tunnel = ways.reach.tunnel;
         let (link, are_all) = (tunnel.map(|(_, index)| index), cluster.is_complete);
-        let applied = peers::apply(&self.netlink, &items, link, are_all).await?;
+        let applied = peers::apply(&self.netlink, &ways.items, link, are_all).await?;
         applied.steps.iter().for_each(log_step);
         problems.extend(applied.problems);
         let lost = pods::lost_routes(pods, &devices.held(own), devices, &present.ours);

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use dataplane_common::abi::Node;
 use hostnet::addr::{self, Address, Scope};
 use hostnet::fdb::Forward;
 use hostnet::link::{self, Link};
@@ -137,6 +138,19 @@ impl Tunnel {
         let (ip, mac) = (end_of(network), mac(&node.name));
         let neighbour = Neighbour { link, ip, mac, trust: Trust::Permanent };
         Ok(FarEnd { neighbour, forward: Forward { link, mac, host } })
+    }
+
+    /// Makes the content of the table `node` say what masqueraded flows through it leave with.
+    #[must_use]
+    pub fn told(&self, node: Node) -> Node {
+        let mut told = node;
+        for network in &self.addresses {
+            match network.ip() {
+                IpAddr::V4(ip) => told.tunnel4 = ip.octets(),
+                IpAddr::V6(ip) => told.tunnel6 = ip.octets(),
+            }
+        }
+        told
     }
 
     /// Makes the device what it is to be, or anew where it cannot become that; returns its index,

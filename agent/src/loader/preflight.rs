@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn pins_of_another_layout_are_refused_by_name() {
         let root = tempfile::tempdir().unwrap();
-        for (folder, fine) in [("abi-6", true), ("other", true), ("abi-7", false)] {
+        for (folder, fine) in [("abi-7", true), ("other", true), ("abi-8", false)] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
             assert_eq!(one_layout(root.path()).is_ok(), fine, "{folder}");
         }

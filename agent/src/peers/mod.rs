@@ -7,9 +7,10 @@
 mod apply;
 mod item;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use dataplane_common::abi::{Network, NetworkFlags};
 use hostnet::route::{Route, Routes};
 use ipnetwork::IpNetwork;
 
@@ -30,6 +31,30 @@ pub struct Reach<'a> {
     pub mode: Mode,
     /// The tunnel and its device's index, where there is one.
     pub tunnel: Option<(&'a Tunnel, u32)>,
+}
+
+/// The ways to the pods of other nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ways<'a> {
+    /// What the kernel is to have.
+    pub items: BTreeSet<Item>,
+    /// What that follows from.
+    pub reach: Reach<'a>,
+}
+
+impl Ways<'_> {
+    /// Says of networks whether they are reached through the tunnel.
+    pub fn mark(&self, networks: &mut BTreeMap<IpNetwork, Network>) {
+        let Some((_, link)) = self.reach.tunnel else { return };
+        for item in &self.items {
+            if let Item::Route(route) = item
+                && route.link == link
+                && let Some(network) = networks.get_mut(&route.destination)
+            {
+                network.flags = network.flags.union(NetworkFlags::TUNNEL);
+            }
+        }
+    }
 }
 
 /// Whether any node can be reached by a tunnel alone.

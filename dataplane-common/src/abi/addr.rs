@@ -43,6 +43,9 @@ pub trait Address:
     /// Source of this node's masqueraded flows; [`Address::ANY`] is none.
     fn masquerade(node: &super::Node) -> Self;
 
+    /// The same towards backends through a tunnel; [`Address::ANY`] where there is none.
+    fn tunnel(node: &super::Node) -> Self;
+
     /// Whether the address is or can be a cluster IP, as far as two bounds tell.
     fn is_of_services(self, node: &super::Node) -> bool;
 
@@ -70,6 +73,11 @@ impl Address for [u8; 4] {
     #[inline(always)]
     fn masquerade(node: &super::Node) -> Self {
         node.masquerade4
+    }
+
+    #[inline(always)]
+    fn tunnel(node: &super::Node) -> Self {
+        node.tunnel4
     }
 
     #[inline(always)]
@@ -114,6 +122,11 @@ impl Address for [u8; 16] {
     #[inline(always)]
     fn masquerade(node: &super::Node) -> Self {
         node.masquerade6
+    }
+
+    #[inline(always)]
+    fn tunnel(node: &super::Node) -> Self {
+        node.tunnel6
     }
 
     #[inline(always)]

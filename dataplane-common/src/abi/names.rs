@@ -1,14 +1,14 @@
 //! Names and sizes of maps, programs and pins.
 //!
 //! ```text
-//! <bpf root>/abi-6/maps/<map>            maps
-//! <bpf root>/abi-6/programs/<program>    programs, which the CNI plugin attaches to new pods
-//! <bpf root>/abi-6/links/<index>-<in|out>    TCX links (kernels without TCX: the device's own filters)
-//! <bpf root>/abi-6/links/cgroup-<program>    links to the cgroup of the node's processes
+//! <bpf root>/abi-7/maps/<map>            maps
+//! <bpf root>/abi-7/programs/<program>    programs, which the CNI plugin attaches to new pods
+//! <bpf root>/abi-7/links/<index>-<in|out>    TCX links (kernels without TCX: the device's own filters)
+//! <bpf root>/abi-7/links/cgroup-<program>    links to the cgroup of the node's processes
 //! ```
 
 /// Number of the layout that this crate describes; another number is another folder of pins.
-pub const ABI: u32 = 6;
+pub const ABI: u32 = 7;
 
 /// Hash, [`super::FrontendKey`] to [`super::Service`], not preallocated: a replaced value is freed
 /// after a grace period instead of being reused under a reader.

@@ -47,11 +47,14 @@ pub struct Node {
     pub first_pod4: [u8; 4],
     /// Highest IPv4 address that they have.
     pub last_pod4: [u8; 4],
-    /// Zero.
-    pub reserved: [u8; 4],
+    /// IPv4 source of masqueraded flows to backends through a tunnel between nodes; all zero where
+    /// none is reached so.
+    pub tunnel4: [u8; 4],
+    /// The same for IPv6.
+    pub tunnel6: [u8; 16],
 }
 
-const _: () = assert!(size_of::<Node>() == 128 && align_of::<Node>() == 8);
+const _: () = assert!(size_of::<Node>() == 144 && align_of::<Node>() == 8);
 
 impl Node {
     /// Whether a new masqueraded flow may get a port.
@@ -186,6 +189,8 @@ impl NetworkFlags {
     pub const NODE_PORTS: Self = Self(1);
     /// Where pods are told by their networks: senders in this one count as pods of this node.
     pub const LOCAL_PODS: Self = Self(2);
+    /// It is reached through a tunnel between nodes, by which its answers come back.
+    pub const TUNNEL: Self = Self(4);
 
     /// Whether all of `flags` are set.
     #[must_use]

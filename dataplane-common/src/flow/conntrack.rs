@@ -1,5 +1,6 @@
 //! Entries of flows that exist: whether they still hold, and what packets change in them.
 
+use super::source::masquerade;
 use super::{Arrival, Env, Ingress, Inserted, ServiceTables, Tables, Work};
 use crate::abi::{Address, BackendId, BackendState, FlowEntry, FlowFlags, Proto, life};
 use crate::packet::{Packet, TcpFlags, Transport};
@@ -108,7 +109,9 @@ fn is_to_be_chosen_again<A: Address>(
 #[inline(always)]
 fn is_astray<A: Address>(entry: &FlowEntry<A>, tables: &impl Tables<A>) -> bool {
     entry.flags.has(FlowFlags::MASQUERADED)
-        && tables.node().is_none_or(|node| A::masquerade(&node) != entry.src)
+        && tables
+            .node()
+            .is_none_or(|node| ![A::masquerade(&node), A::tunnel(&node)].contains(&entry.src))
 }
 
 /// Notes in the entry at hand that its flow was ended by force.
@@ -248,7 +251,7 @@ pub(super) fn is_in_the_way<A: Address>(
     }
     match tables.node() {
         Some(node) if node.knows(work.key.sport, work.key.proto) => {
-            work.judged_key.dst = A::masquerade(&node);
+            work.judged_key.dst = masquerade(&node, work.key.dst, tables);
             stays(now, tables, work)
         }
         Some(_) | None => false,

@@ -11,7 +11,7 @@
 use super::affinity::hold;
 use super::arrive::takes_peers;
 use super::conntrack::{end, is_closed, is_expired};
-use super::source::Ports;
+use super::source::{Ports, masquerade};
 use super::{Choice, Env, FlowTable, Inserted, ServiceTables, Tables, Work};
 use crate::abi::{
     Address, Counter, Delivery, DropReason, FlowEntry, FlowFlags, FlowKey, NetnsId, Node, Proto,
@@ -65,7 +65,7 @@ pub(super) fn draft<A: Address>(
     };
     work.ports = if work.choice.masquerade {
         let node = tables.node().ok_or(DropReason::NoMasqueradeAddress)?;
-        masquerade(&node, work)?;
+        hide_client(&node, tables, work)?;
         Ports::of_node(&node, work.key.sport, env.random())
     } else {
         Ports::of_client(work.key.sport, env.random())
@@ -89,8 +89,12 @@ fn may_have_a_socket<A: Address>(key: &FlowKey<A>, tables: &impl Tables<A>) -> b
 
 /// Puts the node in the client's place.
 #[inline(always)]
-fn masquerade<A: Address>(node: &Node, work: &mut Work<A>) -> Result<(), DropReason> {
-    work.entry.src = A::masquerade(node);
+fn hide_client<A: Address>(
+    node: &Node,
+    tables: &impl Tables<A>,
+    work: &mut Work<A>,
+) -> Result<(), DropReason> {
+    work.entry.src = masquerade(node, work.entry.dst, tables);
     if work.entry.src == A::ANY {
         return Err(DropReason::NoMasqueradeAddress);
     }

@@ -3,7 +3,11 @@
 use super::fake::orphans;
 use super::outcome::Outcome;
 use super::world::{ACK, FIN, Host, NAT_PORTS, RST, SYN, UDP, World, packet, peer, rewrite};
-use crate::abi::{Address, Counter, Delivery, DropReason, FlowFlags, Node, NodeFlags, Port, Tries};
+use crate::abi::{
+    Address, Counter, Delivery, DropReason, FlowFlags, Network, NetworkFlags, NetworkKind, Node,
+    NodeFlags, Port, Tries,
+};
+use crate::flow::Rewrite;
 use crate::packet::{Packet, Transport};
 
 type V4 = [u8; 4];
@@ -133,6 +137,47 @@ fn a_node_without_an_address_masquerades_nothing() {
     assert_eq!(world.arrived(&request(1, 40_000, SYN)), dropped);
     *world.tables.node.lock().unwrap() = None;
     assert_eq!(world.arrived(&request(1, 40_000, SYN)), dropped);
+}
+
+/// Towards a backend that is reached through a tunnel the node has another address.
+#[test]
+fn clients_of_a_backend_behind_a_tunnel_are_hidden_behind_the_tunnels_own_address() {
+    const TUNNEL: V4 = [10, 1, 9, 0];
+    let (backend, client) =
+        ((Host::host(<V4 as Host>::PEER, 4), 8080), (Host::host(203, 1), 40_000));
+    for (flags, tunnel, expected) in [
+        (NetworkFlags::TUNNEL, TUNNEL, TUNNEL),
+        (NetworkFlags::default(), TUNNEL, Host::node()),
+        (NetworkFlags::TUNNEL, [0; 4], Host::node()),
+    ] {
+        for (transport, answer) in [(SYN, ACK), (UDP, UDP)] {
+            let world = World::new(backend.0, Delivery::Stack);
+            change_node(&world, |node| node.tunnel4 = tunnel);
+            let network =
+                Network { kind: NetworkKind::OtherPods.number(), flags, reserved: [0; 2] };
+            world.tables.networks.lock().unwrap().insert(backend.0.widen(), network);
+            let source = (expected, NAT_PORTS[0]);
+            let through = |(src, dst), transport| {
+                let (src, dst) = to(world.arrived(&packet(src, dst, transport)));
+                to(world.handed(&packet(src, dst, transport)))
+            };
+            for _ in 0..2 {
+                assert_eq!(through((client, FRONTEND), transport), (source, backend));
+            }
+            assert_eq!(through((backend, source), answer), (FRONTEND, client), "{expected:?}");
+            assert_eq!((world.tables.size(), orphans(&world.tables)), (2, vec![]));
+        }
+    }
+}
+
+/// From where to where a packet goes that the stack gets.
+fn to(outcome: Outcome<V4>) -> ((V4, u16), (V4, u16)) {
+    match outcome {
+        Outcome::Stack(Rewrite { to, .. }) => {
+            ((to.src, to.sport.number()), (to.dst, to.dport.number()))
+        }
+        other => panic!("not by the stack: {other:?}"),
+    }
 }
 
 #[test]

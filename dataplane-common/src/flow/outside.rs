@@ -14,6 +14,7 @@
 //! The reverse entry, keyed by the right-hand column, tells the last hook both ways.
 
 use super::conntrack::{end, is_expired, is_over};
+use super::source::masquerade;
 use super::{Env, Tables, Work};
 use crate::abi::{Address, FlowEntry, FlowFlags, FlowKey};
 
@@ -60,7 +61,7 @@ pub(super) fn known<A: Address>(
         return Known::No;
     };
     if node.knows(key.sport, key.proto) {
-        work.key = FlowKey { dst: A::masquerade(&node), ..key.turned() };
+        work.key = FlowKey { dst: masquerade(&node, key.dst, tables), ..key.turned() };
         if is_masqueraded(&key.src, tables, work)
             && !is_expired(&work.entry, key.proto, env.now(), tables)
         {
@@ -68,7 +69,7 @@ pub(super) fn known<A: Address>(
         }
     }
     if node.knows(key.dport, key.proto) {
-        work.key = FlowKey { dst: A::masquerade(&node), ..*key };
+        work.key = FlowKey { dst: masquerade(&node, key.src, tables), ..*key };
         if is_masqueraded(&key.dst, tables, work) {
             return Known::Answer;
         }

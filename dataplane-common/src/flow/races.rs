@@ -38,7 +38,8 @@ const NODE: Node = Node {
     last_pod6: [0; 16],
     first_pod4: [1; 4],
     last_pod4: [0; 4],
-    reserved: [0; 4],
+    tunnel4: [0; 4],
+    tunnel6: [0; 16],
 };
 /// Every order there is.
 const ALL: u32 = STEPS;

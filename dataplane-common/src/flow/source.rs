@@ -1,7 +1,9 @@
-//! Source ports that stand for a client's own, where that one is taken or must not be seen.
+//! What stands for a client, where that must not be seen: an address of the node, and source ports,
+//! also in place of one that is taken.
 
+use super::ServiceTables;
 use super::select::scale;
-use crate::abi::{Node, NodeFlags, Port};
+use crate::abi::{Address, NetworkFlags, Node, NodeFlags, Port};
 
 /// Of flows that keep their client's address: above Linux's default `ip_local_port_range`, so that
 /// no socket of the client gets them.
@@ -9,6 +11,18 @@ const FIRST_OF_CLIENT: u16 = 61_000;
 const LAST_OF_CLIENT: u16 = 65_535;
 /// How many of them are tried.
 const MOST_OF_CLIENT: u32 = 5;
+
+/// The node's address that stands for clients of a backend: through a tunnel the one that it has in
+/// there, because between nodes nobody carries what a pod answers to any other.
+#[inline(always)]
+pub(super) fn masquerade<A: Address>(node: &Node, backend: A, tables: &impl ServiceTables) -> A {
+    let tunnel = A::tunnel(node);
+    let is_through = tunnel != A::ANY
+        && tables
+            .network(&backend.widen())
+            .is_some_and(|network| network.flags.has(NetworkFlags::TUNNEL));
+    if is_through { tunnel } else { A::masquerade(node) }
+}
 
 /// The ports to try for one flow, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
