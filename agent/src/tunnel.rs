@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use dataplane_common::abi::Node;
+use dataplane_common::abi::{Node, Port};
 use hostnet::addr::{self, Address, Scope};
 use hostnet::fdb::Forward;
 use hostnet::link::{self, Link};
@@ -143,7 +143,7 @@ impl Tunnel {
     /// Makes the content of the table `node` say what masqueraded flows through it leave with.
     #[must_use]
     pub fn told(&self, node: Node) -> Node {
-        let mut told = node;
+        let mut told = Node { tunnel_port: Port::new(self.vxlan.port), ..node };
         for network in &self.addresses {
             match network.ip() {
                 IpAddr::V4(ip) => told.tunnel4 = ip.octets(),

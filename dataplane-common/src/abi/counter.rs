@@ -34,6 +34,8 @@ pub enum DropReason {
     UntranslatedVip,
     /// In the middle of an SCTP association to a frontend that nobody knows.
     MiddleWithoutFlow,
+    /// A frame of the tunnel between nodes, of somebody who is none.
+    TunnelOfStranger,
 }
 
 /// What became of a packet that was not dropped.
@@ -120,7 +122,7 @@ impl Tries {
 
 impl Counter {
     /// Every counter, in the order of its index.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Path(PathTaken::Passed),
         Self::Path(PathTaken::Stack),
         Self::Path(PathTaken::Peer),
@@ -152,6 +154,7 @@ impl Counter {
         Self::Drop(DropReason::UntranslatedVip),
         Self::Path(PathTaken::AnsweredReset),
         Self::Drop(DropReason::MiddleWithoutFlow),
+        Self::Drop(DropReason::TunnelOfStranger),
     ];
 
     /// The counter's index in the map.
@@ -185,6 +188,7 @@ impl Counter {
             Self::Drop(DropReason::UntranslatedVip) => 28,
             Self::Path(PathTaken::AnsweredReset) => 29,
             Self::Drop(DropReason::MiddleWithoutFlow) => 30,
+            Self::Drop(DropReason::TunnelOfStranger) => 31,
         }
     }
 
@@ -216,6 +220,7 @@ impl Counter {
             Self::Drop(DropReason::SourceRanges) => "drop_source_ranges",
             Self::Drop(DropReason::UntranslatedVip) => "drop_untranslated_vip",
             Self::Drop(DropReason::MiddleWithoutFlow) => "drop_middle_without_flow",
+            Self::Drop(DropReason::TunnelOfStranger) => "drop_tunnel_of_stranger",
             Self::AffinityNew => "affinity_new",
             Self::Tries(Tries::One) => "source_port_tries_1",
             Self::Tries(Tries::Two) => "source_port_tries_2",
@@ -234,6 +239,6 @@ mod tests {
     #[test]
     fn every_counter_stands_at_its_index() {
         let indexes: Vec<_> = Counter::ALL.iter().map(|counter| counter.index()).collect();
-        assert_eq!(indexes, (0..31).collect::<Vec<u32>>());
+        assert_eq!(indexes, (0..32).collect::<Vec<u32>>());
     }
 }

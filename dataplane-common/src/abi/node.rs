@@ -52,9 +52,13 @@ pub struct Node {
     pub tunnel4: [u8; 4],
     /// The same for IPv6.
     pub tunnel6: [u8; 16],
+    /// UDP port at which this node takes frames of the tunnel; 0 where it takes none.
+    pub tunnel_port: Port,
+    /// Zero.
+    pub reserved: [u8; 6],
 }
 
-const _: () = assert!(size_of::<Node>() == 144 && align_of::<Node>() == 8);
+const _: () = assert!(size_of::<Node>() == 152 && align_of::<Node>() == 8);
 
 impl Node {
     /// Whether a new masqueraded flow may get a port.

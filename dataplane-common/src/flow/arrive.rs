@@ -8,7 +8,7 @@ use super::{
     deliver::deliver,
     direct,
     fragments::{self, Hook},
-    gone, hairpin, related,
+    gone, hairpin, related, tunnel,
 };
 use crate::abi::{
     Address, DropReason, FlowKey, Link, LinkFlags, NetnsId, Network, NodeFlags, Pod, PodFlags,
@@ -27,7 +27,12 @@ pub fn arrive<A: IpAddress>(
 ) -> Verdict {
     work.by_stack = false;
     match packet.transport {
-        Transport::Tcp(_) | Transport::Sctp(_) | Transport::Udp { .. } => {}
+        Transport::Tcp(_) | Transport::Sctp(_) => {}
+        Transport::Udp { .. } => {
+            if let Some(verdict) = tunnel::judge(packet, tables) {
+                return verdict;
+            }
+        }
         Transport::Icmp { kind, .. } if kind != A::ECHO => {
             return related::arrive(packet, bytes, tables, work);
         }

@@ -59,6 +59,7 @@ pub(crate) mod select;
 mod sender;
 mod source;
 mod tables;
+mod tunnel;
 #[cfg(test)]
 mod turns;
 #[cfg(test)]

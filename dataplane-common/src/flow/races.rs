@@ -40,6 +40,8 @@ const NODE: Node = Node {
     last_pod4: [0; 4],
     tunnel4: [0; 4],
     tunnel6: [0; 16],
+    tunnel_port: Port::new(0),
+    reserved: [0; 6],
 };
 /// Every order there is.
 const ALL: u32 = STEPS;

@@ -2,15 +2,23 @@
 //! fits; and how that comes back when somebody breaks it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::topology::Netns;
+use serde_json::Value;
+use xtask::{
+    topology::{Netns, Node},
+    workload::{Protocol, ask},
+};
 
 use super::{
-    cluster::{Ground, wait_until},
+    cluster::{Ground, waggle, wait_until},
     land::{Land, as_they_are, readdress, said},
+    services::PORT,
 };
+
+/// How long is waited for what must not come.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// The tunnel's device.
 const TUNNEL: &str = "waggle.1";
@@ -190,16 +198,45 @@ fn another_mode_is_taken_while_pods_talk() -> Result<()> {
 #[test]
 fn a_tunnel_of_somebody_else_in_the_way_is_named_and_left() -> Result<()> {
     let ground = Ground::with_nodes("pods-in-the-way", 2, 0)?;
-    let a = ground.network.a().netns();
+    let a_node = ground.network.a();
+    let a = a_node.netns();
     a.ip(&["link add flannel.1 type vxlan id 1 dstport 8472 local 192.168.77.11 nolearning"])?;
     let land = Land::start(&ground, "mode: vxlan\n", &as_they_are(&ground))?;
-    let told = || {
-        let mut command = ground.network.a().command(super::cluster::waggle()?)?;
-        let output = command.args(["status", "--output", "json"]).output()?;
-        Ok::<_, anyhow::Error>(String::from_utf8_lossy(&output.stdout).into_owned())
-    };
-    wait_until(|| Ok(told()?.contains("flannel.1 has the VNI 1 at UDP port 8472")))
+    wait_until(|| Ok(status(a_node)?.contains("flannel.1 has the VNI 1 at UDP port 8472")))
         .with_context(|| land.logs())?;
     a.ip(&["link delete flannel.1"])?;
+    reach(&land)
+}
+
+/// What the agent of a node says of it.
+fn status(node: &Node) -> Result<String> {
+    let mut command = node.command(waggle()?)?;
+    let output = command.args(["status", "--output", "json"]).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whoever reaches the port could write packets of any pod.
+#[test]
+fn frames_of_strangers_are_dropped_by_name() -> Result<()> {
+    let ground = Ground::with_nodes("pods-strangers", 2, 1)?;
+    let land = Land::start(&ground, "mode: vxlan\n", &as_they_are(&ground))?;
+    reach(&land)?;
+    let (a, outside) = (ground.network.a(), ground.network.outside()?);
+    let link = said(a.netns(), "ip", &["-brief", "link", "show", TUNNEL])?;
+    let mac = link.split_whitespace().nth(2).with_context(|| link.clone())?;
+    let pod = land.members[0].addresses.v4;
+    outside.ip(&[
+        "link add forged type vxlan id 1 dstport 8472 local 203.0.113.9 remote 192.168.77.11"
+            .to_owned(),
+        "address add 10.244.2.77/32 dev forged".to_owned(),
+        "link set forged up".to_owned(),
+        format!("route add {pod}/32 dev forged src 10.244.2.77"),
+        format!("neighbour add {pod} lladdr {mac} dev forged"),
+    ])?;
+    let asked = outside.run(|| ask(Protocol::Udp, (pod, PORT).into(), SILENCE))?;
+    ensure!(asked.is_err(), "{asked:?}");
+    let counted: Value = serde_json::from_str(&status(a)?)?;
+    let dropped = &counted["counters"]["drop_tunnel_of_stranger"];
+    ensure!(dropped.as_u64().is_some_and(|dropped| dropped > 0), "{dropped}");
     reach(&land)
 }
