@@ -86,7 +86,8 @@ pub fn uplinks<'a>(
     let own_ips = own.into_iter().flat_map(|own| &own.internal_ips);
     let holding = own_ips.filter_map(|ip| devices.holding(*ip)).map(|link| link.index);
     let defaults = ways.iter().filter(|way| way.destination.prefix() == 0).map(|way| way.link);
-    let mut uplinks: BTreeSet<u32> = holding.chain(defaults).collect();
+    let tunnels = devices.links.iter().filter(|link| tunnel::is_ours(link)).map(|link| link.index);
+    let mut uplinks: BTreeSet<u32> = holding.chain(defaults).chain(tunnels).collect();
     for other in others {
         let ips = other.internal_ips.iter().copied().map(IpNetwork::from);
         uplinks.extend(ips.filter_map(|ip| nearest(&routes, ip)).flatten());
@@ -166,6 +167,20 @@ mod tests {
             ("unreachable", vec![], vec!["203.0.113.2"], vec![], vec![]),
         ] {
             assert_eq!(found(&own, &node("b", &other, &[]), &routes), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_tunnel_of_ours_is_an_uplink_before_any_route_leads_there_and_served_in_any_case() {
+        let mut host = host();
+        host.links[3].name = "waggle.1".to_owned();
+        let own = node("a", &["192.0.2.1"], &["10.1.1.0/24"]);
+        for (kind, expected) in [("vxlan", vec![2, 4]), ("bridge", vec![2])] {
+            host.links[3].kind = Some(kind.to_owned());
+            let found = uplinks(&host, &[], Some(&own), std::iter::empty());
+            assert_eq!(found.into_iter().collect::<Vec<_>>(), expected, "{kind}");
+            let served = served(&host, &"eth0".parse().unwrap(), &BTreeSet::new());
+            assert_eq!(served.into_keys().collect::<Vec<_>>(), expected, "{kind}");
         }
     }
 

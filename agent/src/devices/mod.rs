@@ -42,16 +42,26 @@ impl Devices {
     /// longest prefix.
     #[must_use]
     pub fn towards(&self, ip: IpAddr) -> Option<&Link> {
-        let around = self.addresses.iter().filter(|address| {
+        let best = self.around(ip).filter(|(_, link)| link.is_up).max_by_key(|(address, link)| {
+            (address.network.prefix(), std::cmp::Reverse(link.index))
+        });
+        best.map(|(_, link)| link)
+    }
+
+    /// Whether an address of another host is in the network of a device, up or not.
+    #[must_use]
+    pub fn is_near(&self, ip: IpAddr) -> bool {
+        self.around(ip).next().is_some()
+    }
+
+    /// The addresses of devices in whose networks another host's is.
+    fn around(&self, ip: IpAddr) -> impl Iterator<Item = (&Address, &Link)> {
+        let around = self.addresses.iter().filter(move |address| {
             let network = address.network;
             let max = if network.is_ipv4() { 32 } else { 128 };
             network.prefix() < max && network.contains(ip)
         });
-        let around = around.filter_map(|address| Some((address, self.device(address.link)?)));
-        let best = around.filter(|(_, link)| link.is_up).max_by_key(|(address, link)| {
-            (address.network.prefix(), std::cmp::Reverse(link.index))
-        });
-        best.map(|(_, link)| link)
+        around.filter_map(|address| Some((address, self.device(address.link)?)))
     }
 
     /// The addresses of a node that devices hold: the kernel takes no others as a source.

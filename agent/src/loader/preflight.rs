@@ -248,6 +248,6 @@ mod tests {
             assert_eq!(one_layout(root.path()).is_ok(), fine, "{folder}");
         }
         let message = one_layout(root.path()).unwrap_err().to_string();
-        assert!(message.contains("abi-7: pins of table layout 7"), "{message}");
+        assert!(message.contains("abi-8: pins of table layout 8"), "{message}");
     }
 }

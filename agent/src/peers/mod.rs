@@ -64,7 +64,7 @@ pub fn need_tunnel(mode: Mode, own: &str, pods: &PodNetworks<'_>, devices: &Devi
     match mode {
         Mode::HostGw => false,
         Mode::Vxlan => true,
-        Mode::Auto => others.any(|(network, node)| direct(node, *network, devices).is_err()),
+        Mode::Auto => others.any(|(network, node)| is_beyond(node, *network, devices)),
     }
 }
 
@@ -121,13 +121,11 @@ impl Reach<'_> {
         network: IpNetwork,
         devices: &Devices,
     ) -> Result<Vec<Item>, String> {
-        let direct = || Ok(vec![Item::Route(direct(node, network, devices)?)]);
-        match (self.mode, self.tunnel) {
-            (Mode::HostGw, _) => direct(),
-            (Mode::Vxlan, Some(_)) => self.through(node, network, devices),
-            (Mode::Auto, Some(_)) => direct().or_else(|_| self.through(node, network, devices)),
-            (Mode::Auto, None) => direct(),
-            (Mode::Vxlan, None) => Err("waits for the tunnel".to_owned()),
+        let direct = || direct(node, network, devices).map(|route| vec![Item::Route(route)]);
+        match self.mode {
+            Mode::HostGw => direct(),
+            Mode::Auto if !is_beyond(node, network, devices) => direct(),
+            Mode::Auto | Mode::Vxlan => self.through(node, network, devices),
         }
     }
 
@@ -146,6 +144,12 @@ impl Reach<'_> {
         let route = own.map_or(route, |own| route.from(own.ip()));
         Ok(vec![Item::Neighbour(end.neighbour), Item::Forward(end.forward), Item::Route(route)])
     }
+}
+
+/// Whether a node shares no link with this one, be it one that is down.
+fn is_beyond(node: &NodeSpec, network: IpNetwork, devices: &Devices) -> bool {
+    let mut ips = node.internal_ips.iter().filter(|ip| ip.is_ipv4() == network.is_ipv4());
+    ips.next().is_none_or(|ip| devices.holding(*ip).is_none() && !devices.is_near(*ip))
 }
 
 fn direct(node: &NodeSpec, network: IpNetwork, devices: &Devices) -> Result<Route, String> {

@@ -141,15 +141,18 @@ fn a_tunnel_is_needed_where_a_node_shares_no_link() {
     let own = node("a", &["192.0.2.1"], &["10.1.1.0/24"]);
     let host = devices(&[(2, "eth0", 1500, &["192.0.2.1/24"])]);
     let [near, far] = ["192.0.2.2", "198.51.100.2"].map(|ip| node("b", &[ip], &["10.1.2.0/24"]));
-    for (mode, peer, expected) in [
-        (Mode::HostGw, &far, false),
-        (Mode::Auto, &near, false),
-        (Mode::Auto, &far, true),
-        (Mode::Vxlan, &near, true),
+    let mut unplugged = host.clone();
+    unplugged.links[0].is_up = false;
+    for (mode, peer, host, expected) in [
+        (Mode::HostGw, &far, &host, false),
+        (Mode::Auto, &near, &host, false),
+        (Mode::Auto, &near, &unplugged, false),
+        (Mode::Auto, &far, &host, true),
+        (Mode::Vxlan, &near, &host, true),
     ] {
         let nodes = [&own, peer].map(|node| (node.name.clone(), node.clone())).into();
         let pods = PodNetworks::of("a", &nodes);
-        assert_eq!(need_tunnel(mode, "a", &pods, &host), expected, "{mode:?} {peer:?}");
+        assert_eq!(need_tunnel(mode, "a", &pods, host), expected, "{mode:?} {peer:?}");
     }
 }
 
