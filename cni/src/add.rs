@@ -1,16 +1,18 @@
 //! ADD: reserve, build, attach, tell.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::Path;
 
 use dataplane_common::abi::{NetnsId, Pod, PodFlags};
-use hostnet::{NetNs, Netlink, link, sysctl};
+use hostnet::{NetNs, Netlink, addr, link, sysctl};
 use serde_json::Value;
 
-use crate::ipam::{LOCK_DEADLINE, Lease, Phase, Pool, Table};
+use crate::ipam::{LOCK_DEADLINE, Lease, Phase, Pool, RangeSet, Refusal, Table};
 use crate::name;
 use crate::node::Node;
 use crate::plugin::{Plugin, now};
-use crate::protocol::{Attachment, Code, Error, PodName, PodNetwork};
+use crate::protocol::{Attachment, Code, Error, PodName, PodNetwork, Wishes};
 use crate::wiring::{self, Wiring};
 
 /// What to connect, and where.
@@ -26,6 +28,8 @@ pub(crate) struct Add<'a> {
     pub(crate) namespace: &'a NetNs,
     /// The node.
     pub(crate) node: &'a Node,
+    /// What is asked for.
+    pub(crate) wishes: &'a Wishes,
 }
 
 /// Opens the container's namespace.
@@ -92,24 +96,25 @@ impl Add<'_> {
             host_name: name::host_link(self.attachment),
             host_mac: name::host_mac(self.attachment),
             pod_name: self.attachment.ifname.clone(),
-            pod_mac: name::pod_mac(self.attachment),
+            pod_mac: self.wishes.mac.unwrap_or_else(|| name::pod_mac(self.attachment)),
             sandbox: self.namespace.path().to_owned(),
             mtu: self.node.mtu,
             addresses: lease.ips.iter().copied().map(wiring::pod_address).collect(),
         }
     }
 
-    /// An interface of the same name that is not left from an ADD of ours belongs to somebody.
+    /// An interface of the same name that is not the other end of this attachment's link belongs to
+    /// somebody.
     async fn refuse_foreign_interface(&self, inside: &Netlink) -> Result<(), Error> {
-        let found = link::find(inside, &self.attachment.ifname).await?;
-        let ours = Some(name::pod_mac(self.attachment));
-        match found {
-            Some(found) if found.mac != ours => Err(Error::new(
-                Code::Occupied,
-                format!("interface {} already exists in {}", found.name, self.namespace),
-            )),
-            _ => Ok(()),
+        let Some(found) = link::find(inside, &self.attachment.ifname).await? else { return Ok(()) };
+        let host_name = name::host_link(self.attachment);
+        let host_link = link::find(&self.plugin.host, &host_name).await?;
+        let ours = host_link.filter(|link| self.plugin.is_of(link, self.attachment));
+        if ours.is_some_and(|ours| ours.peer == Some(found.index)) {
+            return Ok(());
         }
+        let message = format!("interface {} already exists in {}", found.name, self.namespace);
+        Err(Error::new(Code::Occupied, message))
     }
 
     /// Deletes what an earlier ADD of the same attachment left under the link's name.
@@ -128,15 +133,20 @@ impl Add<'_> {
     }
 
     async fn reserve(&self) -> Result<Lease, Error> {
+        let pool = self.range_sets()?;
+        let others = self.addresses_of_host().await?;
         let locked = self.plugin.store.lock(LOCK_DEADLINE)?;
+        let pool = Pool::new(pool, &others | &locked.leased_elsewhere(&self.plugin.boot_id)?);
         let mut table = self.plugin.table(&locked).await?;
         let earlier = table.leases.get(self.attachment).cloned();
-        let ips = match earlier {
-            Some(earlier) => {
-                self.refuse_living(&earlier).await?;
-                earlier.ips
-            }
-            None => self.allocate(&mut table).await?,
+        if let Some(earlier) = &earlier {
+            self.refuse_living(earlier).await?;
+        }
+        let is_as_wished =
+            |earlier: &Lease| self.wishes.ips.iter().all(|ip| earlier.ips.contains(ip));
+        let ips = match earlier.as_ref().filter(|earlier| is_as_wished(earlier)) {
+            Some(earlier) => earlier.ips.clone(),
+            None => self.allocate(&pool, &mut table).await?,
         };
         let lease = Lease {
             ips,
@@ -148,6 +158,9 @@ impl Add<'_> {
         };
         table.leases.insert(self.attachment.clone(), lease.clone());
         locked.write(&table)?;
+        if let Some(given_up) = earlier.filter(|earlier| !earlier.is_of(&lease.ips)) {
+            self.plugin.datapath.forget(&given_up.ips)?;
+        }
         Ok(lease)
     }
 
@@ -166,20 +179,48 @@ impl Add<'_> {
         Err(Error::new(Code::Occupied, message).details("delete it there first"))
     }
 
-    async fn allocate(&self, table: &mut Table) -> Result<Vec<std::net::IpAddr>, Error> {
-        let ranges = self.node.usable_ranges(sysctl::has_ipv6())?;
-        let pool = Pool::new(ranges, self.node.node_ips.clone());
-        match pool.allocate(table, now()) {
-            Ok(ips) => Ok(ips),
-            Err(_) => {
-                self.plugin.reap(table).await?;
-                pool.allocate(table, now()).map_err(|exhausted| {
-                    let (leased, resting) = (table.leases.len(), table.cooling.len());
-                    Error::new(Code::Exhausted, exhausted.to_string())
-                        .details(format!("{leased} pods have addresses, {resting} addresses rest"))
-                })
-            }
+    /// What the pod's addresses come from.
+    fn range_sets(&self) -> Result<Vec<RangeSet>, Error> {
+        let has_ipv6 = sysctl::has_ipv6();
+        let Some(ranges) = &self.wishes.ranges else {
+            return Ok(RangeSet::of_pod_cidrs(&self.node.usable_ranges(has_ipv6)?));
+        };
+        let wrong = |details: String| {
+            Error::new(Code::Config, "invalid runtimeConfig.ipRanges").details(details)
+        };
+        let mut sets = RangeSet::parse(ranges).map_err(|error| wrong(error.to_string()))?;
+        sets.retain(|set| has_ipv6 || !set.is_ipv6());
+        if sets.is_empty() {
+            return Err(wrong("they are of IPv6 alone, and the host has no IPv6".into()));
         }
+        Ok(sets)
+    }
+
+    /// The node's own addresses and all that its devices have: another program may have put one of
+    /// the range on a device.
+    async fn addresses_of_host(&self) -> Result<BTreeSet<IpAddr>, Error> {
+        let on_devices = addr::list(&self.plugin.host).await?.into_iter();
+        let on_devices = on_devices.map(|address| address.network.ip());
+        Ok(on_devices.chain(self.node.node_ips.iter().copied()).collect())
+    }
+
+    async fn allocate(&self, pool: &Pool, table: &mut Table) -> Result<Vec<IpAddr>, Error> {
+        // It may have an address already, though not the one that is asked for.
+        table.release(self.attachment, now());
+        let allocate = |table: &mut Table| pool.allocate(table, &self.wishes.ips, now());
+        if let Ok(ips) = allocate(table) {
+            return Ok(ips);
+        }
+        self.plugin.reap(table).await?;
+        allocate(table).map_err(|refusal| {
+            let (leased, resting) = (table.leases.len(), table.cooling.len());
+            let code = match refusal {
+                Refusal::Exhausted(_) | Refusal::Taken(..) => Code::Exhausted,
+                Refusal::Outside(_) => Code::Config,
+            };
+            Error::new(code, refusal.to_string())
+                .details(format!("{leased} pods have addresses, {resting} addresses rest"))
+        })
     }
 
     async fn mark_ready(&self, lease: &Lease) -> Result<(), Error> {

@@ -97,7 +97,9 @@ impl Wiring<'_> {
         neigh::ensure(self.pod, neighbour).await?;
         let to_gateway = Route::on_link(gateway.into(), link);
         route::ensure(self.pod, &to_gateway).await?;
-        let default = Route::through(address.everywhere(), gateway, link).from(ip);
+        let first = self.network.addresses.iter().find(|each| each.gateway == gateway);
+        let source = first.map_or(ip, |first| first.ip);
+        let default = Route::through(address.everywhere(), gateway, link).from(source);
         route::ensure(self.pod, &default).await
     }
 

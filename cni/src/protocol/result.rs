@@ -1,5 +1,6 @@
 //! Results of ADD, in the shape of the version that was asked for.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
@@ -27,7 +28,7 @@ pub(crate) struct PodNetwork {
     pub(crate) sandbox: PathBuf,
     /// MTU of both ends.
     pub(crate) mtu: u32,
-    /// The pod's addresses, one for each family.
+    /// The pod's addresses, one of each set of ranges.
     pub(crate) addresses: Vec<PodAddress>,
 }
 
@@ -101,7 +102,9 @@ impl PodNetwork {
     }
 
     fn routes(&self) -> Result<Vec<Value>, Error> {
-        self.addresses.iter().map(|each| border::route(each.everywhere(), each.gateway)).collect()
+        let ways = self.addresses.iter().map(|each| (each.everywhere(), each.gateway));
+        let ways = ways.collect::<BTreeSet<_>>().into_iter();
+        ways.map(|(everywhere, gateway)| border::route(everywhere, gateway)).collect()
     }
 }
 
@@ -176,11 +179,49 @@ mod tests {
 
     #[test]
     fn what_earlier_plugins_said_survives() {
-        let extra = r#","dns":{"search":["a"]},"prevResult":{"interfaces":[{"name":"x"}],"odd":7}"#;
-        let result = result("1.0.0", extra);
-        assert_eq!(result["odd"], 7);
-        assert_eq!(result["interfaces"][0], json!({ "name": "x" }));
-        assert_eq!(result["ips"][0]["interface"], 2);
-        assert_eq!(result["dns"], json!({ "search": ["a"] }));
+        let extra = r#","dns":{"search":["a"]},"prevResult":{
+            "interfaces":[{"name":"x","socketPath":"/s"}],
+            "ips":[{"address":"192.0.2.9/24","interface":0,"odd":1}],
+            "routes":[{"dst":"198.51.100.0/24","priority":7}],
+            "dns":{"nameservers":["192.0.2.53"]},
+            "odd":7}"#;
+        let earlier = json!({
+            "interface": { "name": "x", "socketPath": "/s" },
+            "ip": { "address": "192.0.2.9/24", "interface": 0, "odd": 1 },
+            "route": { "dst": "198.51.100.0/24", "priority": 7 },
+        });
+        for (extra, dns) in [
+            (extra.to_owned(), json!({ "search": ["a"] })),
+            (extra.replace("search", "later"), json!({ "later": ["a"] })),
+            (extra.replace(r#"["a"]"#, "null"), json!({ "nameservers": ["192.0.2.53"] })),
+        ] {
+            let result = result("1.1.0", &extra);
+            assert_eq!(result["odd"], 7);
+            assert_eq!(result["interfaces"][0], earlier["interface"]);
+            assert_eq!(result["ips"][0], earlier["ip"]);
+            assert_eq!(result["routes"][0], earlier["route"]);
+            assert_eq!(result["ips"][1]["interface"], 2);
+            assert_eq!(result["interfaces"].as_array().map(Vec::len), Some(3));
+            assert_eq!(result["dns"], dns);
+        }
+    }
+
+    #[test]
+    fn a_previous_result_of_another_shape_is_built_upon() {
+        for previous in ["{}", r#"{"interfaces":null,"ips":7}"#, r#""garbage""#, "null"] {
+            let found = result("1.0.0", &format!(r#","prevResult":{previous}"#));
+            assert_eq!(found, result("1.0.0", ""), "{previous}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_family_share_their_way_out() {
+        let mut network = network();
+        let second = PodAddress { ip: [10, 1, 2, 2].into(), ..network.addresses[0] };
+        network.addresses.push(second);
+        let input = br#"{"cniVersion":"1.0.0","name":"waggle"}"#;
+        let result = network.to_json(&NetConf::parse(input).unwrap()).unwrap();
+        assert_eq!(result["ips"].as_array().map(Vec::len), Some(3));
+        assert_eq!(result["routes"].as_array().map(Vec::len), Some(2));
     }
 }
