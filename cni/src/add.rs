@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use dataplane_common::abi::{NetnsId, Pod, PodFlags};
+use hostnet::route::{Routes, Way};
 use hostnet::{NetNs, Netlink, addr, link, sysctl};
 use serde_json::Value;
 
@@ -65,8 +66,8 @@ impl Add<'_> {
     }
 
     async fn connect(&self, inside: &Netlink, lease: &Lease) -> Result<PodNetwork, Error> {
-        let network = self.network(lease);
-        self.clear_leftover(&network.host_name).await?;
+        self.clear_leftover(&name::host_link(self.attachment)).await?;
+        let network = self.network(lease, &Routes::read(inside).await?.ways);
         let alias = name::alias(&self.plugin.config.name, self.pod, self.attachment);
         let wiring = Wiring {
             network: &network,
@@ -91,7 +92,7 @@ impl Add<'_> {
         Ok(network)
     }
 
-    fn network(&self, lease: &Lease) -> PodNetwork {
+    fn network(&self, lease: &Lease, existing: &[Way]) -> PodNetwork {
         PodNetwork {
             host_name: name::host_link(self.attachment),
             host_mac: name::host_mac(self.attachment),
@@ -99,7 +100,7 @@ impl Add<'_> {
             pod_mac: self.wishes.mac.unwrap_or_else(|| name::pod_mac(self.attachment)),
             sandbox: self.namespace.path().to_owned(),
             mtu: self.node.mtu,
-            addresses: lease.ips.iter().copied().map(wiring::pod_address).collect(),
+            addresses: wiring::pod_addresses(&lease.ips, existing),
         }
     }
 

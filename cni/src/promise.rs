@@ -77,12 +77,10 @@ fn address(ip: &Value) -> Result<IpAddr, Error> {
     network.map(|network| network.ip()).ok_or_else(|| invalid(format!("{text} is no address")))
 }
 
-/// A result that tells no routes at all leaves it to us.
 fn has_default(result: &Map<String, Value>, is_ipv6: bool) -> bool {
-    let routes = list(result, "routes");
     let destination = |route: &Value| route["dst"].as_str()?.parse::<IpNetwork>().ok();
-    let mut destinations = routes.iter().filter_map(destination);
-    routes.is_empty() || destinations.any(|it| it.prefix() == 0 && it.is_ipv6() == is_ipv6)
+    let mut destinations = list(result, "routes").iter().filter_map(destination);
+    destinations.any(|it| it.prefix() == 0 && it.is_ipv6() == is_ipv6)
 }
 
 fn is_in_pod(interface: &Value) -> bool {
@@ -137,7 +135,7 @@ mod tests {
         shorter["routes"] = json!([]);
         shorter["interfaces"][0]["mac"] = json!(null);
         shorter["interfaces"][1]["mac"] = json!("");
-        let expected = Promise { mac: None, host_mac: None, has_default: [true; 2], ..expected };
+        let expected = Promise { mac: None, host_mac: None, has_default: [false; 2], ..expected };
         assert_eq!(parse(&shorter), Ok(expected));
     }
 

@@ -1,6 +1,5 @@
 //! Results of ADD, in the shape of the version that was asked for.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
@@ -32,13 +31,15 @@ pub(crate) struct PodNetwork {
     pub(crate) addresses: Vec<PodAddress>,
 }
 
-/// An address of a pod, and the next hop that everything of its family goes by.
+/// An address of a pod, and the next hop of its interface for the family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PodAddress {
     /// The address.
     pub(crate) ip: IpAddr,
     /// The next hop.
     pub(crate) gateway: IpAddr,
+    /// Whether everything of its family goes that way: the pod has no other way out.
+    pub(crate) is_way_out: bool,
 }
 
 impl PodAddress {
@@ -102,9 +103,8 @@ impl PodNetwork {
     }
 
     fn routes(&self) -> Result<Vec<Value>, Error> {
-        let ways = self.addresses.iter().map(|each| (each.everywhere(), each.gateway));
-        let ways = ways.collect::<BTreeSet<_>>().into_iter();
-        ways.map(|(everywhere, gateway)| border::route(everywhere, gateway)).collect()
+        let ways_out = self.addresses.iter().filter(|each| each.is_way_out);
+        ways_out.map(|each| border::route(each.everywhere(), each.gateway)).collect()
     }
 }
 
@@ -133,8 +133,16 @@ mod tests {
             sandbox: "/run/netns/a".into(),
             mtu: 1450,
             addresses: vec![
-                PodAddress { ip: [10, 1, 1, 2].into(), gateway: [169, 254, 1, 1].into() },
-                PodAddress { ip: "fd01::2".parse().unwrap(), gateway: "fe80::1".parse().unwrap() },
+                PodAddress {
+                    ip: [10, 1, 1, 2].into(),
+                    gateway: [169, 254, 1, 1].into(),
+                    is_way_out: true,
+                },
+                PodAddress {
+                    ip: "fd01::2".parse().unwrap(),
+                    gateway: "fe80::1".parse().unwrap(),
+                    is_way_out: true,
+                },
             ],
         }
     }
@@ -215,13 +223,12 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_one_family_share_their_way_out() {
+    fn only_ways_out_are_told() {
         let mut network = network();
-        let second = PodAddress { ip: [10, 1, 2, 2].into(), ..network.addresses[0] };
-        network.addresses.push(second);
+        network.addresses[1].is_way_out = false;
         let input = br#"{"cniVersion":"1.0.0","name":"waggle"}"#;
         let result = network.to_json(&NetConf::parse(input).unwrap()).unwrap();
-        assert_eq!(result["ips"].as_array().map(Vec::len), Some(3));
-        assert_eq!(result["routes"].as_array().map(Vec::len), Some(2));
+        assert_eq!(result["ips"].as_array().map(Vec::len), Some(2));
+        assert_eq!(result["routes"], json!([{ "dst": "0.0.0.0/0", "gw": "169.254.1.1" }]));
     }
 }
