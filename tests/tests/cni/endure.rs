@@ -34,6 +34,17 @@ fn addresses_survive_when_the_interface_goes_down() -> Result<()> {
 }
 
 #[test]
+fn a_pod_that_forgets_its_neighbours_is_served() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let pod = Pod::new("forgets")?;
+    for ip in ips(&host.add(&pod)?) {
+        pod.inside.ip("neigh flush all")?;
+        host.reaches(&pod, ip)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_pod_that_changes_its_hardware_address_is_reached_again() -> Result<()> {
     let host = Host::ready(&BOTH)?;
     let pod = Pod::new("moves")?;

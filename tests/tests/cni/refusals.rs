@@ -83,8 +83,8 @@ fn a_link_of_somebody_else_under_our_name_is_left_alone() -> Result<()> {
     host.make_pair(&other, SOMEBODY, &name, "somebody's")?;
     let said = host.make(host.call("ADD", &pod))?;
     assert_eq!(said.code(), 102, "{said:?}");
+    assert_eq!(host.leases()?.0, 0, "what was reserved is released");
     assert_eq!(host.del(&pod)?, Said::Done(None));
-    assert_eq!(host.leases()?.0, 0);
     assert!(host.links()?.iter().any(|link| link.name == name));
     Ok(())
 }
