@@ -44,7 +44,8 @@ pub use protocol::Environment;
 /// The version that is answered with when a request does not say its own.
 const DEFAULT_VERSION: Version = Version::V1_0_0;
 
-/// How long STATUS may take; runtimes are promised two seconds.
+/// How long STATUS may take; runtimes are promised two seconds. Some set no limit and hold up all
+/// pods of the node meanwhile, so nothing that hangs may keep the answer back.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// What to do at the end.

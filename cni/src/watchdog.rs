@@ -1,6 +1,5 @@
-//! An answer in time. Whoever asks for STATUS may wait without a limit and hold up all pods of the
-//! node meanwhile, so nothing that hangs may keep the answer back: the work has a thread of its
-//! own, which ends with the process.
+//! Work that may hang, and somebody who does not wait for ever. The work has a thread of its own,
+//! which ends with the process at the latest.
 
 use std::sync::mpsc;
 use std::thread;

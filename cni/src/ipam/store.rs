@@ -9,18 +9,17 @@ use std::fs::{self, File};
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hostnet::Cause;
 use rustix::fs::{FlockOperation, flock};
 
 use super::table::Table;
 use crate::protocol::{Code, Error};
+use crate::watchdog;
 
 /// How long to wait for others before the runtime is asked to come again.
 pub(crate) const LOCK_DEADLINE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(2);
 const TABLE: &str = "table";
 
 /// Where one network's table is.
@@ -92,15 +91,19 @@ impl Store {
         let path = self.folder.join("lock");
         fs::create_dir_all(&self.folder).or_else(|error| fail("make", &self.folder, error))?;
         let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let lock = file.or_else(|error| fail("open", &path, error))?;
-        let end = Instant::now() + deadline;
-        loop {
-            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Locked { store: self, _lock: lock }),
-                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < end => thread::sleep(PAUSE),
-                Err(rustix::io::Errno::WOULDBLOCK) => return Err(StoreError::Busy { path }),
-                Err(errno) => return fail("lock", &path, errno.into()),
+        let file = file.or_else(|error| fail("open", &path, error))?;
+        let taken = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            // The kernel serves those who wait in turn; many who ask again and again starve some.
+            Err(rustix::io::Errno::WOULDBLOCK) if !deadline.is_zero() => {
+                let wait = move || flock(&file, FlockOperation::LockExclusive).map(|()| file);
+                watchdog::within(deadline, wait).unwrap_or(Err(rustix::io::Errno::WOULDBLOCK))
             }
+            other => other.map(|()| file),
+        };
+        match taken {
+            Ok(lock) => Ok(Locked { store: self, _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Busy { path }),
+            Err(errno) => fail("lock", &path, errno.into()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The store: lost files, locks, full disks, and two processes that race.
 
 use std::process::{Child, Command};
+use std::thread;
 
 use super::*;
 use crate::ipam::pool::Pool;
@@ -134,7 +135,7 @@ fn the_lock_of_a_process_that_is_killed_is_free() {
     let store = Store::new(folder.path(), "waggle");
     let mut holder = start(HOLDER, folder.path());
     while !folder.path().join("held").exists() {
-        thread::sleep(PAUSE);
+        thread::sleep(Duration::from_millis(2));
     }
     assert!(matches!(store.lock(Duration::ZERO), Err(StoreError::Busy { .. })));
     holder.kill().unwrap();
@@ -151,6 +152,22 @@ fn a_lock_that_is_held_is_waited_for_until_the_deadline() {
     assert_eq!(error, StoreError::Busy { path: folder.path().join("ipam/lock") });
     assert_eq!(Error::from(error).code, Code::TryAgain);
     drop(held);
+    store.lock(Duration::ZERO).unwrap();
+}
+
+#[test]
+fn everybody_who_waits_for_the_lock_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path(), "waggle");
+    thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| {
+                let held = store.lock(LOCK_DEADLINE).unwrap();
+                thread::sleep(Duration::from_millis(2));
+                drop(held);
+            });
+        }
+    });
     store.lock(Duration::ZERO).unwrap();
 }
 
