@@ -30,6 +30,7 @@ mod wiring;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use hostnet::Cause;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -119,7 +120,7 @@ fn note(input: &[u8], entry: &Entry<'_>) {
     }
     let written = Journal::of(input).map_or(Ok(()), |journal| journal.write(entry));
     if let Err(error) = written {
-        log(&format!("this is in no log ({error}): {entry}"));
+        log(&format!("this is in no log ({}): {entry}", Cause::from(error)));
     }
 }
 
