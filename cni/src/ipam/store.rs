@@ -101,7 +101,11 @@ impl Store {
             other => other.map(|()| file),
         };
         match taken {
-            Ok(lock) => Ok(Locked { store: self, _lock: lock }),
+            Ok(lock) => {
+                // A process that was killed while it wrote has left it; DEL may write nothing.
+                let _: io::Result<()> = fs::remove_file(self.path("table.new"));
+                Ok(Locked { store: self, _lock: lock })
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Busy { path }),
             Err(errno) => fail("lock", &path, errno.into()),
         }

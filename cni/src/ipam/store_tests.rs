@@ -156,19 +156,14 @@ fn a_lock_that_is_held_is_waited_for_until_the_deadline() {
 }
 
 #[test]
-fn everybody_who_waits_for_the_lock_gets_it() {
+fn what_a_writer_left_that_was_killed_goes_with_the_next_lock() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path(), "waggle");
-    thread::scope(|scope| {
-        for _ in 0..100 {
-            scope.spawn(|| {
-                let held = store.lock(LOCK_DEADLINE).unwrap();
-                thread::sleep(Duration::from_millis(2));
-                drop(held);
-            });
-        }
-    });
-    store.lock(Duration::ZERO).unwrap();
+    store.lock(LOCK_DEADLINE).unwrap().write(&Table::new("b")).unwrap();
+    fs::write(store.path("table.new"), "half").unwrap();
+    drop(store.lock(LOCK_DEADLINE).unwrap());
+    assert!(!store.path("table.new").exists());
+    assert_eq!(store.read("b"), Ok(Ok(Table::new("b"))));
 }
 
 #[test]
@@ -182,6 +177,22 @@ fn a_write_that_fails_leaves_the_table_before_it() {
     assert!(!error.is_out_of_room());
     assert_eq!(Error::from(error).code, Code::Io);
     assert_eq!(store.read("b"), Ok(Ok(Table::new("b"))));
+}
+
+#[test]
+fn everybody_who_waits_for_the_lock_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path(), "waggle");
+    thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| {
+                let held = store.lock(LOCK_DEADLINE).unwrap();
+                thread::sleep(Duration::from_millis(2));
+                drop(held);
+            });
+        }
+    });
+    store.lock(Duration::ZERO).unwrap();
 }
 
 #[test]
