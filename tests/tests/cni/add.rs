@@ -1,5 +1,7 @@
 //! ADD connects a pod, says so in the version that was asked for, and may be repeated.
 
+use std::thread;
+
 use anyhow::{Context as _, Result};
 use hostnet::{Netlink, link, sysctl};
 
@@ -90,6 +92,25 @@ fn both_ends_have_the_settings_that_routing_needs() -> Result<()> {
     })?;
     let found: Result<Vec<_>, hostnet::Error> = found;
     assert_eq!(found?, ["0", "0", "0", "1"]);
+    Ok(())
+}
+
+#[test]
+fn loopback_is_up_whoever_else_switches_it_on() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    for turn in 0..20 {
+        let pod = Pod::new(&format!("lo-{turn}"))?;
+        let call = host.call("ADD", &pod);
+        thread::scope(|scope| {
+            let beside = scope.spawn(|| pod.inside.ip("link set lo up"));
+            host.make(call)?.result()?;
+            beside.join().expect("nothing panics")
+        })?;
+        let lo = pod.inside.run(|| {
+            block_on(async { Ok(link::require(&Netlink::here()?, "lo").await?.is_up) })
+        })??;
+        assert!(lo, "turn {turn}");
+    }
     Ok(())
 }
 
