@@ -47,7 +47,7 @@ const DEFAULT_VERSION: Version = Version::V1_0_0;
 
 /// How long STATUS may take; runtimes are promised two seconds. Some set no limit and hold up all
 /// pods of the node meanwhile, so nothing that hangs may keep the answer back.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What to do at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ fn late() -> Outcome {
     let message = "the node did not say in time whether it is ready";
     let error = Error::new(Code::Unavailable, message).details(format!(
         "after {} s: standard input is not closed, or a file system hangs",
-        PATIENCE.as_secs_f32()
+        PATIENCE.as_secs()
     ));
     Outcome::Failure(error.to_json(Version::V1_1_0.as_str()))
 }
