@@ -130,6 +130,19 @@ fn every_failure_names_the_version_of_its_request() {
 }
 
 #[test]
+fn input_without_measure_is_read_or_refused() {
+    let folder = TempDir::new().unwrap();
+    let mut long = config(folder.path());
+    long["runtimeConfig"] = json!({ "annotations": "x".repeat(8 << 20) });
+    let deep = "[".repeat(1 << 20);
+    let nested = config(folder.path()).to_string().replacen('{', &format!(r#"{{"a":{deep},"#), 1);
+    for (input, expected) in [(long.to_string(), 0), (deep, 6), (nested, 6), ("\0".repeat(9), 6)] {
+        let start = &input[..input.len().min(20)];
+        assert_eq!(code(&call("DEL", &[("CNI_NETNS", "")], &input)), expected, "{start}");
+    }
+}
+
+#[test]
 fn each_request_leaves_a_line_and_status_none_while_all_is_well() {
     let folder = TempDir::new().unwrap();
     let input = config(folder.path()).to_string();
