@@ -9,6 +9,7 @@ use hostnet::route::{Routes, Way};
 use hostnet::{NetNs, Netlink, addr, link, sysctl};
 use serde_json::Value;
 
+use crate::del;
 use crate::ipam::{LOCK_DEADLINE, Lease, Phase, Pool, RangeSet, Refusal, Table};
 use crate::name;
 use crate::node::Node;
@@ -58,7 +59,9 @@ impl Add<'_> {
         self.plugin.datapath.require()?;
         let inside = Netlink::within(self.namespace)?;
         self.refuse_foreign_interface(&inside).await?;
-        let lease = self.reserve().await?;
+        let sets = self.range_sets()?;
+        self.give_back_others().await?;
+        let lease = self.reserve(sets).await?;
         match self.connect(&inside, &lease).await {
             Ok(network) => network.to_json(self.plugin.config),
             Err(error) => Err(self.roll_back(&lease, error).await),
@@ -133,20 +136,17 @@ impl Add<'_> {
         self.plugin.disconnect(host_name, &ips).await
     }
 
-    async fn reserve(&self) -> Result<Lease, Error> {
-        let pool = self.range_sets()?;
+    async fn reserve(&self, sets: Vec<RangeSet>) -> Result<Lease, Error> {
         let others = self.addresses_of_host().await?;
         let locked = self.plugin.store.lock(LOCK_DEADLINE)?;
-        let pool = Pool::new(pool, &others | &locked.leased_elsewhere(&self.plugin.boot_id)?);
+        let pool = Pool::new(sets, &others | &locked.leased_elsewhere(&self.plugin.boot_id)?);
         let mut table = self.plugin.table(&locked).await?;
         let earlier = table.leases.get(self.attachment).cloned();
-        if let Some(earlier) = &earlier {
-            self.refuse_living(earlier).await?;
-        }
-        let is_as_wished =
-            |earlier: &Lease| self.wishes.ips.iter().all(|ip| earlier.ips.contains(ip));
-        let ips = match earlier.as_ref().filter(|earlier| is_as_wished(earlier)) {
-            Some(earlier) => earlier.ips.clone(),
+        let ips = match earlier {
+            Some(earlier) => {
+                self.refuse_living(&earlier).await?;
+                earlier.ips
+            }
             None => self.allocate(&pool, &mut table).await?,
         };
         let lease = Lease {
@@ -159,10 +159,19 @@ impl Add<'_> {
         };
         table.leases.insert(self.attachment.clone(), lease.clone());
         locked.write(&table)?;
-        if let Some(given_up) = earlier.filter(|earlier| !earlier.is_of(&lease.ips)) {
-            self.plugin.datapath.forget(&given_up.ips)?;
-        }
         Ok(lease)
+    }
+
+    /// Addresses of an earlier ADD that are not those that are asked for go as by DEL: released only
+    /// after nobody has them.
+    async fn give_back_others(&self) -> Result<(), Error> {
+        let table = self.plugin.store.read(&self.plugin.boot_id)?.unwrap_or_default();
+        let Some(earlier) = table.leases.get(self.attachment) else { return Ok(()) };
+        if self.wishes.ips.iter().all(|ip| earlier.ips.contains(ip)) {
+            return Ok(());
+        }
+        self.refuse_living(earlier).await?;
+        del::run(self.plugin, self.attachment).await
     }
 
     /// The same attachment in another namespace, and alive there, is somebody's mistake.
@@ -206,8 +215,6 @@ impl Add<'_> {
     }
 
     async fn allocate(&self, pool: &Pool, table: &mut Table) -> Result<Vec<IpAddr>, Error> {
-        // It may have an address already, though not the one that is asked for.
-        table.release(self.attachment, now());
         let allocate = |table: &mut Table| pool.allocate(table, &self.wishes.ips, now());
         if let Ok(ips) = allocate(table) {
             return Ok(ips);
