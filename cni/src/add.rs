@@ -1,16 +1,20 @@
 //! ADD: reserve, build, attach, tell.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::Path;
 
 use dataplane_common::abi::{NetnsId, Pod, PodFlags};
-use hostnet::{NetNs, Netlink, link, sysctl};
+use hostnet::route::{Routes, Way};
+use hostnet::{NetNs, Netlink, addr, link, sysctl};
 use serde_json::Value;
 
-use crate::ipam::{LOCK_DEADLINE, Lease, Phase, Pool, Table};
+use crate::del;
+use crate::ipam::{LOCK_DEADLINE, Lease, Phase, Pool, RangeSet, Refusal, Table};
 use crate::name;
 use crate::node::Node;
 use crate::plugin::{Plugin, now};
-use crate::protocol::{Attachment, Code, Error, PodName, PodNetwork};
+use crate::protocol::{Attachment, Code, Error, PodName, PodNetwork, Wishes};
 use crate::wiring::{self, Wiring};
 
 /// What to connect, and where.
@@ -26,6 +30,8 @@ pub(crate) struct Add<'a> {
     pub(crate) namespace: &'a NetNs,
     /// The node.
     pub(crate) node: &'a Node,
+    /// What is asked for.
+    pub(crate) wishes: &'a Wishes,
 }
 
 /// Opens the container's namespace.
@@ -53,7 +59,9 @@ impl Add<'_> {
         self.plugin.datapath.require()?;
         let inside = Netlink::within(self.namespace)?;
         self.refuse_foreign_interface(&inside).await?;
-        let lease = self.reserve().await?;
+        let sets = self.range_sets()?;
+        self.give_back_others().await?;
+        let lease = self.reserve(sets).await?;
         match self.connect(&inside, &lease).await {
             Ok(network) => network.to_json(self.plugin.config),
             Err(error) => Err(self.roll_back(&lease, error).await),
@@ -61,8 +69,8 @@ impl Add<'_> {
     }
 
     async fn connect(&self, inside: &Netlink, lease: &Lease) -> Result<PodNetwork, Error> {
-        let network = self.network(lease);
-        self.clear_leftover(&network.host_name).await?;
+        self.clear_leftover(&name::host_link(self.attachment)).await?;
+        let network = self.network(lease, &Routes::read(inside).await?.ways);
         let alias = name::alias(&self.plugin.config.name, self.pod, self.attachment);
         let wiring = Wiring {
             network: &network,
@@ -87,29 +95,30 @@ impl Add<'_> {
         Ok(network)
     }
 
-    fn network(&self, lease: &Lease) -> PodNetwork {
+    fn network(&self, lease: &Lease, existing: &[Way]) -> PodNetwork {
         PodNetwork {
             host_name: name::host_link(self.attachment),
             host_mac: name::host_mac(self.attachment),
             pod_name: self.attachment.ifname.clone(),
-            pod_mac: name::pod_mac(self.attachment),
+            pod_mac: self.wishes.mac.unwrap_or_else(|| name::pod_mac(self.attachment)),
             sandbox: self.namespace.path().to_owned(),
             mtu: self.node.mtu,
-            addresses: lease.ips.iter().copied().map(wiring::pod_address).collect(),
+            addresses: wiring::pod_addresses(&lease.ips, existing),
         }
     }
 
-    /// An interface of the same name that is not left from an ADD of ours belongs to somebody.
+    /// An interface of the same name that is not the other end of this attachment's link belongs to
+    /// somebody.
     async fn refuse_foreign_interface(&self, inside: &Netlink) -> Result<(), Error> {
-        let found = link::find(inside, &self.attachment.ifname).await?;
-        let ours = Some(name::pod_mac(self.attachment));
-        match found {
-            Some(found) if found.mac != ours => Err(Error::new(
-                Code::Occupied,
-                format!("interface {} already exists in {}", found.name, self.namespace),
-            )),
-            _ => Ok(()),
+        let Some(found) = link::find(inside, &self.attachment.ifname).await? else { return Ok(()) };
+        let host_name = name::host_link(self.attachment);
+        let host_link = link::find(&self.plugin.host, &host_name).await?;
+        let ours = host_link.filter(|link| self.plugin.is_of(link, self.attachment));
+        if ours.is_some_and(|ours| ours.peer == Some(found.index)) {
+            return Ok(());
         }
+        let message = format!("interface {} already exists in {}", found.name, self.namespace);
+        Err(Error::new(Code::Occupied, message))
     }
 
     /// Deletes what an earlier ADD of the same attachment left under the link's name.
@@ -127,8 +136,10 @@ impl Add<'_> {
         self.plugin.disconnect(host_name, &ips).await
     }
 
-    async fn reserve(&self) -> Result<Lease, Error> {
+    async fn reserve(&self, sets: Vec<RangeSet>) -> Result<Lease, Error> {
+        let others = self.addresses_of_host().await?;
         let locked = self.plugin.store.lock(LOCK_DEADLINE)?;
+        let pool = Pool::new(sets, &others | &locked.leased_elsewhere(&self.plugin.boot_id)?);
         let mut table = self.plugin.table(&locked).await?;
         let earlier = table.leases.get(self.attachment).cloned();
         let ips = match earlier {
@@ -136,7 +147,7 @@ impl Add<'_> {
                 self.refuse_living(&earlier).await?;
                 earlier.ips
             }
-            None => self.allocate(&mut table).await?,
+            None => self.allocate(&pool, &mut table).await?,
         };
         let lease = Lease {
             ips,
@@ -149,6 +160,18 @@ impl Add<'_> {
         table.leases.insert(self.attachment.clone(), lease.clone());
         locked.write(&table)?;
         Ok(lease)
+    }
+
+    /// Addresses of an earlier ADD that are not those that are asked for go as by DEL: released only
+    /// after nobody has them.
+    async fn give_back_others(&self) -> Result<(), Error> {
+        let table = self.plugin.store.read(&self.plugin.boot_id)?.unwrap_or_default();
+        let Some(earlier) = table.leases.get(self.attachment) else { return Ok(()) };
+        if self.wishes.ips.iter().all(|ip| earlier.ips.contains(ip)) {
+            return Ok(());
+        }
+        self.refuse_living(earlier).await?;
+        del::run(self.plugin, self.attachment).await
     }
 
     /// The same attachment in another namespace, and alive there, is somebody's mistake.
@@ -166,20 +189,46 @@ impl Add<'_> {
         Err(Error::new(Code::Occupied, message).details("delete it there first"))
     }
 
-    async fn allocate(&self, table: &mut Table) -> Result<Vec<std::net::IpAddr>, Error> {
-        let ranges = self.node.usable_ranges(sysctl::has_ipv6())?;
-        let pool = Pool::new(ranges, self.node.node_ips.clone());
-        match pool.allocate(table, now()) {
-            Ok(ips) => Ok(ips),
-            Err(_) => {
-                self.plugin.reap(table).await?;
-                pool.allocate(table, now()).map_err(|exhausted| {
-                    let (leased, resting) = (table.leases.len(), table.cooling.len());
-                    Error::new(Code::Exhausted, exhausted.to_string())
-                        .details(format!("{leased} pods have addresses, {resting} addresses rest"))
-                })
-            }
+    /// What the pod's addresses come from.
+    fn range_sets(&self) -> Result<Vec<RangeSet>, Error> {
+        let has_ipv6 = sysctl::has_ipv6();
+        let Some(ranges) = &self.wishes.ranges else {
+            return Ok(RangeSet::of_pod_cidrs(&self.node.usable_ranges(has_ipv6)?));
+        };
+        let wrong = |details: String| {
+            Error::new(Code::Config, "invalid runtimeConfig.ipRanges").details(details)
+        };
+        let mut sets = RangeSet::parse(ranges).map_err(|error| wrong(error.to_string()))?;
+        sets.retain(|set| has_ipv6 || !set.is_ipv6());
+        if sets.is_empty() {
+            return Err(wrong("they are of IPv6 alone, and the host has no IPv6".into()));
         }
+        Ok(sets)
+    }
+
+    /// The node's own addresses and all that its devices have: another program may have put one of
+    /// the range on a device.
+    async fn addresses_of_host(&self) -> Result<BTreeSet<IpAddr>, Error> {
+        let on_devices = addr::list(&self.plugin.host).await?.into_iter();
+        let on_devices = on_devices.map(|address| address.network.ip());
+        Ok(on_devices.chain(self.node.node_ips.iter().copied()).collect())
+    }
+
+    async fn allocate(&self, pool: &Pool, table: &mut Table) -> Result<Vec<IpAddr>, Error> {
+        let allocate = |table: &mut Table| pool.allocate(table, &self.wishes.ips, now());
+        if let Ok(ips) = allocate(table) {
+            return Ok(ips);
+        }
+        self.plugin.reap(table).await?;
+        allocate(table).map_err(|refusal| {
+            let (leased, resting) = (table.leases.len(), table.cooling.len());
+            let code = match refusal {
+                Refusal::Exhausted(_) | Refusal::Taken(..) => Code::Exhausted,
+                Refusal::Outside(_) => Code::Config,
+            };
+            Error::new(code, refusal.to_string())
+                .details(format!("{leased} pods have addresses, {resting} addresses rest"))
+        })
     }
 
     async fn mark_ready(&self, lease: &Lease) -> Result<(), Error> {

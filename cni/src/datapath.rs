@@ -125,6 +125,9 @@ impl Datapath {
     /// # Errors
     /// When the kernel refuses.
     pub(crate) fn forget(&self, ips: &[IpAddr]) -> Result<(), Error> {
+        if ips.is_empty() {
+            return Ok(());
+        }
         let mut pods = match self.pods() {
             Err(error) if is_absent(&error) => return Ok(()),
             other => other.map_err(|error| failed(&error))?,

@@ -7,8 +7,7 @@ use std::process::ExitCode;
 use waggle_cni::{Environment, Outcome, answer};
 
 fn main() -> ExitCode {
-    let environment = Environment::of_process();
-    match answer(&environment, &input(&environment)) {
+    match answer(Environment::of_process(), input) {
         Outcome::Success(None) => ExitCode::SUCCESS,
         Outcome::Success(Some(result)) => print(&format!("{result}\n"), ExitCode::SUCCESS),
         Outcome::Failure(error) => print(&format!("{error}\n"), ExitCode::FAILURE),
@@ -19,13 +18,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Standard input, where the verb has one: a person's terminal would keep us waiting.
-fn input(environment: &Environment) -> Vec<u8> {
+fn input() -> Vec<u8> {
     let mut bytes = Vec::new();
-    if !matches!(environment.get("CNI_COMMAND"), None | Some("VERSION")) {
-        // What is cut short is no JSON, and is refused as such.
-        let _: io::Result<usize> = io::stdin().read_to_end(&mut bytes);
-    }
+    // What is cut short is no JSON, and is refused as such.
+    let _: io::Result<usize> = io::stdin().read_to_end(&mut bytes);
     bytes
 }
 

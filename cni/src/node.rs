@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
+use hostnet::Cause;
 use hostnet::hook::Choice;
 use ipnetwork::IpNetwork;
 use serde::Deserialize;
@@ -66,18 +67,13 @@ impl Node {
                     format!("{} is not there: start the agent (waggle agent)", path.display());
                 return Err(not_yet(details));
             }
-            other => other.map_err(|error| unreadable(&path, &error.to_string()))?,
+            other => other.map_err(|error| unreadable(&path, &Cause::from(error).to_string()))?,
         };
         let node: Self =
             serde_json::from_slice(&text).map_err(|error| unreadable(&path, &error.to_string()))?;
         if node.boot_id != boot_id {
             let details = format!("{} is of an earlier boot: start the agent", path.display());
             return Err(not_yet(details));
-        }
-        if node.pod_cidrs.is_empty() {
-            let details =
-                "the cluster has given this node no podCIDR: set spec.podCIDRs of the Node";
-            return Err(not_yet(details.into()));
         }
         Ok(node)
     }
@@ -87,6 +83,11 @@ impl Node {
     /// # Errors
     /// When there is none.
     pub(crate) fn usable_ranges(&self, has_ipv6: bool) -> Result<Vec<IpNetwork>, Error> {
+        if self.pod_cidrs.is_empty() {
+            let details =
+                "the cluster has given this node no podCIDR: set spec.podCIDRs of the Node";
+            return Err(not_yet(details.into()));
+        }
         let usable = |range: &&IpNetwork| range.is_ipv4() || has_ipv6;
         let ranges: Vec<_> = self.pod_cidrs.iter().filter(usable).copied().collect();
         if ranges.is_empty() {
@@ -104,7 +105,8 @@ impl Node {
 /// When `/proc` is not mounted.
 pub(crate) fn boot_id() -> Result<String, Error> {
     let text = fs::read_to_string(BOOT_ID);
-    let text = text.map_err(|error| unreadable(Path::new(BOOT_ID), &error.to_string()))?;
+    let text =
+        text.map_err(|error| unreadable(Path::new(BOOT_ID), &Cause::from(error).to_string()))?;
     Ok(text.trim().to_owned())
 }
 
@@ -152,6 +154,7 @@ mod tests {
             (vec![v4, v6], false, Ok(vec![v4])),
             (vec![v6], true, Ok(vec![v6])),
             (vec![v6], false, Err(Code::TryAgain)),
+            (vec![], true, Err(Code::TryAgain)),
         ] {
             let text = r#"{"bootId":"b","podCIDRs":["10.1.1.0/24"],"mtu":1500,"nodeIPs":[]}"#;
             let node = Node { pod_cidrs: pod_cidrs.clone(), ..read(Some(text)).unwrap() };
@@ -162,11 +165,9 @@ mod tests {
 
     #[test]
     fn a_node_that_is_not_ready_asks_to_try_again() {
-        for content in [
-            None,
-            Some(r#"{"bootId":"a","podCIDRs":["10.1.1.0/24"],"mtu":1500,"nodeIPs":[]}"#),
-            Some(r#"{"bootId":"b","podCIDRs":[],"mtu":1500,"nodeIPs":[]}"#),
-        ] {
+        for content in
+            [None, Some(r#"{"bootId":"a","podCIDRs":["10.1.1.0/24"],"mtu":1500,"nodeIPs":[]}"#)]
+        {
             assert_eq!(read(content), Err(Code::TryAgain), "{content:?}");
         }
         assert_eq!(read(Some("half")), Err(Code::Io));

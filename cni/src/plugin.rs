@@ -82,22 +82,22 @@ impl<'a> Plugin<'a> {
     }
 
     /// Releases the leases of pods that are provably gone: their link went with their namespace, or
-    /// they never had one and their namespace went. Each link is asked for by its name, because a
+    /// they never had one and their namespace went, or they have had none for too long. Each link is asked for by its name, because a
     /// list of all links may lack some while others come and go.
     ///
     /// # Errors
     /// The kernel's.
     pub(crate) async fn reap(&self, table: &mut Table) -> Result<(), Error> {
-        let may_be_dead = |(_, lease): &(&Attachment, &Lease)| {
-            lease.phase == Phase::Ready || !has_namespace(lease)
-        };
+        let now = now();
+        let may_be_dead =
+            |(_, lease): &(&Attachment, &Lease)| lease.is_dead(false, has_namespace(lease), now);
         let candidates = table.leases.iter().filter(may_be_dead);
         for attachment in candidates.map(|(it, _)| it.clone()).collect::<Vec<_>>() {
             let host_name = name::host_link(&attachment);
             if link::find(&self.host, &host_name).await?.is_some() {
                 continue;
             }
-            let lease = table.release(&attachment, now());
+            let lease = table.release(&attachment, now);
             let ips = lease.map(|lease| lease.ips).unwrap_or_default();
             self.datapath.forget(&ips)?;
         }
@@ -143,10 +143,12 @@ impl<'a> Plugin<'a> {
     }
 }
 
-/// Seconds since boot, those of sleep included.
+/// Milliseconds since boot, those of sleep included.
 #[must_use]
 pub(crate) fn now() -> u64 {
-    u64::try_from(clock_gettime(ClockId::Boottime).tv_sec).unwrap_or_default()
+    let now = clock_gettime(ClockId::Boottime);
+    let (seconds, rest) = (u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec / 1_000_000));
+    seconds.unwrap_or_default() * 1000 + rest.unwrap_or_default()
 }
 
 fn has_namespace(lease: &Lease) -> bool {
@@ -162,5 +164,27 @@ fn rebuilt(ips: Vec<IpAddr>) -> Lease {
         namespace: None,
         path: String::new(),
         pod: PodName::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_known_by_more_than_its_path() {
+        let path = "/proc/self/ns/net";
+        let here = NetNs::open(Path::new(path)).unwrap().identity();
+        let other = hostnet::netns::Identity { inode: here.inode + 1, ..here };
+        for (path, namespace, expected) in [
+            (path, Some(here), true),
+            (path, Some(other), false),
+            (path, None, false),
+            ("/run/netns/never-was", Some(here), false),
+            ("/proc/self/status", Some(here), false),
+        ] {
+            let lease = Lease { namespace, path: path.into(), ..rebuilt(Vec::new()) };
+            assert_eq!(has_namespace(&lease), expected, "{path} {namespace:?}");
+        }
     }
 }

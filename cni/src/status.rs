@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use hostnet::sysctl;
+
 use crate::ipam::StoreError;
 use crate::node::Node;
 use crate::plugin::Plugin;
@@ -13,7 +15,8 @@ use crate::protocol::{Code, Error};
 /// # Errors
 /// What is missing.
 pub(crate) fn run(plugin: &Plugin<'_>) -> Result<(), Error> {
-    Node::read(&plugin.config.run_dir, &plugin.boot_id).map_err(unavailable)?;
+    let node = Node::read(&plugin.config.run_dir, &plugin.boot_id).map_err(unavailable)?;
+    node.usable_ranges(sysctl::has_ipv6()).map_err(unavailable)?;
     plugin.datapath.require().map_err(unavailable)?;
     match plugin.store.lock(Duration::ZERO) {
         // Others are at work, which is a good sign.

@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hostnet::addr::{self, Address, Scope};
 use hostnet::link::{self, Link, VethPair};
 use hostnet::neigh::{self, Neighbour, Trust};
-use hostnet::route::{self, Route};
+use hostnet::route::{self, Route, Way};
 use hostnet::{Mac, NetNs, Netlink, Result, sysctl};
 use ipnetwork::IpNetwork;
 
@@ -42,14 +42,21 @@ pub(crate) struct Wiring<'a> {
     pub(crate) namespace: &'a NetNs,
 }
 
-/// An address with the next hop that pods of this node use for its family.
+/// Addresses with the next hops that pods of this node use. One of each family is the way out,
+/// unless the pod has another already: two default routes would be a race between interfaces.
 #[must_use]
-pub(crate) fn pod_address(ip: IpAddr) -> PodAddress {
-    let gateway = match ip {
-        IpAddr::V4(_) => GATEWAY_V4.into(),
-        IpAddr::V6(_) => GATEWAY_V6.into(),
+pub(crate) fn pod_addresses(ips: &[IpAddr], existing: &[Way]) -> Vec<PodAddress> {
+    let has_way_out = |ip: &IpAddr| {
+        let ways = existing.iter().map(|way| way.destination);
+        ways.into_iter().any(|it| it.prefix() == 0 && it.is_ipv6() == ip.is_ipv6())
     };
-    PodAddress { ip, gateway }
+    let is_first = |ip: &IpAddr| ips.iter().find(|it| it.is_ipv6() == ip.is_ipv6()) == Some(ip);
+    let address = |ip: &IpAddr| PodAddress {
+        ip: *ip,
+        gateway: if ip.is_ipv4() { GATEWAY_V4.into() } else { GATEWAY_V6.into() },
+        is_way_out: is_first(ip) && !has_way_out(ip),
+    };
+    ips.iter().map(address).collect()
 }
 
 impl Wiring<'_> {
@@ -89,10 +96,13 @@ impl Wiring<'_> {
     }
 
     async fn wire_pod_address(&self, link: u32, address: &PodAddress) -> Result<()> {
-        let PodAddress { ip, gateway } = *address;
+        let PodAddress { ip, gateway, is_way_out } = *address;
         let mac = self.network.host_mac;
         let own = Address { link, network: address.network(), scope: Scope::Global };
         addr::ensure(self.pod, own).await?;
+        if !is_way_out {
+            return Ok(());
+        }
         let neighbour = Neighbour { link, ip: gateway, mac, trust: Trust::Permanent };
         neigh::ensure(self.pod, neighbour).await?;
         let to_gateway = Route::on_link(gateway.into(), link);
@@ -112,7 +122,7 @@ impl Wiring<'_> {
     }
 
     async fn wire_host_address(&self, link: u32, address: &PodAddress) -> Result<()> {
-        let PodAddress { ip, gateway } = *address;
+        let PodAddress { ip, gateway, is_way_out: _ } = *address;
         let network = on_host(gateway);
         addr::ensure(self.host, Address { link, network, scope: Scope::Link }).await?;
         let mac: Mac = self.network.pod_mac;
@@ -165,5 +175,26 @@ fn on_host(gateway: IpAddr) -> IpNetwork {
     match gateway {
         IpAddr::V4(_) => gateway.into(),
         IpAddr::V6(_) => IpNetwork::new(gateway, GATEWAY_V6_PREFIX).unwrap_or(gateway.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_of_each_family_is_the_way_out_if_there_is_no_other() {
+        let ips: Vec<IpAddr> =
+            ["10.1.1.2", "10.1.2.2", "fd01::2"].map(|ip| ip.parse().unwrap()).into();
+        let way = |text: &str| Way { destination: text.parse().unwrap(), metric: 0, link: 7 };
+        for (existing, expected) in [
+            (vec![], [true, false, true]),
+            (vec![way("0.0.0.0/0")], [false, false, true]),
+            (vec![way("::/0"), way("10.0.0.0/8")], [true, false, false]),
+        ] {
+            let found = pod_addresses(&ips, &existing);
+            let ways: Vec<_> = found.iter().map(|each| each.is_way_out).collect();
+            assert_eq!(ways, expected, "{existing:?}");
+        }
     }
 }

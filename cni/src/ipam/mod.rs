@@ -7,9 +7,14 @@
 //! file is lost while pods live, the table is rebuilt from their links and routes.
 
 mod pool;
+mod range;
 mod store;
 mod table;
 
-pub(crate) use pool::Pool;
+pub(crate) use pool::{Pool, Refusal};
+pub(crate) use range::RangeSet;
 pub(crate) use store::{LOCK_DEADLINE, Locked, Store, StoreError};
 pub(crate) use table::{Lease, Phase, Table};
+
+#[cfg(test)]
+mod life_tests;

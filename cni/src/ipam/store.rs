@@ -1,23 +1,26 @@
-//! The table's file: read by anyone at any time, written by the holder of a lock.
+//! The table's file: read by anyone at any time, written by the holder of a lock. Each network has a
+//! table of its own, and all share the lock, since their addresses come from the same ranges.
 //!
 //! A write goes to a file beside it that is then renamed, so a reader sees one table or the other,
 //! and a full disk leaves the old one. The kernel gives up the lock of a process that is killed.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hostnet::Cause;
 use rustix::fs::{FlockOperation, flock};
 
 use super::table::Table;
 use crate::protocol::{Code, Error};
+use crate::watchdog;
 
 /// How long to wait for others before the runtime is asked to come again.
 pub(crate) const LOCK_DEADLINE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(2);
+const TABLE: &str = "table";
 
 /// Where one network's table is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,17 +80,7 @@ impl Store {
     /// # Errors
     /// When the file is there but cannot be read.
     pub(crate) fn read(&self, boot_id: &str) -> Result<Result<Table, Lost>, StoreError> {
-        let path = self.path("table");
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Err(Lost::Missing)),
-            other => other.or_else(|error| fail("read", &path, error))?,
-        };
-        let table = std::str::from_utf8(&bytes).ok().and_then(Table::parse);
-        Ok(match table {
-            None => Err(Lost::Damaged),
-            Some(table) if table.boot_id != boot_id => Err(Lost::OtherBoot),
-            Some(table) => Ok(table),
-        })
+        read(&self.path(TABLE), boot_id)
     }
 
     /// Takes the lock.
@@ -95,18 +88,26 @@ impl Store {
     /// # Errors
     /// When its file cannot be made, or another process holds it longer than the deadline.
     pub(crate) fn lock(&self, deadline: Duration) -> Result<Locked<'_>, StoreError> {
-        let path = self.path("lock");
+        let path = self.folder.join("lock");
         fs::create_dir_all(&self.folder).or_else(|error| fail("make", &self.folder, error))?;
         let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let lock = file.or_else(|error| fail("open", &path, error))?;
-        let end = Instant::now() + deadline;
-        loop {
-            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Locked { store: self, _lock: lock }),
-                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < end => thread::sleep(PAUSE),
-                Err(rustix::io::Errno::WOULDBLOCK) => return Err(StoreError::Busy { path }),
-                Err(errno) => return fail("lock", &path, errno.into()),
+        let file = file.or_else(|error| fail("open", &path, error))?;
+        let taken = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            // The kernel serves those who wait in turn; many who ask again and again starve some.
+            Err(rustix::io::Errno::WOULDBLOCK) if !deadline.is_zero() => {
+                let wait = move || flock(&file, FlockOperation::LockExclusive).map(|()| file);
+                watchdog::within(deadline, wait).unwrap_or(Err(rustix::io::Errno::WOULDBLOCK))
             }
+            other => other.map(|()| file),
+        };
+        match taken {
+            Ok(lock) => {
+                // A process that was killed while it wrote has left it; DEL may write nothing.
+                let _: io::Result<()> = fs::remove_file(self.path("table.new"));
+                Ok(Locked { store: self, _lock: lock })
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Busy { path }),
+            Err(errno) => fail("lock", &path, errno.into()),
         }
     }
 
@@ -115,13 +116,45 @@ impl Store {
     }
 }
 
+fn read(path: &Path, boot_id: &str) -> Result<Result<Table, Lost>, StoreError> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Err(Lost::Missing)),
+        other => other.or_else(|error| fail("read", path, error))?,
+    };
+    let table = std::str::from_utf8(&bytes).ok().and_then(Table::parse);
+    Ok(match table {
+        None => Err(Lost::Damaged),
+        Some(table) if table.boot_id != boot_id => Err(Lost::OtherBoot),
+        Some(table) => Ok(table),
+    })
+}
+
 impl Locked<'_> {
+    /// The addresses that pods of the host's other networks have.
+    ///
+    /// # Errors
+    /// When the folder or a table in it cannot be read.
+    pub(crate) fn leased_elsewhere(&self, boot_id: &str) -> Result<BTreeSet<IpAddr>, StoreError> {
+        let (folder, own) = (&self.store.folder, self.store.path(TABLE));
+        let mut leased = BTreeSet::new();
+        for entry in fs::read_dir(folder).or_else(|error| fail("list", folder, error))? {
+            let path = entry.or_else(|error| fail("list", folder, error))?.path();
+            let is_table = path.extension().is_some_and(|extension| extension == TABLE);
+            if !is_table || path == own {
+                continue;
+            }
+            let table = read(&path, boot_id)?.unwrap_or_default();
+            leased.extend(table.leases.into_values().flat_map(|lease| lease.ips));
+        }
+        Ok(leased)
+    }
+
     /// Puts a table in the place of the one before.
     ///
     /// # Errors
     /// When it cannot be written; the one before is whole then.
     pub(crate) fn write(&self, table: &Table) -> Result<(), StoreError> {
-        let (path, fresh) = (self.store.path("table"), self.store.path("table.new"));
+        let (path, fresh) = (self.store.path(TABLE), self.store.path("table.new"));
         let written = fs::write(&fresh, table.to_text()).and_then(|()| fs::rename(&fresh, &path));
         written.or_else(|error| {
             // It is of no use to anyone, and may be what fills the disk.

@@ -3,13 +3,13 @@
 //! ```text
 //! waggle-ipam 1 9a3f0c52d1e7b684          version, checksum of all that follows
 //! boot 0ae5…                              a lease of another boot is void
-//! last 10.1.1.7                           where the round robin stands, by family
+//! last 10.1.1.7                           where the round robin stands, by set of ranges
 //! lease <container> <ifname> 10.1.1.7,fd01::7 ready 812 4:4026532 <netns path> <namespace> <pod>
-//! cooling 10.1.1.5 790                    released at that second after boot
+//! cooling 10.1.1.5 790                    released at that millisecond after boot
 //! ```
 //! Fields are separated by tabs; one that is empty is `-`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hostnet::netns::Identity;
@@ -21,27 +21,31 @@ const MAGIC: &str = "waggle-ipam";
 const VERSION: &str = "1";
 const EMPTY: &str = "-";
 
+/// Milliseconds after which an ADD that made no link is not at work any more: runtimes kill it
+/// earlier.
+pub(crate) const ABANDONED: u64 = 600_000;
+
 /// Who has which address, and which ones rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Table {
     /// The boot the table is of.
     pub(crate) boot_id: String,
-    /// The address given last, by whether it is IPv6.
-    pub(crate) last: BTreeMap<bool, IpAddr>,
+    /// The address given last of each set of ranges.
+    pub(crate) last: BTreeSet<IpAddr>,
     /// Leases by attachment.
     pub(crate) leases: BTreeMap<Attachment, Lease>,
-    /// Released addresses, and when that was, in seconds after boot.
+    /// Released addresses, and when that was, in milliseconds after boot.
     pub(crate) cooling: BTreeMap<IpAddr, u64>,
 }
 
 /// The addresses of one attachment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
-    /// One for each family.
+    /// One of each set of ranges.
     pub(crate) ips: Vec<IpAddr>,
     /// How far ADD came.
     pub(crate) phase: Phase,
-    /// When it was made, in seconds after boot.
+    /// When it was made, in milliseconds after boot.
     pub(crate) created: u64,
     /// The pod's network namespace; none where the lease was rebuilt from the kernel's state.
     pub(crate) namespace: Option<Identity>,
@@ -81,7 +85,7 @@ impl Table {
     pub(crate) fn to_text(&self) -> String {
         let Self { boot_id, last, leases, cooling } = self;
         let mut body = line(&["boot", boot_id]);
-        last.values().for_each(|ip| body += &line(&["last", &ip.to_string()]));
+        last.iter().for_each(|ip| body += &line(&["last", &ip.to_string()]));
         leases.iter().for_each(|(attachment, lease)| body += &lease.to_line(attachment));
         for (ip, since) in cooling {
             body += &line(&["cooling", &ip.to_string(), &since.to_string()]);
@@ -121,8 +125,7 @@ impl Table {
         match fields.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["boot", id] => self.boot_id = (*id).to_owned(),
             ["last", ip] => {
-                let ip: IpAddr = ip.parse().ok()?;
-                self.last.insert(ip.is_ipv6(), ip);
+                self.last.insert(ip.parse().ok()?);
             }
             ["cooling", ip, since] => {
                 self.cooling.insert(ip.parse().ok()?, since.parse().ok()?);
@@ -142,6 +145,14 @@ impl Lease {
     #[must_use]
     pub(crate) fn is_of(&self, ips: &[IpAddr]) -> bool {
         self.ips.len() == ips.len() && ips.iter().all(|ip| self.ips.contains(ip))
+    }
+
+    /// Whether nobody can use the addresses any more. A link lives exactly as long as its pod's
+    /// namespace; before there is one, the namespace itself and the time must tell.
+    #[must_use]
+    pub(crate) fn is_dead(&self, has_link: bool, has_namespace: bool, now: u64) -> bool {
+        let is_abandoned = now.saturating_sub(self.created) >= ABANDONED;
+        !has_link && (self.phase == Phase::Ready || !has_namespace || is_abandoned)
     }
 
     fn to_line(&self, attachment: &Attachment) -> String {
@@ -242,7 +253,7 @@ mod tests {
         };
         Table {
             boot_id: "b".into(),
-            last: [(false, ips[0]), (true, ips[1])].into(),
+            last: [ips[0], ips[1]].into(),
             leases: [(attachment("a"), lease), (attachment("b"), rebuilt)].into(),
             cooling: [([10, 1, 1, 9].into(), 790)].into(),
         }
@@ -272,6 +283,26 @@ mod tests {
             assert_eq!(table.mark_ready(&attachment, ips), expected, "{attachment:?} {ips:?}");
             let phase = if expected { Phase::Ready } else { Phase::Reserved };
             assert_eq!(table.leases[&held].phase, phase, "{attachment:?} {ips:?}");
+        }
+    }
+
+    #[test]
+    fn a_lease_is_dead_when_nobody_can_use_its_addresses() {
+        let (_, lease) = table().leases.pop_first().unwrap();
+        let soon = lease.created + ABANDONED - 1;
+        for (phase, has_link, has_namespace, now, expected) in [
+            (Phase::Ready, true, true, soon, false),
+            (Phase::Ready, true, false, soon + 1, false),
+            (Phase::Ready, false, true, soon, true),
+            (Phase::Ready, false, false, soon, true),
+            (Phase::Reserved, true, false, soon + 1, false),
+            (Phase::Reserved, false, true, soon, false),
+            (Phase::Reserved, false, true, soon + 1, true),
+            (Phase::Reserved, false, false, 0, true),
+        ] {
+            let lease = Lease { phase, ..lease.clone() };
+            let found = lease.is_dead(has_link, has_namespace, now);
+            assert_eq!(found, expected, "{phase:?} {has_link} {has_namespace} {now}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! `CNI_ARGS`: pairs of names and values, of which the pod's name is of interest.
+//! `CNI_ARGS`: pairs of names and values.
 
 use super::error::{Code, Error};
 
@@ -34,15 +34,15 @@ impl PodName {
     /// The pod's name out of the variable's value, whatever else stands there.
     #[must_use]
     pub(crate) fn parse_leniently(text: &str) -> Self {
-        let value = |wanted: &str| {
-            let pairs = text.split(';').filter_map(|part| part.split_once('='));
-            pairs.filter(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned()).next()
-        };
-        Self {
-            namespace: value("K8S_POD_NAMESPACE").unwrap_or_default(),
-            name: value("K8S_POD_NAME").unwrap_or_default(),
-        }
+        let value = |name| value(text, name).unwrap_or_default().to_owned();
+        Self { namespace: value("K8S_POD_NAMESPACE"), name: value("K8S_POD_NAME") }
     }
+}
+
+/// The value of the first pair of a name.
+pub(super) fn value<'a>(text: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut pairs = text.split(';').filter_map(|part| part.split_once('='));
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 #[cfg(test)]

@@ -10,7 +10,10 @@ use serde_json::{Map, Value};
 use super::error::{Code, Error};
 use super::version::Version;
 
-const RUN_DIR: &str = "/run/waggle";
+/// The folder of the agent's and the plugin's own files, unless the configuration names another.
+pub(crate) const RUN_DIR: &str = "/run/waggle";
+/// The log's name in that folder.
+pub(crate) const LOG: &str = "cni.log";
 const BPF_ROOT: &str = "/sys/fs/bpf/waggle";
 
 /// The configuration of one network.
@@ -24,12 +27,14 @@ pub(crate) struct NetConf {
     pub(crate) run_dir: PathBuf,
     /// Below which directory the agent pins its maps and programs.
     pub(crate) bpf_root: PathBuf,
+    /// The file that says what became of each request; none where nobody wants to know.
+    pub(crate) log_file: Option<PathBuf>,
     /// DNS settings to hand on.
     pub(crate) dns: Option<Value>,
     /// The result of the plugins before this one, or the one to check.
     pub(crate) previous: Option<Map<String, Value>>,
-    /// Attachments that are in use, where the runtime lists them.
-    pub(crate) valid: Option<Vec<(String, String)>>,
+    /// All of it, for what one verb alone asks.
+    pub(super) object: Map<String, Value>,
 }
 
 impl NetConf {
@@ -49,14 +54,37 @@ impl NetConf {
         let path = |key, default: &str| -> Result<_, Error> {
             Ok(PathBuf::from(text(&object, key)?.unwrap_or(default)))
         };
+        let run_dir = path("runDir", RUN_DIR)?;
+        let log_file = text(&object, "logFile")?.map_or_else(|| run_dir.join(LOG), PathBuf::from);
         Ok(Self {
             version,
             name: name.to_owned(),
-            run_dir: path("runDir", RUN_DIR)?,
             bpf_root: path("bpfRoot", BPF_ROOT)?,
-            dns: object.get("dns").filter(|dns| has_values(dns)).cloned(),
+            run_dir,
+            log_file: Some(log_file).filter(|path| !path.as_os_str().is_empty()),
+            dns: dns(&object),
             previous: object.get("prevResult").and_then(Value::as_object).cloned(),
-            valid: valid_attachments(&object),
+            object,
+        })
+    }
+
+    /// The attachments that are in use, containers and their interfaces; none where the runtime
+    /// lists none, which is not the same as an empty list.
+    ///
+    /// # Errors
+    /// When the list is not what it must be: half of one would be the end of living pods.
+    pub(crate) fn valid_attachments(&self) -> Result<Option<Vec<(String, String)>>, Error> {
+        let keys = ["cni.dev/valid-attachments", "cni.dev/attachments"];
+        let found = keys
+            .iter()
+            .find_map(|key| Some((*key, self.object.get(*key).filter(|value| !value.is_null())?)));
+        let Some((key, list)) = found else { return Ok(None) };
+        let field = |entry: &Value, key: &str| Some(entry.get(key)?.as_str()?.to_owned());
+        let attachment = |e| Some((field(e, "containerID")?, field(e, "ifname")?));
+        let list = list.as_array().and_then(|list| list.iter().map(attachment).collect());
+        list.map(Some).ok_or_else(|| {
+            Error::new(Code::Config, format!("invalid {key}"))
+                .details("it must list objects with containerID and ifname")
         })
     }
 
@@ -96,18 +124,20 @@ fn text<'a>(object: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>
     }
 }
 
-fn has_values(dns: &Value) -> bool {
-    dns.as_object().is_some_and(|dns| dns.values().any(|value| !value.is_null()))
+/// What the runtime says of the pod is stronger than what stands in the configuration.
+fn dns(config: &Map<String, Value>) -> Option<Value> {
+    let runtime = config.get("runtimeConfig").and_then(|it| it.get("dns"));
+    let runtime = runtime.filter(|dns| has_values(dns)).map(|dns| {
+        let names = [("nameservers", "servers"), ("search", "searches"), ("options", "options")];
+        let present = names.map(|(ours, theirs)| Some((ours, dns.get(theirs)?)));
+        let present = present.into_iter().flatten().filter(|(_, value)| !value.is_null());
+        present.map(|(key, value)| (key.to_owned(), value.clone())).collect()
+    });
+    runtime.or_else(|| config.get("dns").filter(|dns| has_values(dns)).cloned())
 }
 
-/// None where the key is absent, which is not the same as an empty list.
-fn valid_attachments(object: &Map<String, Value>) -> Option<Vec<(String, String)>> {
-    let keys = ["cni.dev/valid-attachments", "cni.dev/attachments"];
-    let list = keys.iter().find_map(|key| object.get(*key)?.as_array())?;
-    let field = |entry: &Value, key: &str| Some(entry.get(key)?.as_str()?.to_owned());
-    Some(
-        list.iter().filter_map(|e| Some((field(e, "containerID")?, field(e, "ifname")?))).collect(),
-    )
+fn has_values(dns: &Value) -> bool {
+    dns.as_object().is_some_and(|dns| dns.values().any(|value| !value.is_null()))
 }
 
 #[cfg(test)]
@@ -126,9 +156,10 @@ mod tests {
             name: "waggle".into(),
             run_dir: "/run/waggle".into(),
             bpf_root: "/sys/fs/bpf/waggle".into(),
+            log_file: Some("/run/waggle/cni.log".into()),
             dns: None,
             previous: None,
-            valid: None,
+            object: object(input).unwrap(),
         };
         assert_eq!(NetConf::parse(input), Ok(expected));
     }
@@ -165,19 +196,58 @@ mod tests {
         }
     }
 
+    fn parse(extra: &str) -> NetConf {
+        let input = format!(r#"{{"cniVersion":"1.1.0","name":"waggle"{extra}}}"#);
+        NetConf::parse(input.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_log_is_where_the_configuration_says() {
+        for (extra, expected) in [
+            (r#","runDir":"/run/other""#, Some("/run/other/cni.log")),
+            (r#","logFile":"/var/log/pods.log""#, Some("/var/log/pods.log")),
+            (r#","logFile":"""#, None),
+        ] {
+            assert_eq!(parse(extra).log_file, expected.map(PathBuf::from), "{extra}");
+        }
+    }
+
     #[test]
     fn no_list_of_attachments_is_not_an_empty_one() {
+        let one = Some(vec![("a".to_owned(), "eth0".to_owned())]);
         let rows = [
-            ("", None),
-            (r#","cni.dev/valid-attachments":[]"#, Some(vec![])),
-            (
-                r#","cni.dev/attachments":[{"containerID":"a","ifname":"eth0"}]"#,
-                Some(vec![("a".to_owned(), "eth0".to_owned())]),
-            ),
+            ("", Ok(None)),
+            (r#","cni.dev/valid-attachments":null"#, Ok(None)),
+            (r#","cni.dev/valid-attachments":[]"#, Ok(Some(vec![]))),
+            (r#","cni.dev/attachments":[{"containerID":"a","ifname":"eth0"}]"#, Ok(one)),
+            (r#","cni.dev/valid-attachments":{}"#, Err(Code::Config)),
+            (r#","cni.dev/attachments":[{"containerID":"a"}]"#, Err(Code::Config)),
         ];
         for (extra, expected) in rows {
-            let input = format!(r#"{{"cniVersion":"1.1.0","name":"waggle"{extra}}}"#);
-            assert_eq!(NetConf::parse(input.as_bytes()).unwrap().valid, expected, "{input}");
+            let found = parse(extra).valid_attachments().map_err(|error| error.code);
+            assert_eq!(found, expected, "{extra}");
+        }
+    }
+
+    #[test]
+    fn the_strongest_name_servers_that_are_set_are_handed_on() {
+        use serde_json::json;
+
+        let runtime =
+            r#","runtimeConfig":{"dns":{"servers":["192.0.2.53"],"searches":["b"],"x":1}}"#;
+        let of_runtime = json!({ "nameservers": ["192.0.2.53"], "search": ["b"] });
+        for (extra, expected) in [
+            (String::new(), None),
+            (r#","dns":{"nameservers":null}"#.into(), None),
+            (r#","dns":{"nameservers":[]}"#.into(), Some(json!({ "nameservers": [] }))),
+            (runtime.into(), Some(of_runtime.clone())),
+            (format!(r#","dns":{{"domain":"a"}}{runtime}"#), Some(of_runtime)),
+            (
+                r#","dns":{"domain":"a"},"runtimeConfig":{"dns":{}}"#.into(),
+                Some(json!({ "domain": "a" })),
+            ),
+        ] {
+            assert_eq!(parse(&extra).dns, expected, "{extra}");
         }
     }
 }

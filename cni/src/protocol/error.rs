@@ -32,7 +32,7 @@ pub(crate) enum Code {
     TryAgain,
     /// No request can succeed at the moment.
     Unavailable,
-    /// Every address of this node is in use.
+    /// Every address of this node, or the one that is asked for, is in use.
     Exhausted,
     /// CHECK: the pod's network is not what ADD made.
     Damaged,
@@ -77,13 +77,29 @@ impl Error {
         let mut object = json!({
             "cniVersion": version,
             "code": self.code.number(),
-            "msg": self.message,
+            "msg": reworded(&self.message),
         });
         if !self.details.is_empty() {
-            object["details"] = self.details.as_str().into();
+            object["details"] = reworded(&self.details).into();
         }
         object
     }
+}
+
+/// What containerd takes for a success when it stands in the failure of a DEL, and what is said in
+/// its place.
+const MISTAKABLE: [(&str, &str); 2] =
+    [("not found", "absent"), ("no such file or directory", "the file does not exist")];
+
+/// A text without anything that is mistaken, whosever words it holds.
+fn reworded(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (mistakable, plain) in MISTAKABLE {
+        while let Some(at) = text.to_ascii_lowercase().find(mistakable) {
+            text.replace_range(at..at + mistakable.len(), plain);
+        }
+    }
+    text
 }
 
 impl fmt::Display for Error {
@@ -99,5 +115,26 @@ impl fmt::Display for Error {
 impl From<hostnet::Error> for Error {
     fn from(error: hostnet::Error) -> Self {
         Self::new(Code::Io, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_failure_can_be_mistaken_for_a_success() {
+        for (said, expected) in [
+            ("failed to open x: No such file or directory (os error 2)", None),
+            ("link NOT FOUND, key not found", Some("link absent, key absent")),
+            ("all is well", Some("all is well")),
+        ] {
+            let error = Error::new(Code::Io, said).details(said);
+            let json = error.to_json("1.0.0");
+            let expected =
+                expected.unwrap_or("failed to open x: the file does not exist (os error 2)");
+            assert_eq!(json["msg"], expected);
+            assert_eq!(json["details"], expected);
+        }
     }
 }

@@ -8,11 +8,13 @@ mod error;
 mod request;
 mod result;
 mod version;
+mod wishes;
 
 pub(crate) use args::PodName;
-pub(crate) use config::NetConf;
+pub(crate) use config::{LOG, NetConf, RUN_DIR};
 pub use environment::Environment;
 pub(crate) use error::{Code, Error};
 pub(crate) use request::{Attachment, Request};
 pub(crate) use result::{PodAddress, PodNetwork};
 pub(crate) use version::Version;
+pub(crate) use wishes::{IpRange, Wishes};

@@ -7,6 +7,7 @@ use super::config::{NetConf, is_identifier};
 use super::environment::Environment;
 use super::error::{Code, Error};
 use super::version::Version;
+use super::wishes::Wishes;
 
 /// Longest name the kernel allows for a device.
 const NAME_LENGTH: usize = 15;
@@ -24,6 +25,8 @@ pub(crate) enum Request {
         namespace: PathBuf,
         /// Whose it is.
         pod: PodName,
+        /// What is asked for.
+        wishes: Wishes,
     },
     /// Disconnect a container; its namespace may be gone.
     Del {
@@ -45,6 +48,8 @@ pub(crate) enum Request {
     Gc {
         /// The network.
         config: NetConf,
+        /// Containers in use and their interfaces, where the runtime lists them.
+        valid: Option<Vec<(String, String)>>,
     },
     /// Say whether ADD would succeed.
     Status {
@@ -94,12 +99,12 @@ impl Request {
 
     fn add(environment: &Environment, input: &[u8]) -> Result<Self, Error> {
         require(environment, FOR_ADD)?;
-        Ok(Self::Add {
-            attachment: Attachment::parse(environment)?,
-            namespace: namespace(environment),
-            pod: PodName::parse(environment.get("CNI_ARGS").unwrap_or_default())?,
-            config: NetConf::parse(input)?,
-        })
+        let arguments = environment.get("CNI_ARGS").unwrap_or_default();
+        let attachment = Attachment::parse(environment)?;
+        let pod = PodName::parse(arguments)?;
+        let config = NetConf::parse(input)?;
+        let wishes = Wishes::parse(arguments, &config.object)?;
+        Ok(Self::Add { attachment, namespace: namespace(environment), pod, wishes, config })
     }
 
     fn del(environment: &Environment, input: &[u8]) -> Result<Self, Error> {
@@ -119,7 +124,8 @@ impl Request {
 
     fn gc(environment: &Environment, input: &[u8]) -> Result<Self, Error> {
         require(environment, FOR_GC)?;
-        Ok(Self::Gc { config: since(Version::V1_1_0, "GC", NetConf::parse(input)?)? })
+        let config = since(Version::V1_1_0, "GC", NetConf::parse(input)?)?;
+        Ok(Self::Gc { valid: config.valid_attachments()?, config })
     }
 }
 

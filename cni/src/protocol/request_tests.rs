@@ -26,25 +26,29 @@ fn outcome(verb: &str, changes: &[(&str, &str)], input: &str) -> Result<(), (Cod
 
 #[test]
 fn each_missing_variable_is_named() {
-    let rows: [(&str, &[&str], &str); 9] = [
-        ("ADD", &["CNI_CONTAINERID"], "CNI_CONTAINERID"),
-        ("ADD", &["CNI_NETNS"], "CNI_NETNS"),
-        ("ADD", &["CNI_IFNAME"], "CNI_IFNAME"),
-        ("ADD", &["CNI_PATH"], "CNI_PATH"),
-        (
-            "ADD",
-            &["CNI_PATH", "CNI_NETNS", "CNI_CONTAINERID"],
-            "CNI_CONTAINERID,CNI_NETNS,CNI_PATH",
-        ),
-        ("CHECK", &["CNI_NETNS"], "CNI_NETNS"),
-        ("DEL", &["CNI_CONTAINERID", "CNI_NETNS"], "CNI_CONTAINERID"),
-        ("DEL", &["CNI_IFNAME", "CNI_PATH"], "CNI_IFNAME,CNI_PATH"),
-        ("GC", &["CNI_PATH"], "CNI_PATH"),
+    let all = ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"];
+    let verbs: [(&str, &[&str]); 5] = [
+        ("ADD", &all),
+        ("CHECK", &all),
+        ("DEL", &["CNI_CONTAINERID", "CNI_IFNAME", "CNI_PATH"]),
+        ("GC", &["CNI_PATH"]),
+        ("STATUS", &[]),
     ];
-    for (verb, unset, named) in rows {
-        let changes: Vec<_> = unset.iter().map(|name| (*name, "")).collect();
-        let message = format!("required env variables [{named}] missing");
-        assert_eq!(outcome(verb, &changes, CONFIG), Err((Code::Environment, message)), "{verb}");
+    for (verb, required) in verbs {
+        for bits in 0..1_u32 << all.len() {
+            let is_unset = |name: &&&str| {
+                all.iter().position(|each| each == *name).is_some_and(|at| bits >> at & 1 == 1)
+            };
+            let unset: Vec<_> = all.iter().filter(is_unset).map(|name| (*name, "")).collect();
+            let named: Vec<_> = required.iter().filter(is_unset).copied().collect();
+            let expected = match named.join(",") {
+                none if none.is_empty() => Ok(()),
+                named => {
+                    Err((Code::Environment, format!("required env variables [{named}] missing")))
+                }
+            };
+            assert_eq!(outcome(verb, &unset, CONFIG), expected, "{verb} without {unset:?}");
+        }
     }
 }
 
@@ -113,7 +117,46 @@ fn a_verb_needs_a_version_that_has_it() {
 
 #[test]
 fn broken_arguments_stop_add_alone() {
-    let broken = [("CNI_ARGS", "broken")];
-    assert_eq!(outcome("ADD", &broken, CONFIG).map_err(|(code, _)| code), Err(Code::Environment));
-    assert_eq!(outcome("DEL", &broken, CONFIG), Ok(()));
+    let runtime = |value: &str| CONFIG.replace('}', &format!(r#","runtimeConfig":{value}}}"#));
+    let rows = [
+        ("broken", CONFIG.to_owned(), Err(Code::Environment)),
+        ("IgnoreUnknown=1;broken", CONFIG.to_owned(), Ok(())),
+        ("MAC=broken", CONFIG.to_owned(), Err(Code::Environment)),
+        ("IgnoreUnknown=1;IP=broken", CONFIG.to_owned(), Err(Code::Environment)),
+        ("", runtime(r#"{"mac":"broken"}"#), Err(Code::Config)),
+        ("", runtime(r#"{"ips":["broken"]}"#), Err(Code::Config)),
+        ("", runtime(r#"{"ipRanges":"broken"}"#), Err(Code::Config)),
+        ("", runtime(r#"{"unknown":[null],"portMappings":[{"protocol":"sctp"}]}"#), Ok(())),
+    ];
+    for (arguments, input, expected) in rows {
+        let arguments = [("CNI_ARGS", arguments)];
+        let found = outcome("ADD", &arguments, &input).map_err(|(code, _)| code);
+        assert_eq!(found, expected, "{arguments:?} {input}");
+        assert_eq!(outcome("DEL", &arguments, &input), Ok(()), "{arguments:?} {input}");
+        assert_eq!(outcome("CHECK", &arguments, &input), Ok(()), "{arguments:?} {input}");
+    }
+}
+
+#[test]
+fn a_list_of_attachments_that_is_broken_stops_gc_alone() {
+    let input = CONFIG.replace('}', r#","cni.dev/valid-attachments":[{"containerID":"a"}]}"#);
+    let refusal = (Code::Config, "invalid cni.dev/valid-attachments".to_owned());
+    assert_eq!(outcome("GC", &[], &input), Err(refusal));
+    for verb in ["ADD", "DEL", "CHECK", "STATUS"] {
+        assert_eq!(outcome(verb, &[], &input), Ok(()), "{verb}");
+    }
+}
+
+#[test]
+fn whatever_del_does_not_need_may_be_garbage() {
+    for extra in [
+        r#""prevResult":"garbage""#,
+        r#""prevResult":{}"#,
+        r#""prevResult":{"cniVersion":"9.9.9","ips":"x"}"#,
+        r#""prevResult":null,"dns":7,"args":[],"ipam":{"type":"host-local"}"#,
+        r#""capabilities":{"mac":true},"disableGC":"true","runtimeConfig":"x""#,
+    ] {
+        let input = CONFIG.replace('}', &format!(",{extra}}}"));
+        assert_eq!(outcome("DEL", &[("CNI_ARGS", ";;=;x")], &input), Ok(()), "{input}");
+    }
 }

@@ -27,17 +27,19 @@ pub(crate) struct PodNetwork {
     pub(crate) sandbox: PathBuf,
     /// MTU of both ends.
     pub(crate) mtu: u32,
-    /// The pod's addresses, one for each family.
+    /// The pod's addresses, one of each set of ranges.
     pub(crate) addresses: Vec<PodAddress>,
 }
 
-/// An address of a pod, and the next hop that everything of its family goes by.
+/// An address of a pod, and the next hop of its interface for the family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PodAddress {
     /// The address.
     pub(crate) ip: IpAddr,
     /// The next hop.
     pub(crate) gateway: IpAddr,
+    /// Whether everything of its family goes that way: the pod has no other way out.
+    pub(crate) is_way_out: bool,
 }
 
 impl PodAddress {
@@ -101,7 +103,8 @@ impl PodNetwork {
     }
 
     fn routes(&self) -> Result<Vec<Value>, Error> {
-        self.addresses.iter().map(|each| border::route(each.everywhere(), each.gateway)).collect()
+        let ways_out = self.addresses.iter().filter(|each| each.is_way_out);
+        ways_out.map(|each| border::route(each.everywhere(), each.gateway)).collect()
     }
 }
 
@@ -130,8 +133,16 @@ mod tests {
             sandbox: "/run/netns/a".into(),
             mtu: 1450,
             addresses: vec![
-                PodAddress { ip: [10, 1, 1, 2].into(), gateway: [169, 254, 1, 1].into() },
-                PodAddress { ip: "fd01::2".parse().unwrap(), gateway: "fe80::1".parse().unwrap() },
+                PodAddress {
+                    ip: [10, 1, 1, 2].into(),
+                    gateway: [169, 254, 1, 1].into(),
+                    is_way_out: true,
+                },
+                PodAddress {
+                    ip: "fd01::2".parse().unwrap(),
+                    gateway: "fe80::1".parse().unwrap(),
+                    is_way_out: true,
+                },
             ],
         }
     }
@@ -176,11 +187,48 @@ mod tests {
 
     #[test]
     fn what_earlier_plugins_said_survives() {
-        let extra = r#","dns":{"search":["a"]},"prevResult":{"interfaces":[{"name":"x"}],"odd":7}"#;
-        let result = result("1.0.0", extra);
-        assert_eq!(result["odd"], 7);
-        assert_eq!(result["interfaces"][0], json!({ "name": "x" }));
-        assert_eq!(result["ips"][0]["interface"], 2);
-        assert_eq!(result["dns"], json!({ "search": ["a"] }));
+        let extra = r#","dns":{"search":["a"]},"prevResult":{
+            "interfaces":[{"name":"x","socketPath":"/s"}],
+            "ips":[{"address":"192.0.2.9/24","interface":0,"odd":1}],
+            "routes":[{"dst":"198.51.100.0/24","priority":7}],
+            "dns":{"nameservers":["192.0.2.53"]},
+            "odd":7}"#;
+        let earlier = json!({
+            "interface": { "name": "x", "socketPath": "/s" },
+            "ip": { "address": "192.0.2.9/24", "interface": 0, "odd": 1 },
+            "route": { "dst": "198.51.100.0/24", "priority": 7 },
+        });
+        for (extra, dns) in [
+            (extra.to_owned(), json!({ "search": ["a"] })),
+            (extra.replace("search", "later"), json!({ "later": ["a"] })),
+            (extra.replace(r#"["a"]"#, "null"), json!({ "nameservers": ["192.0.2.53"] })),
+        ] {
+            let result = result("1.1.0", &extra);
+            assert_eq!(result["odd"], 7);
+            assert_eq!(result["interfaces"][0], earlier["interface"]);
+            assert_eq!(result["ips"][0], earlier["ip"]);
+            assert_eq!(result["routes"][0], earlier["route"]);
+            assert_eq!(result["ips"][1]["interface"], 2);
+            assert_eq!(result["interfaces"].as_array().map(Vec::len), Some(3));
+            assert_eq!(result["dns"], dns);
+        }
+    }
+
+    #[test]
+    fn a_previous_result_of_another_shape_is_built_upon() {
+        for previous in ["{}", r#"{"interfaces":null,"ips":7}"#, r#""garbage""#, "null"] {
+            let found = result("1.0.0", &format!(r#","prevResult":{previous}"#));
+            assert_eq!(found, result("1.0.0", ""), "{previous}");
+        }
+    }
+
+    #[test]
+    fn only_ways_out_are_told() {
+        let mut network = network();
+        network.addresses[1].is_way_out = false;
+        let input = br#"{"cniVersion":"1.0.0","name":"waggle"}"#;
+        let result = network.to_json(&NetConf::parse(input).unwrap()).unwrap();
+        assert_eq!(result["ips"].as_array().map(Vec::len), Some(2));
+        assert_eq!(result["routes"], json!([{ "dst": "0.0.0.0/0", "gw": "169.254.1.1" }]));
     }
 }

@@ -1,7 +1,9 @@
 //! ADD connects a pod, says so in the version that was asked for, and may be repeated.
 
+use std::thread;
+
 use anyhow::{Context as _, Result};
-use hostnet::{Netlink, link};
+use hostnet::{Netlink, link, sysctl};
 
 use super::host::{Host, MTU, Pod, Traces, block_on, ips};
 
@@ -67,6 +69,48 @@ fn pods_of_one_node_reach_each_other_and_the_node() -> Result<()> {
     let listener = host.run(|| Ok(std::net::TcpListener::bind("192.0.2.1:8080")?))?;
     one.connect([192, 0, 2, 1].into())?;
     drop(listener);
+    Ok(())
+}
+
+#[test]
+fn both_ends_have_the_settings_that_routing_needs() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let pod = Pod::new("settings")?;
+    let result = host.add(&pod)?;
+    let link = result["interfaces"][0]["name"].as_str().context("no name")?.to_owned();
+    let found = host.run(move || {
+        let four = ["rp_filter", "forwarding", "send_redirects"];
+        let six = ["disable_ipv6", "addr_gen_mode", "accept_ra", "accept_dad", "forwarding"];
+        let four = four.map(|key| sysctl::get(&format!("net/ipv4/conf/{link}/{key}")));
+        let six = six.map(|key| sysctl::get(&format!("net/ipv6/conf/{link}/{key}")));
+        Ok(four.into_iter().chain(six).collect::<Result<Vec<_>, _>>()?)
+    })?;
+    assert_eq!(found, ["0", "1", "0", "0", "1", "0", "0", "1"]);
+    let found = pod.inside.run(|| {
+        let keys = ["disable_ipv6", "accept_ra", "accept_dad", "keep_addr_on_down"];
+        keys.map(|key| sysctl::get(&format!("net/ipv6/conf/eth0/{key}"))).into_iter().collect()
+    })?;
+    let found: Result<Vec<_>, hostnet::Error> = found;
+    assert_eq!(found?, ["0", "0", "0", "1"]);
+    Ok(())
+}
+
+#[test]
+fn loopback_is_up_whoever_else_switches_it_on() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    for turn in 0..20 {
+        let pod = Pod::new(&format!("lo-{turn}"))?;
+        let call = host.call("ADD", &pod);
+        thread::scope(|scope| {
+            let beside = scope.spawn(|| pod.inside.ip("link set lo up"));
+            host.make(call)?.result()?;
+            beside.join().expect("nothing panics")
+        })?;
+        let lo = pod.inside.run(|| {
+            block_on(async { Ok(link::require(&Netlink::here()?, "lo").await?.is_up) })
+        })??;
+        assert!(lo, "turn {turn}");
+    }
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 
 use std::{thread, time::Duration};
 
-use anyhow::Result;
-use rustix::mount::{MountFlags, UnmountFlags, mount_bind, mount_remount, unmount};
+use anyhow::{Context as _, Result};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 
 use super::{
     host::{Host, Pod, Traces},
@@ -158,6 +158,40 @@ fn a_disk_without_room_stops_add_and_not_del() -> Result<()> {
     host.add(&late)?;
     assert_eq!(host.make(gc(&host))?, DONE);
     assert_eq!(host.leases()?, (1, 2), "what was kept is released");
+    Ok(())
+}
+
+#[test]
+fn a_disk_that_is_full_stops_add_and_not_del() -> Result<()> {
+    let host = Host::ready(&BOTH)?;
+    let (pod, late) = (Pod::new("first")?, Pod::new("late")?);
+    host.add(&pod)?;
+    let (table, filling) = (host.table(), host.table().with_file_name("filling"));
+    let leases = || {
+        let table = table.clone();
+        // The node alone sees what is mounted there.
+        let text = host.run(move || Ok(std::fs::read_to_string(table)?))?;
+        anyhow::Ok(text.lines().filter(|line| line.starts_with("lease\t")).count())
+    };
+    let (there, full) = (table.clone(), filling.clone());
+    host.run(move || {
+        let text = std::fs::read(&there)?;
+        let folder = there.parent().context("a table is in a folder")?;
+        let size = c"size=64k";
+        mount("small", folder, "tmpfs", MountFlags::empty(), Some(size))?;
+        std::fs::write(&there, text)?;
+        // It is meant to fail half-way.
+        drop(std::fs::write(&full, vec![0; 1 << 20]));
+        Ok(())
+    })?;
+    assert_eq!(host.make(host.call("ADD", &late))?.code(), 5);
+    assert_eq!(host.del(&pod)?, DONE);
+    assert_eq!((host.traces()?, leases()?), (Traces::default(), 1), "the lease stays");
+
+    host.run(move || Ok(std::fs::remove_file(&filling)?))?;
+    host.add(&late)?;
+    assert_eq!(host.make(gc(&host))?, DONE);
+    assert_eq!(leases()?, 1, "what was kept is released");
     Ok(())
 }
 

@@ -118,6 +118,11 @@ impl Host {
         self.inside.run(work)?
     }
 
+    /// Has `ip` of iproute2 do something on the node.
+    pub(super) fn ip(&self, line: &str) -> Result<()> {
+        self.inside.ip(line)
+    }
+
     /// The network's configuration.
     pub(super) fn config(&self, version: &str) -> Value {
         json!({

@@ -2,11 +2,12 @@
 
 use std::{
     path::PathBuf,
+    process::Command,
     sync::mpsc::{Sender, channel},
     thread::{self, JoinHandle},
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use rustix::thread::{UnshareFlags, gettid, unshare_unsafe};
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -45,6 +46,14 @@ impl Inside {
         let sender = self.work.as_ref().context("the thread has ended")?;
         sender.send(work).map_err(|_| anyhow!("the thread has ended"))?;
         result.recv().context("the work panicked")
+    }
+
+    /// Has `ip` of iproute2 do something there.
+    pub(super) fn ip(&self, line: &str) -> Result<()> {
+        let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+        let output = self.run(move || Command::new("ip").args(words).output())??;
+        ensure!(output.status.success(), "ip {line}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
     }
 
     /// The path of its network namespace.

@@ -3,10 +3,14 @@
 //! threads, so nothing outlives the test.
 
 mod add;
+mod check;
 mod del;
+mod endure;
 mod host;
 mod inside;
 mod plugin;
 mod pool;
 mod refusals;
+mod second;
 mod store;
+mod wishes;

@@ -22,20 +22,23 @@ fn all_at_once(host: &Host, calls: Vec<Call>) -> Result<Vec<Said>> {
 }
 
 #[test]
-fn forty_pods_at_once_get_addresses_of_their_own() -> Result<()> {
+fn a_hundred_pods_at_once_get_addresses_of_their_own() -> Result<()> {
     let host = Host::ready(&BOTH)?;
-    let pods: Vec<_> = (0..40).map(|id| Pod::new(&format!("pod-{id}"))).collect::<Result<_>>()?;
+    let pods: Vec<_> = (0..100).map(|id| Pod::new(&format!("pod-{id}"))).collect::<Result<_>>()?;
     let added = all_at_once(&host, pods.iter().map(|pod| host.call("ADD", pod)).collect())?;
     let mut distinct = BTreeSet::new();
     for said in added {
         distinct.extend(ips(&said.result()?));
     }
-    assert_eq!(distinct.len(), 80);
-    assert_eq!(host.traces()?, Traces { links: 40, routes: 80, hooks: 80, filters: 0, pods: 80 });
+    assert_eq!(distinct.len(), 200);
+    assert_eq!(
+        host.traces()?,
+        Traces { links: 100, routes: 200, hooks: 200, filters: 0, pods: 200 }
+    );
 
     let deleted = all_at_once(&host, pods.iter().map(|pod| host.call("DEL", pod)).collect())?;
-    assert_eq!(deleted, vec![Said::Done(None); 40]);
-    assert_eq!((host.traces()?, host.leases()?), (Traces::default(), (0, 80)));
+    assert_eq!(deleted, vec![Said::Done(None); 100]);
+    assert_eq!((host.traces()?, host.leases()?), (Traces::default(), (0, 200)));
     Ok(())
 }
 

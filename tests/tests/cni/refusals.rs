@@ -39,7 +39,7 @@ fn a_node_that_is_not_ready_asks_to_try_again() -> Result<()> {
 fn a_store_that_others_work_with_is_ready() -> Result<()> {
     let host = Host::ready(&V4)?;
     host.add(&Pod::new("before")?)?;
-    let held = File::open(host.table().with_extension("lock"))?;
+    let held = File::open(host.table().with_file_name("lock"))?;
     held.lock()?;
     let status = Call::bare("STATUS").input(&host.config("1.1.0"));
     assert_eq!(host.make(status)?, Said::Done(None));
@@ -83,8 +83,8 @@ fn a_link_of_somebody_else_under_our_name_is_left_alone() -> Result<()> {
     host.make_pair(&other, SOMEBODY, &name, "somebody's")?;
     let said = host.make(host.call("ADD", &pod))?;
     assert_eq!(said.code(), 102, "{said:?}");
+    assert_eq!(host.leases()?.0, 0, "what was reserved is released");
     assert_eq!(host.del(&pod)?, Said::Done(None));
-    assert_eq!(host.leases()?.0, 0);
     assert!(host.links()?.iter().any(|link| link.name == name));
     Ok(())
 }
