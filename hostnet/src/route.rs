@@ -185,7 +185,7 @@ fn message(route: &Route) -> RouteMessage {
     message
 }
 
-fn is_ours(message: &RouteMessage) -> bool {
+pub(crate) fn is_ours(message: &RouteMessage) -> bool {
     message.header.protocol == RouteProtocol::Other(PROTOCOL)
         && message.header.table == RouteHeader::RT_TABLE_MAIN
 }

@@ -8,6 +8,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::{MulticastGroup, new_multicast_connection};
 
 use crate::error::{During as _, Result};
+use crate::route::is_ours;
 
 const GROUPS: [MulticastGroup; 6] = [
     MulticastGroup::Link,
@@ -21,9 +22,9 @@ const GROUPS: [MulticastGroup; 6] = [
 /// What changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Changed {
-    /// Routes or neighbours and nothing else, which some hosts do all the time.
+    /// Routes of others and nothing else, which some hosts do all the time.
     Routes,
-    /// Links or addresses.
+    /// Links or addresses, or that something of ours went.
     Devices,
 }
 
@@ -82,7 +83,7 @@ impl Watch {
     fn counts(&self, heard: Heard) -> Option<Changed> {
         match heard {
             Heard::Changed(changed) => Some(changed),
-            Heard::LostNeighbour(link) => (self.minded == Some(link)).then_some(Changed::Routes),
+            Heard::LostNeighbour(link) => (self.minded == Some(link)).then_some(Changed::Devices),
             Heard::Nothing => None,
         }
     }
@@ -92,6 +93,9 @@ fn heard(message: &NetlinkMessage<RouteNetlinkMessage>) -> Heard {
     use RouteNetlinkMessage::{DelNeighbour, DelRoute, NewNeighbour, NewRoute};
 
     match &message.payload {
+        NetlinkPayload::InnerMessage(DelRoute(gone)) if is_ours(gone) => {
+            Heard::Changed(Changed::Devices)
+        }
         NetlinkPayload::InnerMessage(NewRoute(_) | DelRoute(_)) => Heard::Changed(Changed::Routes),
         NetlinkPayload::InnerMessage(DelNeighbour(gone)) => {
             Heard::LostNeighbour(gone.header.ifindex)
@@ -106,9 +110,10 @@ fn heard(message: &NetlinkMessage<RouteNetlinkMessage>) -> Heard {
 mod tests {
     use rtnetlink::packet_route::link::LinkMessage;
     use rtnetlink::packet_route::neighbour::NeighbourMessage;
-    use rtnetlink::packet_route::route::RouteMessage;
+    use rtnetlink::packet_route::route::{RouteHeader, RouteMessage, RouteProtocol};
 
     use super::*;
+    use crate::route::PROTOCOL;
 
     fn told(message: RouteNetlinkMessage, minded: Option<u32>) -> Option<Changed> {
         let watch = Watch { heard: futures_util::stream::empty().boxed(), minded };
@@ -116,16 +121,21 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_of_a_link_that_nobody_minds_tell_nothing() {
+    fn what_went_of_ours_is_told_from_what_others_change() {
         let mut gone = NeighbourMessage::default();
         gone.header.ifindex = 7;
         let lost = || RouteNetlinkMessage::DelNeighbour(gone.clone());
+        let mut ours = RouteMessage::default();
+        ours.header.protocol = RouteProtocol::Other(PROTOCOL);
+        ours.header.table = RouteHeader::RT_TABLE_MAIN;
         for (message, minded, expected) in [
-            (lost(), Some(7), Some(Changed::Routes)),
+            (lost(), Some(7), Some(Changed::Devices)),
             (lost(), Some(8), None),
             (lost(), None, None),
             (RouteNetlinkMessage::NewNeighbour(gone.clone()), Some(7), None),
             (RouteNetlinkMessage::DelRoute(RouteMessage::default()), None, Some(Changed::Routes)),
+            (RouteNetlinkMessage::DelRoute(ours.clone()), None, Some(Changed::Devices)),
+            (RouteNetlinkMessage::NewRoute(ours), None, Some(Changed::Routes)),
             (RouteNetlinkMessage::DelLink(LinkMessage::default()), None, Some(Changed::Devices)),
         ] {
             assert_eq!(told(message.clone(), minded), expected, "{message:?}");
