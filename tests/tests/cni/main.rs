@@ -3,10 +3,17 @@
 //! threads, so nothing outlives the test.
 
 mod add;
+mod chain;
+mod cnitool;
+mod crash;
 mod del;
 mod host;
 mod inside;
+mod kills;
 mod plugin;
 mod pool;
 mod refusals;
 mod store;
+mod tool;
+mod tracer;
+mod whole;
