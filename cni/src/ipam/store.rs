@@ -102,7 +102,11 @@ impl Store {
         let end = Instant::now() + deadline;
         loop {
             match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Locked { store: self, _lock: lock }),
+                Ok(()) => {
+                    // A process that was killed while it wrote has left it; DEL may write nothing.
+                    let _: io::Result<()> = fs::remove_file(self.path("table.new"));
+                    return Ok(Locked { store: self, _lock: lock });
+                }
                 Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < end => thread::sleep(PAUSE),
                 Err(rustix::io::Errno::WOULDBLOCK) => return Err(StoreError::Busy { path }),
                 Err(errno) => return fail("lock", &path, errno.into()),

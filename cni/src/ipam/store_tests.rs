@@ -99,6 +99,17 @@ fn a_lock_that_is_held_is_waited_for_until_the_deadline() {
 }
 
 #[test]
+fn what_a_writer_left_that_was_killed_goes_with_the_next_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path(), "waggle");
+    store.lock(LOCK_DEADLINE).unwrap().write(&Table::new("b")).unwrap();
+    fs::write(store.path("table.new"), "half").unwrap();
+    drop(store.lock(LOCK_DEADLINE).unwrap());
+    assert!(!store.path("table.new").exists());
+    assert_eq!(store.read("b"), Ok(Ok(Table::new("b"))));
+}
+
+#[test]
 fn a_write_that_fails_leaves_the_table_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path(), "waggle");
