@@ -30,7 +30,7 @@ pub(super) struct Whole {
     pub(super) pods: BTreeMap<IpAddr, u32>,
     /// Leases by container, with their phase.
     pub(super) leases: BTreeMap<String, (BTreeSet<IpAddr>, String)>,
-    /// Files of agent and plugin.
+    /// Files beside the table and of it.
     pub(super) files: BTreeSet<PathBuf>,
 }
 
@@ -59,7 +59,9 @@ impl Host {
         let leases = fs::read_to_string(self.table()).unwrap_or_default();
         let leases = leases.lines().filter_map(lease).collect();
         let mut files = BTreeSet::new();
-        collect(&self.run_dir(), &mut files)?;
+        if let Some(folder) = self.table().parent().filter(|folder| folder.is_dir()) {
+            collect(folder, &mut files)?;
+        }
         Ok(Whole { leases, files, ..whole })
     }
 }
