@@ -38,7 +38,8 @@ fn cnitool_adds_checks_and_deletes_a_pod() -> Result<()> {
         let result = tool.add(&pod)?;
         let expected = nobody.clone().with(host, &container(host)?, &result)?;
         assert_eq!(host.whole()?, expected, "{version}");
-        assert_eq!(tool.run("del", &pod)?, None);
+        tool.forget()?;
+        assert_eq!(tool.run("del", &pod)?, None, "without a previous result");
         assert_eq!(tool.run("del", &pod)?, None, "what is gone");
         assert_eq!(host.whole()?, nobody, "{version}");
     }

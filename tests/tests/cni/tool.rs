@@ -35,13 +35,19 @@ impl<'a> Tool<'a> {
     pub(super) fn new(host: &'a Host, version: &str, plugins: &[Value]) -> Result<Self> {
         let configs = host.run_dir().join("net.d");
         fs::create_dir_all(&configs)?;
-        let list = json!({ "cniVersion": version, "name": "waggle", "plugins": plugins });
-        fs::write(configs.join("10-waggle.conflist"), list.to_string())?;
         host.run(|| {
             mount("tmpfs", STATE, "tmpfs", MountFlags::empty(), None)?;
             Ok(fs::create_dir_all(MEMORY)?)
         })?;
-        Ok(Self { host, configs, host_port: None })
+        let tool = Self { host, configs, host_port: None };
+        tool.list(version, plugins)?;
+        Ok(tool)
+    }
+
+    /// Puts a list of plugins in the place of the one before.
+    pub(super) fn list(&self, version: &str, plugins: &[Value]) -> Result<()> {
+        let list = json!({ "cniVersion": version, "name": "waggle", "plugins": plugins });
+        Ok(fs::write(self.configs.join("10-waggle.conflist"), list.to_string())?)
     }
 
     /// Asks for a pod's port at a port of the node.
