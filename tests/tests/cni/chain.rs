@@ -61,7 +61,7 @@ fn what_each_plugin_of_a_chain_says_survives_and_nothing_is_left() -> Result<()>
     let warm = Pod::new("warm")?;
     host.add(&warm)?;
     assert_eq!(host.del(&warm)?.code(), 0);
-    for version in ["0.4.0", "1.0.0"] {
+    for version in ["0.3.1", "0.4.0", "1.0.0"] {
         let before = host.links()?;
         let first = json!({ "type": "loopback" });
         let chain = [first, host.config(version), tuning(&host), portmap(), bandwidth()];
@@ -81,9 +81,11 @@ fn what_each_plugin_of_a_chain_says_survives_and_nothing_is_left() -> Result<()>
         // succeeds.
         let others = |plugin: &&Value| plugin["type"] != "portmap";
         let checked: Vec<Value> = chain.iter().filter(others).cloned().collect();
-        tool.list(version, &checked)?;
-        tool.run("check", &pod)?;
-        tool.list(version, &chain)?;
+        if version != "0.3.1" {
+            tool.list(version, &checked)?;
+            tool.run("check", &pod)?;
+            tool.list(version, &chain)?;
+        }
         assert!(rules(&host)?.contains("CNI-DN-"), "portmap has rules for the pod");
         assert_eq!(tool.run("del", &pod)?, None);
         assert!(!rules(&host)?.contains("CNI-DN-"), "and then none");
@@ -136,6 +138,7 @@ fn a_pod_whose_hardware_address_tuning_changes_is_reached_within_ten_seconds() -
         })
     })?;
     drop(listeners);
+    println!("reached after {reached:?}");
     assert_eq!(reached.len(), 2);
     tool.run("check", &pod)?;
     assert_eq!(tool.run("del", &pod)?, None);
