@@ -35,11 +35,23 @@ impl Random {
         (mixed ^ (mixed >> 31)) % bound
     }
 
+    /// Another sequence, for somebody who draws at the same time.
+    #[must_use]
+    pub fn part(&mut self) -> Self {
+        Self { state: self.below(u64::MAX) }
+    }
+
     /// A time below a bound.
     pub fn time_below(&mut self, bound: Duration) -> Duration {
         let micros = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX);
         Duration::from_micros(self.below(micros))
     }
+}
+
+/// Whether everything is to be tried, however long that takes: `WAGGLE_FULL` is set.
+#[must_use]
+pub fn is_full() -> bool {
+    env::var_os("WAGGLE_FULL").is_some()
 }
 
 /// How often something is repeated: as `WAGGLE_RESTART_ROUNDS` says, or by default.

@@ -40,8 +40,8 @@ enum Verb {
     Bench(bench::Args),
     /// Runs the test tiers and compares their minutes with docs/testing.md.
     Test(test::Args),
-    /// Builds kube-proxy, an API server and etcd from their Go modules, which comparisons need;
-    /// instant when they are there.
+    /// Builds kube-proxy, an API server, etcd and cnitool from their Go modules, which comparisons and
+    /// the CNI plugin's suite need; instant when they are there.
     Upstream(upstream::Args),
     /// Checks format, clippy, dependencies, file sizes, crate arrows and help texts.
     Lint(lint::Args),

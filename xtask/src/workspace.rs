@@ -17,6 +17,11 @@ pub(crate) struct Artifacts {
     pub(crate) object: PathBuf,
 }
 
+/// Where the CNI plugin's suite looks for cnitool, which `cargo xtask build` does not make.
+pub(crate) fn cnitool() -> PathBuf {
+    target().join("upstream/cnitool")
+}
+
 /// The artifacts' paths, whether they are built or not.
 pub(crate) fn artifacts() -> Artifacts {
     Artifacts {

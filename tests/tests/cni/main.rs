@@ -3,14 +3,21 @@
 //! threads, so nothing outlives the test.
 
 mod add;
+mod chain;
 mod check;
+mod cnitool;
+mod crash;
 mod del;
 mod endure;
 mod host;
 mod inside;
+mod kills;
 mod plugin;
 mod pool;
 mod refusals;
 mod second;
 mod store;
+mod tool;
+mod tracer;
+mod whole;
 mod wishes;

@@ -49,8 +49,12 @@ impl Call {
 
     /// Makes the call in the calling thread's namespaces.
     pub(super) fn make(self) -> Result<Said> {
-        let child = self.start()?;
-        let output = child.wait_with_output()?;
+        self.make_of(&mut Command::new(program()?))
+    }
+
+    /// The same with the plugin of somebody else.
+    pub(super) fn make_of(self, plugin: &mut Command) -> Result<Said> {
+        let output = self.start(plugin)?.wait_with_output()?;
         let said = String::from_utf8(output.stdout)?;
         let json = if said.is_empty() { None } else { Some(serde_json::from_str(&said)?) };
         if output.status.success() {
@@ -64,25 +68,18 @@ impl Call {
 
     /// Starts the call and kills it after a time; says whether it was too late for that.
     pub(super) fn kill_after(self, time: Duration) -> Result<bool> {
-        let mut child = self.start()?;
+        let mut child = self.start(&mut Command::new(program()?))?;
         thread::sleep(time);
         child.kill()?;
         Ok(child.wait()?.success())
     }
 
-    fn start(self) -> Result<Child> {
-        let path = folder().join("waggle-cni");
-        if !path.exists() {
-            bail!("{} is not there: run this suite by `cargo xtask test netns`", path.display());
-        }
-        let mut child = Command::new(&path)
-            .env_clear()
-            .envs(self.environment)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .with_context(|| path.display().to_string())?;
+    /// Starts the call by a command, which is a plugin or runs one.
+    pub(super) fn start(self, command: &mut Command) -> Result<Child> {
+        command.env_clear().envs(self.environment);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child =
+            command.spawn().with_context(|| command.get_program().display().to_string())?;
         let mut stdin = child.stdin.take().context("stdin is piped")?;
         // VERSION does not read it, and then the pipe breaks.
         drop(stdin.write_all(self.input.as_bytes()));
@@ -106,6 +103,15 @@ impl Said {
             Self::Failed { code, .. } => *code,
         }
     }
+}
+
+/// The plugin.
+pub(super) fn program() -> Result<PathBuf> {
+    let path = folder().join("waggle-cni");
+    if !path.exists() {
+        bail!("{} is not there: run this suite by `cargo xtask test cni`", path.display());
+    }
+    Ok(path)
 }
 
 /// Where `cargo xtask build` puts what it built.

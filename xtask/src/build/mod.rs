@@ -14,6 +14,7 @@ pub(crate) use self::{
     agent::{Profile, build as agent},
     object::{build as object, command as object_command},
     planted::build as planted,
+    publish::publish,
 };
 use crate::{
     progress::say,

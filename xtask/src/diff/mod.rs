@@ -86,9 +86,9 @@ pub(crate) struct Options {
     /// Ends after so many seconds.
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
-    /// Repeats the objects of an earlier run. Where something else is said and not this, the clock
-    /// chooses.
-    #[arg(long, value_name = "N")]
+    /// Of the objects. Where something else is said and not this, the clock chooses. An option of
+    /// other tiers too.
+    #[arg(skip)]
     seed: Option<u64>,
     /// Which features generated objects have.
     #[arg(long, value_enum, default_value_t)]
@@ -117,6 +117,11 @@ pub(crate) struct Verdict {
 }
 
 impl Options {
+    /// The same with the seed of an earlier run.
+    pub(crate) fn seeded(self, seed: Option<u64>) -> Self {
+        Self { seed, ..self }
+    }
+
     /// Whether nothing is said.
     pub(crate) fn is_empty(&self) -> bool {
         let setting = vec![Choice::default()];

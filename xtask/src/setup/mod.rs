@@ -40,6 +40,8 @@ pub(crate) enum Scope {
     Fetch,
     /// Running a kube-proxy that writes rules of iptables, or writing some in its place.
     Iptables,
+    /// Running the CNI plugin beside those of others, and under a tracer that kills it.
+    Cni,
 }
 
 /// What compiles the kernel programs.

@@ -32,7 +32,17 @@ const IPTABLES: &[Package] = &[
     Package { name: "iptables", program: "iptables-legacy" },
 ];
 
-const FOLDERS: &[&str] = &["usr/bin", "usr/sbin", "bin", "sbin", "usr/local/bin", "usr/local/sbin"];
+const CNI: &[Package] = &[
+    Package { name: "strace", program: "strace" },
+    Package { name: "containernetworking-plugins", program: "bandwidth" },
+    Package { name: "containernetworking-plugins", program: "loopback" },
+    Package { name: "containernetworking-plugins", program: "portmap" },
+    Package { name: "containernetworking-plugins", program: "tuning" },
+];
+
+/// The last one is where plugins are, by Debian's choice.
+const FOLDERS: &[&str] =
+    &["usr/bin", "usr/sbin", "bin", "sbin", "usr/local/bin", "usr/local/sbin", "usr/lib/cni"];
 
 /// The packages that the scope needs and that are not there.
 pub(crate) fn missing(machine: &Machine, scope: Scope) -> Vec<Package> {
@@ -41,6 +51,7 @@ pub(crate) fn missing(machine: &Machine, scope: Scope) -> Vec<Package> {
         Scope::Run => RUN,
         Scope::Fetch => FETCH,
         Scope::Iptables => IPTABLES,
+        Scope::Cni => CNI,
     };
     needed
         .iter()

@@ -221,6 +221,13 @@ fn missing_programs_are_listed_with_one_command() {
     );
     let missing = package::missing(&fake.machine(), Scope::Fetch);
     assert!(package::remedy(&missing).ends_with("`sudo apt-get install curl unzip`"));
+    let fake = fake.file("root/usr/bin/strace", "").file("root/usr/lib/cni/portmap", "");
+    let missing = package::missing(&fake.machine(), Scope::Cni);
+    assert_eq!(
+        package::remedy(&missing),
+        "missing: bandwidth, loopback, tuning; install it, on Debian and Ubuntu with \
+         `sudo apt-get install containernetworking-plugins`"
+    );
     assert!(package::missing(&fake.machine(), Scope::Compile).is_empty());
 }
 

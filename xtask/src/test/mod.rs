@@ -3,11 +3,13 @@
 #[cfg(test)]
 mod behaviours;
 mod budget;
+mod chance;
 mod summary;
 mod tier;
 
 use std::{
     collections::BTreeMap,
+    path::{Path, PathBuf},
     process::ExitCode,
     thread,
     time::{Duration, Instant},
@@ -15,13 +17,13 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
-use self::{summary::Summary, tier::Tier};
+use self::{chance::Chance, summary::Summary, tier::Tier};
 use crate::{
     build::{self, Profile},
     diff,
     progress::say,
     setup::{self, Ready, Scope},
-    upstream,
+    upstream, workspace,
 };
 
 /// What to test.
@@ -31,30 +33,34 @@ pub(crate) struct Args {
     #[arg(value_enum)]
     tiers: Vec<Tier>,
     #[command(flatten)]
+    chance: Chance,
+    #[command(flatten)]
     diff: diff::Options,
 }
 
 /// Runs the tiers; the exit code says whether every test passed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let Args { tiers, diff } = args;
+    let Args { tiers, chance, diff } = args;
     let tiers = if tiers.is_empty() { Tier::ALL } else { tiers };
     ensure!(
         diff.is_empty() || tiers.contains(&Tier::Diff),
         "the options given are of `diff`, which is not named: run `cargo xtask test diff …`"
     );
+    chance.check(tiers)?;
     check_privilege(tiers)?;
     let budget = budget::read()?;
     let ready = setup::ensure(Scope::Run)?;
-    if tiers.contains(&Tier::Netns) {
+    if tiers.iter().any(|tier| tier.has_cni()) {
         setup::ensure_packages(Scope::Iptables)?;
+        setup::ensure_packages(Scope::Cni)?;
     }
     let (mut total, mut minutes) = (Summary::default(), Vec::new());
-    if tiers.contains(&Tier::Diff) {
-        thread::spawn(prepare_diff);
-    }
+    let upstream = tiers.to_vec();
+    thread::spawn(move || prepare(&upstream));
+    let diff = diff.clone().seeded(chance.seed);
     with_artifacts(&ready, tiers, &mut |tier| {
         let start = Instant::now();
-        total.add(run_tier(tier, diff)?);
+        total.add(run_tier(tier, *chance, &diff)?);
         minutes.push((tier, start.elapsed()));
         Ok(())
     })?;
@@ -77,11 +83,19 @@ fn check_privilege(tiers: &[Tier]) -> Result<()> {
     )
 }
 
-/// Builds what `diff` compares with, beside the tiers before it; `diff` waits for the end of that,
-/// or tries again and says why it fails.
-fn prepare_diff() {
-    if let Err(error) = setup::cache().and_then(|cache| upstream::ensure(&cache)) {
-        say(&format!("kube-proxy cannot be built yet: {error:#}"));
+/// Builds what the tiers need of others, in their order and beside those before them; who needs it
+/// waits for the end of that, or tries again and says why it fails.
+fn prepare(tiers: &[Tier]) {
+    let build = |ensure: fn(&Path) -> Result<PathBuf>, what: &str| {
+        if let Err(error) = setup::cache().and_then(|cache| ensure(&cache)) {
+            say(&format!("{what} cannot be built yet: {error:#}"));
+        }
+    };
+    if tiers.iter().any(|tier| tier.has_cni()) {
+        build(upstream::ensure_cnitool, "cnitool");
+    }
+    if tiers.contains(&Tier::Diff) {
+        build(upstream::ensure, "kube-proxy");
     }
 }
 
@@ -105,13 +119,18 @@ fn with_artifacts(
     privileged.into_iter().try_for_each(run)
 }
 
-fn run_tier(tier: Tier, diff: &diff::Options) -> Result<Summary> {
+fn run_tier(tier: Tier, chance: Chance, diff: &diff::Options) -> Result<Summary> {
     let mut summary = Summary::default();
+    if tier.has_cni() {
+        let built = upstream::ensure_cnitool(&setup::cache()?)?;
+        build::publish(&built, &workspace::cnitool())?;
+    }
     if tier == Tier::Diff {
         let diff::Verdict { agreed, differed } = diff::run(diff)?;
         summary.add(Summary { passed: agreed as u64, failed: differed as u64 });
     }
     for mut command in tier.commands() {
+        command.envs(chance.variables());
         let line = tier::shown(&command);
         say(&format!("== {}: {line}", tier.name()));
         summary.add(summary::run(&mut command).with_context(|| format!("running `{line}`"))?);
@@ -126,7 +145,7 @@ fn report(minutes: &[(Tier, Duration)], budget: &BTreeMap<String, f64>) {
         let line = match budget.get(tier.name()) {
             Some(limit) if spent > *limit => format!("{spent:.1} of {limit}: over the budget"),
             Some(limit) => format!("{spent:.1} of {limit}"),
-            None => format!("{spent:.1}, not in the budget"),
+            None => format!("{spent:.1}, by itself not in the budget"),
         };
         say(&format!("  {:<10} {line}", tier.name()));
     }

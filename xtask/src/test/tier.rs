@@ -17,6 +17,9 @@ pub(crate) enum Tier {
     Programs,
     /// Nodes and pods in network namespaces. Needs root.
     Netns,
+    /// The CNI plugin alone, which `netns` tests too: killed, beside other plugins, driven by cnitool.
+    /// Needs root.
+    Cni,
     /// Waggle and kube-proxy side by side, asked the same. Needs root.
     Diff,
 }
@@ -32,10 +35,14 @@ const PROGRAMS: &[Suite] = &[("programs", "1")];
 
 /// Those that make nodes: tests of one mostly wait, or verify programs; those of clusters have both
 /// processors at work.
-const NETNS: &[Suite] = &[("agent", "2"), ("cni", "2"), ("hostnet", "2"), ("netns", "1")];
+const NETNS: &[Suite] = &[("agent", "2"), CNI, ("hostnet", "2"), ("netns", "1")];
+
+/// The one of the CNI plugin.
+const CNI: Suite = ("cni", "2");
 
 impl Tier {
-    /// In the order in which they run: the last one waits for what is built meanwhile.
+    /// In the order in which they run where none is named: the last one waits for what is built
+    /// meanwhile. `cni` is a part of `netns`.
     pub(crate) const ALL: &[Self] =
         &[Self::Unit, Self::Scenarios, Self::Programs, Self::Netns, Self::Diff];
 
@@ -46,6 +53,7 @@ impl Tier {
             Self::Scenarios => "scenarios",
             Self::Programs => "programs",
             Self::Netns => "netns",
+            Self::Cni => "cni",
             Self::Diff => "diff",
         }
     }
@@ -54,7 +62,15 @@ impl Tier {
     pub(crate) fn is_privileged(self) -> bool {
         match self {
             Self::Unit | Self::Scenarios => false,
-            Self::Programs | Self::Netns | Self::Diff => true,
+            Self::Programs | Self::Netns | Self::Cni | Self::Diff => true,
+        }
+    }
+
+    /// Whether it has the CNI plugin's suite.
+    pub(crate) fn has_cni(self) -> bool {
+        match self {
+            Self::Netns | Self::Cni => true,
+            Self::Unit | Self::Scenarios | Self::Programs | Self::Diff => false,
         }
     }
 
@@ -70,6 +86,7 @@ impl Tier {
             Self::Scenarios => vec![cargo_test("waggle-agent", &["--test", "*"])],
             Self::Programs => PROGRAMS.iter().map(|suite| privileged(*suite)).collect(),
             Self::Netns => NETNS.iter().map(|suite| privileged(*suite)).collect(),
+            Self::Cni => vec![privileged(CNI)],
             Self::Diff => Vec::new(),
         }
     }
@@ -100,6 +117,10 @@ fn cargo_test(package: &str, selection: &[&str]) -> Command {
 fn privileged((suite, at_once): Suite) -> Command {
     let mut command = cargo_test("waggle-tests", &["--test", suite]);
     command.args(["--", "--test-threads", at_once]);
+    if suite == CNI.0 {
+        // How many instants there were, and the seed, are told by tests that pass.
+        command.arg("--show-output");
+    }
     command
 }
 

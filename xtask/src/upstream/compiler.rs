@@ -24,6 +24,11 @@ impl Compiler {
     /// The one in the cache, which is fetched if it is not there.
     pub(super) fn ensure(cache: &Path, work: &Path) -> Result<Self> {
         let compiler = Self { home: cache.join(format!("go-{}", pins::GO)) };
+        if compiler.program().is_file() {
+            return Ok(compiler);
+        }
+        // Modules are built beside each other.
+        let _lock = setup::lock(cache, "go")?;
         if !compiler.program().is_file() {
             let archive = Archive::of(env::consts::ARCH)?;
             setup::ensure_packages(Scope::Fetch)?;

@@ -1,8 +1,8 @@
 //! The programs of others that Waggle is compared with and tested against: kube-proxy, an API server
-//! and the etcd below it.
+//! and the etcd below it; cnitool.
 //!
-//! They are built from what their projects publish as Go modules, as [`module`](program::MODULE)
-//! pins them, by a [`compiler`] that is published in the same way: neither a git host nor an image
+//! They are built from what their projects publish as Go modules, as each [`program::Module`] pins
+//! them, by a [`compiler`] that is published in the same way: neither a git host nor an image
 //! registry is needed. A kill loses no more than one step: what was fetched and compiled stays in
 //! the work folder until everything is built.
 
@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result};
 
 use self::{
     compiler::Compiler,
-    program::{PROGRAMS, Program},
+    program::{CNITOOL, KUBERNETES, Module, Program},
 };
 use crate::{pins, progress::say, setup};
 
@@ -38,39 +38,50 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.trial {
         trial::check_privilege()?;
     }
-    let folder = ensure(&setup::cache()?)?;
-    for program in PROGRAMS {
-        say(&folder.join(program.name).display().to_string());
+    let cache = setup::cache()?;
+    for module in [CNITOOL, KUBERNETES] {
+        let folder = module.ensure(&cache)?;
+        for program in module.programs {
+            say(&folder.join(program.name).display().to_string());
+        }
     }
-    if args.trial { trial::run(&folder) } else { Ok(()) }
+    if args.trial { trial::run(&KUBERNETES.ensure(&cache)?) } else { Ok(()) }
 }
 
-/// The folder of the programs, which are built if they are not there.
+/// The folder of kube-proxy and what it follows, which are built if they are not there.
 pub(crate) fn ensure(cache: &Path) -> Result<PathBuf> {
-    let folder = cache.join(format!("upstream-{}-go{}", program::kubernetes()?, pins::GO));
-    if missing(&folder).is_empty() {
-        return Ok(folder);
-    }
-    let _lock = setup::lock(cache, "upstream")?;
-    let missing = missing(&folder);
-    if !missing.is_empty() {
-        build(cache, &folder, &missing)?;
-    }
-    Ok(folder)
+    KUBERNETES.ensure(cache)
 }
 
-fn missing(folder: &Path) -> Vec<&'static Program> {
-    PROGRAMS.iter().filter(|program| !folder.join(program.name).is_file()).collect()
+/// The path of cnitool, which is built if it is not there.
+pub(crate) fn ensure_cnitool(cache: &Path) -> Result<PathBuf> {
+    Ok(CNITOOL.ensure(cache)?.join(CNITOOL.name))
 }
 
-fn build(cache: &Path, folder: &Path, missing: &[&Program]) -> Result<()> {
-    let work = Work { folder: cache.join("upstream-work") };
-    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-    let compiler = Compiler::ensure(cache, &work.folder)?;
-    for program in missing {
-        program.build(&compiler, &work, folder)?;
+impl Module {
+    fn ensure(&self, cache: &Path) -> Result<PathBuf> {
+        let folder = cache.join(format!("{}-{}-go{}", self.name, self.version()?, pins::GO));
+        if self.missing(&folder).is_empty() {
+            return Ok(folder);
+        }
+        let _lock = setup::lock(cache, self.name)?;
+        let missing = self.missing(&folder);
+        if !missing.is_empty() {
+            self.build_all(cache, &folder, &missing)?;
+        }
+        Ok(folder)
     }
-    fs::remove_dir_all(&work.folder).with_context(|| format!("removing {}", work.folder.display()))
+
+    fn build_all(&self, cache: &Path, folder: &Path, missing: &[&Program]) -> Result<()> {
+        let work = Work { folder: cache.join(format!("{}-work", self.name)) };
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        let compiler = Compiler::ensure(cache, &work.folder)?;
+        for program in missing {
+            self.build(program, &compiler, &work, folder)?;
+        }
+        fs::remove_dir_all(&work.folder)
+            .with_context(|| format!("removing {}", work.folder.display()))
+    }
 }
 
 /// Where Go keeps what it fetches and compiles: gigabytes that nothing reads again.

@@ -1,5 +1,5 @@
 // The programs of others that comparisons run, as tools.go lists them, each at the version that
-// Kubernetes itself is built with. `cargo xtask setup --upstream` builds them.
+// Kubernetes itself is built with. `cargo xtask upstream` builds them.
 module waggle.invalid/upstream
 
 go 1.26.0
