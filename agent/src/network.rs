@@ -3,6 +3,7 @@
 
 mod crowd;
 mod plan;
+mod underlay;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -29,11 +30,11 @@ use crate::networks::PodNetworks;
 use crate::node_file::{self, NodeFile};
 use crate::node_ports::{self, NodePorts};
 use crate::own_pods;
-use crate::peers::{self, Reach, Step, Ways};
+use crate::peers::{self, Ways};
 use crate::pods;
 use crate::problem::Problem;
 use crate::service_networks::ServiceNetworks;
-use crate::tunnel::{self, Tunnel};
+use crate::tunnel;
 
 pub use plan::{Addresses, Device, Settings};
 use plan::{Plan, Seen};
@@ -182,11 +183,7 @@ impl Network {
         }
         let networks = PodNetworks::of(&self.own, &cluster.nodes);
         problems.extend(networks.problems.iter().cloned());
-        let tunnel = match own {
-            Some(own) => self.ensure_tunnel(own, &networks, &mut seen, &mut problems).await?,
-            None => None,
-        };
-        self.tunnel = tunnel.as_ref().map(|(_, index)| *index);
+        let tunnel = self.ensure_tunnel(own, &networks, &mut seen, &mut problems).await?;
         let plan = Plan::of(&seen, own, cluster, &self.parts.selection, &pods);
         let held = seen.devices.addresses_apart(IPVS);
         let mut state = NetworkState {
@@ -196,12 +193,8 @@ impl Network {
             problems,
             ..Default::default()
         };
-        let tunnel = tunnel.as_ref().map(|(tunnel, index)| (tunnel, *index));
-        let reach = Reach { mode: self.parts.mode, tunnel };
-        let (items, unreachable) =
-            peers::wanted(&self.own, &networks, &seen.devices, &seen.routes, reach);
-        let ways = Ways { items, reach };
-        self.ensure_tables(&seen, cluster, &plan, &networks, &ways, &mut state)?;
+        let (ways, unreachable) = self.ways(&networks, &seen, tunnel.as_ref());
+        self.ensure_tables(&seen, cluster, &plan, &ways, &mut state)?;
         state.problems.extend(self.ensure_hooks(scan, &plan.roles(&seen, pods)).await?);
         if let Some(own) = own {
             state.problems.extend(unreachable);
@@ -229,7 +222,6 @@ impl Network {
         seen: &Seen,
         cluster: &Cluster,
         plan: &Plan<'_>,
-        pods: &PodNetworks<'_>,
         ways: &Ways<'_>,
         state: &mut NetworkState,
     ) -> anyhow::Result<()> {
@@ -248,7 +240,7 @@ impl Network {
         state.problems.extend(masquerade::shared_ports(ports));
         let before = self.parts.networks.node()?;
         state.addresses = plan.addresses(seen, own, ports, &before, node_port_addresses);
-        let mut networks = state.addresses.networks(seen, own, cluster, pods, detection);
+        let mut networks = state.addresses.networks(seen, own, cluster, ways.pods, detection);
         ways.mark(&mut networks);
         let written = self.parts.networks.ensure_networks(&networks, cluster.is_complete)?;
         if written > 0 {
@@ -266,40 +258,6 @@ impl Network {
         Ok(())
     }
 
-    /// The tunnel with its device's index, where any node is reached by one. A device that was made
-    /// or changed is seen from here on, so that its hooks are there before its first packet.
-    async fn ensure_tunnel(
-        &self,
-        own: &NodeSpec,
-        networks: &PodNetworks<'_>,
-        seen: &mut Seen,
-        problems: &mut BTreeSet<Problem>,
-    ) -> anyhow::Result<Option<(Tunnel, u32)>> {
-        let Parts { mode, vxlan, .. } = self.parts;
-        if !peers::need_tunnel(mode, &self.own, networks, &seen.devices) {
-            return Ok(None);
-        }
-        let tunnel = match Tunnel::of(own, &seen.devices, vxlan) {
-            Ok(tunnel) => tunnel,
-            Err(problem) => {
-                problems.insert(problem);
-                return Ok(None);
-            }
-        };
-        match tunnel.ensure(&self.netlink, &seen.devices).await {
-            Ok((index, is_changed)) => {
-                if is_changed {
-                    *seen = self.look().await?;
-                }
-                Ok(Some((tunnel, index)))
-            }
-            Err(error) => {
-                problems.insert(tunnel.refused(&error, &seen.devices));
-                Ok(None)
-            }
-        }
-    }
-
     /// What only a node that is known has: forwarding, routes, and a file for the plugin.
     async fn serve(
         &mut self,
@@ -314,7 +272,7 @@ impl Network {
         let tunnel = ways.reach.tunnel;
         let (link, are_all) = (tunnel.map(|(_, index)| index), cluster.is_complete);
         let applied = peers::apply(&self.netlink, &ways.items, link, are_all).await?;
-        applied.steps.iter().for_each(log_step);
+        applied.steps.iter().for_each(underlay::log_step);
         problems.extend(applied.problems);
         let lost = pods::lost_routes(pods, &devices.held(own), devices, &present.ours);
         problems.extend(pods::restore_routes(&self.netlink, &lost).await);
@@ -327,16 +285,6 @@ impl Network {
             self.write_node_file(own, devices, mtu)?;
         }
         Ok(problems)
-    }
-
-    /// What packets of pods may grow by on their way, in bytes: a node that shares no link may come
-    /// at any time.
-    fn growth(&self, own: &NodeSpec, devices: &Devices) -> u32 {
-        let local = devices.held(own).into_iter().next();
-        match self.parts.mode {
-            Mode::HostGw => 0,
-            Mode::Auto | Mode::Vxlan => local.map_or(0, tunnel::headers),
-        }
     }
 
     /// Pods first: one that is newer than the devices would look as if its device were gone.
@@ -436,11 +384,4 @@ pub struct Parts {
     pub boot_id: String,
     /// How often it is looked after when nothing is heard of it.
     pub period: Duration,
-}
-
-fn log_step(step: &Step) {
-    match step {
-        Step::Ensure(item) => info!(%item, "made"),
-        Step::Delete(item) => info!(%item, "deleted"),
-    }
 }

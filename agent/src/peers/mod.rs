@@ -36,6 +36,8 @@ pub struct Reach<'a> {
 /// The ways to the pods of other nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ways<'a> {
+    /// Whose networks they lead to.
+    pub pods: &'a PodNetworks<'a>,
     /// What the kernel is to have.
     pub items: BTreeSet<Item>,
     /// What that follows from.

@@ -163,7 +163,7 @@ fn an_end_of_the_tunnel_that_cannot_be_is_named() {
         ("own address", node("b", &["192.0.2.1"], &["10.1.2.0/24"]), "held by this host"),
     ] {
         for mode in [Mode::Vxlan, Mode::Auto] {
-            let (items, problems) = reached(mode, &[peer.clone()]);
+            let (items, problems) = reached(mode, std::slice::from_ref(&peer));
             assert!(items.is_empty(), "{name}: {items:?}");
             assert!(problems.len() == 1 && problems[0].contains(cause), "{name}: {problems:?}");
         }

@@ -159,7 +159,6 @@ impl Agent {
                         let is_complete = report.complete;
                         network =
                             Some(self.look_after_network(is_complete, network, &mut due).await);
-                        watch.mind(self.network.tunnel());
                     }
                     Some(_) | None => due.network = Instant::now() + self.network.period(),
                 },
@@ -198,6 +197,7 @@ impl Agent {
 
     /// Waits for something to do. What was heard of the host is done when it has settled.
     async fn next(&mut self, watch: &mut Watch, stop: &mut Stop, due: &mut Due) -> Event {
+        watch.mind(self.network.tunnel());
         loop {
             match happening(&mut self.source, &mut self.pulse, watch, stop, due, self.wake.due())
                 .await

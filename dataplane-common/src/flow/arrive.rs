@@ -51,16 +51,8 @@ pub fn arrive<A: IpAddress>(
         {
             begun = drafted(direct::draft(arrival, tables, env, work));
         }
-        match begun {
-            Begun::Drafted => {
-                if let Err(reason) = create(tables, work) {
-                    return Verdict::Drop(reason);
-                }
-            }
-            Begun::NotOurs => return Verdict::Pass,
-            Begun::Rejected => return reject(work),
-            Begun::Unknown => return unknown(packet),
-            Begun::Refused(reason) => return Verdict::Drop(reason),
+        if let Err(verdict) = made(begun, packet, tables, work) {
+            return verdict;
         }
     }
     let verdict = deliver(packet, arrival, tables, work);
@@ -109,6 +101,7 @@ fn unknown<A>(packet: &Packet<A>) -> Verdict {
 }
 
 /// What a packet without a flow came to.
+#[derive(Clone, Copy, Debug)]
 enum Begun {
     /// It gets one.
     Drafted,
@@ -120,6 +113,23 @@ enum Begun {
     Unknown,
     /// It must not have one.
     Refused(DropReason),
+}
+
+/// Makes the flow that was drafted; what becomes of a packet that gets none.
+#[inline(always)]
+fn made<A: Address>(
+    begun: Begun,
+    packet: &Packet<A>,
+    tables: &impl Tables<A>,
+    work: &mut Work<A>,
+) -> Result<(), Verdict> {
+    match begun {
+        Begun::Drafted => create(tables, work).map_err(Verdict::Drop),
+        Begun::NotOurs => Err(Verdict::Pass),
+        Begun::Rejected => Err(reject(work)),
+        Begun::Unknown => Err(unknown(packet)),
+        Begun::Refused(reason) => Err(Verdict::Drop(reason)),
+    }
 }
 
 /// A packet without a flow.

@@ -76,13 +76,12 @@ fn what_somebody_takes_away_is_put_back_and_what_is_not_ours_is_left() -> Result
     reach(&land)?;
     let a = ground.network.a().netns();
     a.ip(&["route add blackhole 10.200.0.0/24"])?;
-    let end = "10.244.3.0";
-    let mac = far_mac(a, end)?;
+    let mac = far_mac(a, "10.244.3.0")?;
     for (name, lines) in [
         ("tunnel", vec![format!("link delete {TUNNEL}")]),
         ("route by the tunnel", vec!["route delete 10.244.3.0/24".to_owned()]),
         ("direct route", vec!["route delete 10.244.2.0/24".to_owned()]),
-        ("neighbour", vec![format!("neighbour delete {end} dev {TUNNEL}")]),
+        ("neighbour", vec![format!("neighbour delete 10.244.3.0 dev {TUNNEL}")]),
         ("tunnel switched off", vec![format!("link set {TUNNEL} down")]),
         ("addresses", vec![format!("address flush dev {TUNNEL} scope global")]),
         ("hardware address", vec![format!("link set {TUNNEL} address 02:00:00:00:00:01")]),
