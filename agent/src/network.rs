@@ -212,6 +212,7 @@ impl Network {
         for addr in self.parts.maps.prune_pods(pods, &present)? {
             info!(pod = %addr.to_ip(), "removed a pod whose device is gone");
         }
+        self.parts.maps.prune_unguarded(&present)?;
         let maps = &mut self.parts.maps;
         pods::restore_entries(&self.netlink, maps, pods, devices, &routes.ours).await
     }

@@ -69,7 +69,9 @@ pub async fn restore_routes(netlink: &Netlink, lost: &[Route]) -> BTreeSet<Probl
     problems
 }
 
-/// Adds the entries of pods that have a route and no entry; returns those that cannot be made.
+/// Adds the entries of pods that have a route and no entry, or one without their hardware address;
+/// returns those whose address is not known. They have an entry all the same: without one a pod may
+/// send nothing.
 ///
 /// # Errors
 /// When neighbours cannot be listed, or the kernel refuses an entry.
@@ -80,8 +82,8 @@ pub async fn restore_entries(
     devices: &Devices,
     routes: &[Route],
 ) -> anyhow::Result<BTreeSet<Problem>> {
-    let lost = to_pods(routes).filter(|(ip, _)| !known.contains_key(&Addr::from(*ip)));
-    let lost: Vec<_> = lost.collect();
+    let is_whole = |ip| known.get(&Addr::from(ip)).is_some_and(|pod| pod.pod_mac != UNKNOWN);
+    let lost: Vec<_> = to_pods(routes).filter(|(ip, _)| !is_whole(*ip)).collect();
     if lost.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -89,31 +91,37 @@ pub async fn restore_entries(
     let mut problems = BTreeSet::new();
     for (ip, link) in lost {
         let Some(link) = devices.device(link) else { continue };
-        match entry(ip, link, &neighbours) {
-            Some(pod) => {
-                if maps.add_pod(ip.into(), pod)? {
-                    info!(pod = %ip, device = link.name, "restored the entry of a pod");
-                }
+        let pod = entry(ip, link, &neighbours);
+        problems.extend((pod.pod_mac == UNKNOWN).then(|| unknown(ip, link)));
+        match known.get(&ip.into()) {
+            Some(before) if *before == pod => {}
+            Some(before) => maps.change_pod(ip.into(), *before, pod)?,
+            None if maps.add_pod(ip.into(), pod)? => {
+                info!(pod = %ip, device = link.name, "restored the entry of a pod");
             }
-            None => {
-                problems.insert(unknown(ip, link));
-            }
+            None => {}
         }
     }
     Ok(problems)
 }
 
-fn entry(ip: IpAddr, link: &Link, neighbours: &[Neighbour]) -> Option<Pod> {
+/// In the place of a hardware address that the host does not know.
+const UNKNOWN: [u8; 6] = [0; 6];
+
+/// A pod whose hardware address is not known is reached by the stack, which asks for it.
+fn entry(ip: IpAddr, link: &Link, neighbours: &[Neighbour]) -> Pod {
     let mut here = neighbours.iter().filter(|neighbour| neighbour.link == link.index);
-    let pod_mac = here.find(|neighbour| neighbour.ip == ip)?.mac.0;
-    Some(Pod {
+    let pod_mac = here.find(|neighbour| neighbour.ip == ip).map(|neighbour| neighbour.mac.0);
+    let (pod_mac, host_mac) = pod_mac.zip(link.mac.map(|mac| mac.0)).unwrap_or_default();
+    let is_known = pod_mac != UNKNOWN;
+    Pod {
         ifindex: link.index,
         mtu: link.mtu,
         pod_mac,
-        host_mac: link.mac?.0,
-        flags: PodFlags::default(),
+        host_mac,
+        flags: if is_known { PodFlags::default() } else { PodFlags::NO_PEER },
         netns: link.netns.map_or_else(NetnsId::default, NetnsId::of),
-    })
+    }
 }
 
 /// The addresses of pods of this node with the index of the link to each.

@@ -81,7 +81,6 @@ impl Add<'_> {
             namespace: self.namespace,
         };
         let host_link = wiring.build().await?;
-        self.plugin.datapath.attach(&host_link, self.node.attach.into())?;
         let pod = Pod {
             ifindex: host_link.index,
             mtu: network.mtu,
@@ -90,7 +89,10 @@ impl Add<'_> {
             flags: PodFlags::default(),
             netns: host_link.netns.map_or_else(NetnsId::default, NetnsId::of),
         };
+        // Before the programs, which let a pod send from its own addresses alone.
         self.plugin.datapath.register(&lease.ips, pod)?;
+        self.plugin.datapath.guard(host_link.index, !self.wishes.unguarded)?;
+        self.plugin.datapath.attach(&host_link, self.node.attach.into())?;
         self.mark_ready(lease).await?;
         Ok(network)
     }

@@ -141,8 +141,31 @@ impl Datapath {
         Ok(())
     }
 
+    /// Lets the pod behind a link send from its own addresses alone, or from any.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or the map is full.
+    pub(crate) fn guard(&self, link: u32, guarded: bool) -> Result<(), Error> {
+        let mut unguarded = match self.hash::<u32, u32>(names::UNGUARDED) {
+            Err(error) if guarded && is_absent(&error) => return Ok(()),
+            other => other.map_err(|error| failed(&error))?,
+        };
+        let changed = if guarded { unguarded.remove(&link) } else { unguarded.insert(link, 0, 0) };
+        match changed {
+            Err(error) if !is_absent(&error) => Err(failed(&error)),
+            _ => Ok(()),
+        }
+    }
+
     fn pods(&self) -> Result<HashMap<MapData, Addr, Pod>, MapError> {
-        let data = MapData::from_pin(self.pins.map(names::PODS))?;
+        self.hash(names::PODS)
+    }
+
+    fn hash<K: aya::Pod, V: aya::Pod>(
+        &self,
+        name: &str,
+    ) -> Result<HashMap<MapData, K, V>, MapError> {
+        let data = MapData::from_pin(self.pins.map(name))?;
         HashMap::try_from(Map::HashMap(data))
     }
 }
@@ -166,6 +189,6 @@ fn failed(error: &MapError) -> Error {
         Some(cause) => cause.to_string(),
         None => error.to_string(),
     };
-    Error::new(Code::Io, format!("failed to use the map of pods: {cause}"))
+    Error::new(Code::Io, format!("failed to use a map of pods: {cause}"))
         .details("the agent's pins must be of the same release as the plugin: restart the agent")
 }

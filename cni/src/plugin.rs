@@ -124,6 +124,7 @@ impl<'a> Plugin<'a> {
             return self.datapath.prune();
         };
         self.datapath.detach(&link)?;
+        self.datapath.guard(link.index, true)?;
         link::delete(&self.host, link_name).await?;
         Ok(())
     }

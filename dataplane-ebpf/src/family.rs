@@ -13,7 +13,7 @@ use aya_ebpf::bindings::{
 use dataplane_common::abi::FlowKey;
 use dataplane_common::packet::IpAddress;
 
-use crate::maps::{FLOWS4, FLOWS6, Flows, SCRATCH4, SCRATCH6};
+use crate::maps::{FLOWS4, FLOWS6, Flows, PROVEN4, PROVEN6, ProvenSources, SCRATCH4, SCRATCH6};
 use crate::skb::Scratch;
 
 const AF_INET: u8 = 2;
@@ -28,6 +28,8 @@ pub(crate) trait Stored: IpAddress + AsRef<[u8]> + 'static {
 
     /// The family's conntrack.
     fn flows() -> &'static Flows<Self>;
+    /// The family's sources that were proven.
+    fn proven() -> &'static ProvenSources<Self>;
     /// This CPU's memory for what stacks are too small for.
     fn scratch() -> Option<*mut Scratch<Self>>;
     /// The address as the sender in a route look-up.
@@ -49,6 +51,11 @@ impl Stored for [u8; 4] {
     #[inline(always)]
     fn flows() -> &'static Flows<Self> {
         &FLOWS4
+    }
+
+    #[inline(always)]
+    fn proven() -> &'static ProvenSources<Self> {
+        &PROVEN4
     }
 
     #[inline(always)]
@@ -96,6 +103,11 @@ impl Stored for [u8; 16] {
     #[inline(always)]
     fn flows() -> &'static Flows<Self> {
         &FLOWS6
+    }
+
+    #[inline(always)]
+    fn proven() -> &'static ProvenSources<Self> {
+        &PROVEN6
     }
 
     #[inline(always)]

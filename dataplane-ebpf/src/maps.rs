@@ -10,6 +10,7 @@ use dataplane_common::abi::{
     SocketEntry, SocketKey, SourceKey, names,
 };
 
+use crate::family::Stored;
 use crate::skb::Scratch;
 
 /// Conntrack of one family.
@@ -79,6 +80,31 @@ static DATAGRAMS: Array<u32, SENDERS> = Array::new();
 
 /// Elements of `datagrams`. Pods that share one ask for sockets without need.
 const SENDERS: usize = 4096;
+
+/// By link, the address that packets came from last and that was proven to be its pod's. Of each CPU
+/// its own, so that nobody reads what another is about to write. Not pinned: the next packet proves
+/// it again.
+pub(crate) type ProvenSources<A> = PerCpuArray<Proven<A>, PROVEN>;
+
+/// Elements of `proven4` and `proven6`. Links that share one prove their sources again and again.
+const PROVEN: usize = 1024;
+
+/// An element of them.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Proven<A> {
+    link: u32,
+    source: A,
+}
+
+#[btf_map(name = "proven4")]
+pub(crate) static PROVEN4: ProvenSources<[u8; 4]> = ProvenSources::new();
+
+#[btf_map(name = "proven6")]
+pub(crate) static PROVEN6: ProvenSources<[u8; 16]> = ProvenSources::new();
+
+#[btf_map(name = "unguarded")]
+static UNGUARDED_LINKS: HashMap<u32, u32, { names::MAX_UNGUARDED as usize }> = HashMap::new();
 
 /// Not pinned: nothing in them outlives a packet.
 #[btf_map(name = "scratch4")]
@@ -218,6 +244,27 @@ pub(crate) fn note_datagram(pod: &Addr) {
             }
         }
     }
+}
+
+#[inline(always)]
+pub(crate) fn has_proven<A: Stored>(link: u32, source: A) -> bool {
+    A::proven()
+        .get(link % PROVEN as u32)
+        .is_some_and(|proven| proven.link == link && proven.source == source)
+}
+
+#[inline(always)]
+pub(crate) fn note_proven<A: Stored>(link: u32, source: A) {
+    if let Some(proven) = A::proven().get_ptr_mut(link % PROVEN as u32) {
+        // SAFETY: the element is this CPU's own, and programs do not interrupt each other on it.
+        unsafe { *proven = Proven { link, source } };
+    }
+}
+
+#[inline(always)]
+pub(crate) fn is_unguarded(link: u32) -> bool {
+    // SAFETY: only asked for whether it is there.
+    unsafe { UNGUARDED_LINKS.get(link) }.is_some()
 }
 
 #[inline(always)]

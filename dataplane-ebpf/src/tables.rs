@@ -197,6 +197,21 @@ impl<A: Stored> Tables<A> for BpfTables<&Skb> {
     fn note_datagram(&self, pod: A) {
         maps::note_datagram(&pod.widen());
     }
+
+    #[inline(always)]
+    fn has_proven(&self, link: u32, source: A) -> bool {
+        maps::has_proven(link, source)
+    }
+
+    #[inline(always)]
+    fn note_proven(&self, link: u32, source: A) {
+        maps::note_proven(link, source);
+    }
+
+    #[inline(always)]
+    fn is_unguarded(&self, link: u32) -> bool {
+        maps::is_unguarded(link)
+    }
 }
 
 /// `BPF_F_CURRENT_NETNS`: the network namespace of the packet's device, which is the host's.

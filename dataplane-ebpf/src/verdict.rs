@@ -26,6 +26,16 @@ pub(crate) const fn leave_alone() -> i32 {
     NEXT
 }
 
+/// Leaves alone what nobody here understands, unless there is a reason not to.
+#[inline(always)]
+pub(crate) fn pass_unless(reason: Option<DropReason>) -> i32 {
+    let Some(reason) = reason else {
+        return pass();
+    };
+    maps::count(Counter::Drop(reason));
+    DROP
+}
+
 /// Does to a packet what was decided.
 // Not inlined: a step of its own, as `skb::hook` has it.
 #[inline(never)]

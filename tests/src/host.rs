@@ -1,12 +1,12 @@
 //! The host core: the kernel's decisions, on tables in memory, with a shell of ten lines per verdict.
 
-use dataplane_common::abi::{Counter, Delivery, DropReason, PathTaken, names};
+use dataplane_common::abi::{Counter, Delivery, DropReason, Family, PathTaken, names};
 use dataplane_common::flow::{
     self, Answer, Arrival, Departure, Env, Exit, Ingress, ServiceTables as _, Verdict, Work,
 };
 use dataplane_common::packet::{
-    self, Framing, IpAddress, Packet, Parsed, Reset, Transport, apply, apply_related, may_answer,
-    parse, quote,
+    self, Framing, IpAddress, Packet, Parsed, Reset, Transport, apply, apply_related, locate,
+    may_answer, parse, quote,
 };
 use waggle_agent::maps::fake::{FakeFamily, FakeMaps};
 
@@ -95,9 +95,27 @@ impl Core {
             Ok(Parsed::V4(mut packet)) => self.handle(hook, &mut packet, arrived),
             Ok(Parsed::V6(mut packet)) => self.handle(hook, &mut packet, arrived),
             Err(_) => {
-                self.maps.count(Counter::Path(PathTaken::Passed));
-                Outcome { action: Action::Next, bytes: arrived.bytes.to_vec(), mark: arrived.mark }
+                let reason = (hook == Hook::FromPod).then(|| self.refuse(arrived)).flatten();
+                let (counter, action) = match reason {
+                    Some(reason) => (Counter::Drop(reason), Action::Drop),
+                    None => (Counter::Path(PathTaken::Passed), Action::Next),
+                };
+                self.maps.count(counter);
+                Outcome { action, bytes: arrived.bytes.to_vec(), mark: arrived.mark }
             }
+        }
+    }
+
+    /// Why a pod may not send what cannot be decided about.
+    fn refuse(&self, Arrived { bytes, ifindex, .. }: Arrived<'_>) -> Option<DropReason> {
+        match locate(bytes, Framing::Ethernet) {
+            Ok((l3, Family::V4)) => {
+                flow::refuse_unread::<[u8; 4], _>(bytes, l3, ifindex, &self.maps)
+            }
+            Ok((l3, Family::V6)) => {
+                flow::refuse_unread::<[u8; 16], _>(bytes, l3, ifindex, &self.maps)
+            }
+            Err(_) => flow::refuse_frame(bytes, ifindex, &self.maps),
         }
     }
 

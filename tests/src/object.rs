@@ -180,6 +180,7 @@ impl Object {
     /// The kernel's.
     pub fn set_backends(&mut self, world: &World) -> Result<()> {
         self.replace(names::PODS, &world.pods())?;
+        self.replace(names::UNGUARDED, &world.unguarded())?;
         let mut backends: Array<_, Backend> = Array::try_from(self.map(names::BACKENDS)?)?;
         for (index, state) in (1..).zip(world.states()) {
             backends.set(index, state, 0)?;

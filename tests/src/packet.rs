@@ -117,6 +117,12 @@ impl Packet {
         }
     }
 
+    /// Where it comes from.
+    #[must_use]
+    pub fn from(&self) -> SocketAddr {
+        self.src
+    }
+
     /// From another address and port.
     #[must_use]
     pub fn src(self, src: SocketAddr) -> Self {

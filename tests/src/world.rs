@@ -70,6 +70,8 @@ pub struct World {
     /// Ports that sockets of the node have. Where there are any, sockets and masqueraded flows share
     /// their ports.
     pub sockets: Vec<u16>,
+    /// Whether the client may send from any address.
+    pub is_unguarded: bool,
     /// Where the sockets of pods are.
     pub netns: NetnsId,
     /// Connected sockets there, of TCP and of UDP: their own end and their peer's.
@@ -97,9 +99,16 @@ impl World {
             affinity_seconds: 0,
             first_port: NAT_PORTS[0],
             sockets: Vec::new(),
+            is_unguarded: false,
             netns: NetnsId::default(),
             connected: Vec::new(),
         }
+    }
+
+    /// The map `unguarded`.
+    #[must_use]
+    pub fn unguarded(&self) -> Vec<(u32, u32)> {
+        if self.is_unguarded { vec![(self.devices.client, 0)] } else { Vec::new() }
     }
 
     /// The map `services`.
@@ -297,6 +306,7 @@ impl World {
             maps.write_backend(id, &state).expect("room for few");
         }
         maps.pods.extend(self.pods());
+        maps.unguarded.extend(self.unguarded().into_iter().map(|(link, _)| link));
         maps.links.extend(self.links());
         let node = self.node();
         maps.bounds = bounds(&node);

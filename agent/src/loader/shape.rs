@@ -57,6 +57,7 @@ pub const SHAPES: [Shape; names::MAPS.len()] = [
     ),
     shape::<FragmentKey, Fragmented>(names::FRAGMENTS, MapType::LruHash, names::MAX_FRAGMENTS),
     shape::<u32, u32>(names::TIMEOUTS, MapType::Array, LIVES),
+    shape::<u32, u32>(names::UNGUARDED, MapType::Hash, names::MAX_UNGUARDED),
 ];
 
 /// Key of a trie of addresses.

@@ -1,5 +1,5 @@
-//! The pinned maps of delivery: `links`, which is the agent's, and `pods`, which is the CNI
-//! plugin's but for entries whose device is gone.
+//! The pinned maps of delivery: `links`, which is the agent's, and `pods` and `unguarded`, which are the
+//! CNI plugin's but for entries whose device is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -18,10 +18,11 @@ use super::{ApplyError, Result};
 /// The kernel's flag `BPF_NOEXIST`.
 const ONLY_NEW: u64 = 1;
 
-/// The pinned maps `links` and `pods`.
+/// The pinned maps `links`, `pods` and `unguarded`.
 pub struct DeliveryMaps {
     links: HashMap<MapData, u32, Link>,
     pods: HashMap<MapData, Addr, Pod>,
+    unguarded: HashMap<MapData, u32, u32>,
 }
 
 impl DeliveryMaps {
@@ -30,7 +31,11 @@ impl DeliveryMaps {
     /// # Errors
     /// When one is not pinned or the kernel refuses.
     pub fn open(pins: &Pins) -> Result<Self> {
-        Ok(Self { links: hash(pins, names::LINKS)?, pods: hash(pins, names::PODS)? })
+        Ok(Self {
+            links: hash(pins, names::LINKS)?,
+            pods: hash(pins, names::PODS)?,
+            unguarded: hash(pins, names::UNGUARDED)?,
+        })
     }
 
     /// Every device that has an entry, by its index.
@@ -83,6 +88,31 @@ impl DeliveryMaps {
             }
             other => other.map(|()| true).map_err(write(names::PODS)),
         }
+    }
+
+    /// Makes a pod's entry another one, where it is still this one.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn change_pod(&mut self, addr: Addr, before: Pod, pod: Pod) -> Result<()> {
+        // Between the two the plugin may give the address to another pod: the next look mends it.
+        if self.pods.get(&addr, 0).ok() == Some(before) {
+            self.pods.insert(addr, pod, 0).map_err(write(names::PODS))?;
+        }
+        Ok(())
+    }
+
+    /// Guards links again that are gone; `devices` are those there are.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn prune_unguarded(&mut self, devices: &BTreeSet<u32>) -> Result<()> {
+        let links: Vec<u32> =
+            self.unguarded.keys().collect::<Result<_, _>>().map_err(read(names::UNGUARDED))?;
+        for link in links.into_iter().filter(|link| !devices.contains(link) && is_gone(*link)) {
+            absent_is_fine(self.unguarded.remove(&link).map_err(write(names::UNGUARDED)))?;
+        }
+        Ok(())
     }
 
     /// Removes pods whose device is not among `devices`, of those that were `known` before the

@@ -61,6 +61,7 @@ fn used(pins: &Pins) -> Result<BTreeMap<&'static str, usize>> {
         (names::AFFINITIES, lru::<AffinityKey, Affinity>(pins, names::AFFINITIES)?),
         (names::FRAGMENTS, lru::<FragmentKey, Fragmented>(pins, names::FRAGMENTS)?),
         (names::SOURCES, maps.sources()?.len()),
+        (names::UNGUARDED, count(&hash::<u32, u32>(pins, names::UNGUARDED)?, names::UNGUARDED)?),
         (names::SOCKETS, lru::<SocketKey, SocketEntry>(pins, names::SOCKETS)?),
     ]))
 }

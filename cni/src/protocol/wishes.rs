@@ -1,9 +1,10 @@
-//! What ADD is asked for instead of choosing it: a hardware address, addresses, ranges.
+//! What ADD is asked for instead of choosing it: a hardware address, addresses, ranges, and whether
+//! the pod may send from any address.
 //!
 //! ```text
 //! CNI_ARGS       MAC=…  IP=…,…                 weakest
 //! args.cni       mac    ips
-//! runtimeConfig  mac    ips    ipRanges        strongest
+//! runtimeConfig  mac    ips    ipRanges        strongest, and the pod's annotations
 //! ```
 //! The strongest hardware address counts; addresses add up, as host-local has it.
 
@@ -25,7 +26,15 @@ pub(crate) struct Wishes {
     pub(crate) ips: Vec<IpAddr>,
     /// Sets of ranges in the place of the node's podCIDRs; a pod gets an address of each set.
     pub(crate) ranges: Option<Vec<Vec<IpRange>>>,
+    /// Whether the pod may send from any address.
+    pub(crate) unguarded: bool,
 }
+
+/// What runtimes hand on a pod's annotations under, where the network has this capability.
+const ANNOTATIONS: &str = "io.kubernetes.cri.pod-annotations";
+/// The annotation that lets a pod send from any address (`off`), as virtual machines and keepalived
+/// want it.
+const GUARD: &str = "waggle.dev/source-guard";
 
 /// A range as it was written, not yet looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +68,11 @@ impl Wishes {
         }
         let ranges = object(&["runtimeConfig"]).and_then(|it| it.get("ipRanges"));
         wishes.ranges = ranges.map(parse_ranges).transpose()?.filter(|sets| !sets.is_empty());
+        let annotations = object(&["runtimeConfig", ANNOTATIONS]);
+        wishes.unguarded = match annotations.and_then(|it| it.get(GUARD)) {
+            None => false,
+            Some(value) => parse_switch(value).ok_or_else(|| wrong(ANNOTATIONS, GUARD, value))?,
+        };
         Ok(wishes)
     }
 
@@ -133,6 +147,15 @@ impl IpRange {
 /// Go writes an empty text or null for what is not set.
 fn is_unset(value: &Value) -> bool {
     value.is_null() || value.as_str() == Some("")
+}
+
+/// Whether a guard is switched off.
+fn parse_switch(value: &Value) -> Option<bool> {
+    match value.as_str()? {
+        "off" => Some(true),
+        "on" => Some(false),
+        _ => None,
+    }
 }
 
 fn parse_mac(text: &str) -> Option<Mac> {

@@ -78,6 +78,20 @@ fn ranges_are_read_as_go_writes_them() {
 }
 
 #[test]
+fn a_pod_may_be_let_send_from_anywhere() {
+    for (annotations, expected) in [
+        (json!(null), false),
+        (json!({}), false),
+        (json!({ "waggle.dev/source-guard": "on" }), false),
+        (json!({ "waggle.dev/source-guard": "off", "x": 7 }), true),
+    ] {
+        let config =
+            json!({ "runtimeConfig": { "io.kubernetes.cri.pod-annotations": annotations } });
+        assert_eq!(parse("", &config).map(|it| it.unguarded), Ok(expected), "{config}");
+    }
+}
+
+#[test]
 fn what_is_not_what_its_key_says_is_named() {
     let runtime = |value: Value| json!({ "runtimeConfig": value });
     let rows = [
@@ -103,6 +117,14 @@ fn what_is_not_what_its_key_says_is_named() {
             runtime(json!({ "ipRanges": [[{ "subnet": "10.2.0.0/24", "gateway": "x" }]] })),
             Code::Config,
             "invalid runtimeConfig.ipRanges",
+        ),
+        (
+            "",
+            runtime(json!({
+                "io.kubernetes.cri.pod-annotations": { "waggle.dev/source-guard": "no" },
+            })),
+            Code::Config,
+            "invalid io.kubernetes.cri.pod-annotations.waggle.dev/source-guard",
         ),
     ];
     for (arguments, config, code, message) in rows {

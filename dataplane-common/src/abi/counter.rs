@@ -36,6 +36,8 @@ pub enum DropReason {
     MiddleWithoutFlow,
     /// A frame of the tunnel between nodes, of somebody who is none.
     TunnelOfStranger,
+    /// Of a pod, and from an address of somebody else.
+    ForgedSource,
 }
 
 /// What became of a packet that was not dropped.
@@ -122,7 +124,7 @@ impl Tries {
 
 impl Counter {
     /// Every counter, in the order of its index.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Path(PathTaken::Passed),
         Self::Path(PathTaken::Stack),
         Self::Path(PathTaken::Peer),
@@ -155,6 +157,7 @@ impl Counter {
         Self::Path(PathTaken::AnsweredReset),
         Self::Drop(DropReason::MiddleWithoutFlow),
         Self::Drop(DropReason::TunnelOfStranger),
+        Self::Drop(DropReason::ForgedSource),
     ];
 
     /// The counter's index in the map.
@@ -189,6 +192,7 @@ impl Counter {
             Self::Path(PathTaken::AnsweredReset) => 29,
             Self::Drop(DropReason::MiddleWithoutFlow) => 30,
             Self::Drop(DropReason::TunnelOfStranger) => 31,
+            Self::Drop(DropReason::ForgedSource) => 32,
         }
     }
 
@@ -221,6 +225,7 @@ impl Counter {
             Self::Drop(DropReason::UntranslatedVip) => "drop_untranslated_vip",
             Self::Drop(DropReason::MiddleWithoutFlow) => "drop_middle_without_flow",
             Self::Drop(DropReason::TunnelOfStranger) => "drop_tunnel_of_stranger",
+            Self::Drop(DropReason::ForgedSource) => "drop_forged_source",
             Self::AffinityNew => "affinity_new",
             Self::Tries(Tries::One) => "source_port_tries_1",
             Self::Tries(Tries::Two) => "source_port_tries_2",
@@ -239,6 +244,6 @@ mod tests {
     #[test]
     fn every_counter_stands_at_its_index() {
         let indexes: Vec<_> = Counter::ALL.iter().map(|counter| counter.index()).collect();
-        assert_eq!(indexes, (0..32).collect::<Vec<u32>>());
+        assert_eq!(indexes, (0..33).collect::<Vec<u32>>());
     }
 }

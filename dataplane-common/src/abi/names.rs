@@ -1,14 +1,14 @@
 //! Names and sizes of maps, programs and pins.
 //!
 //! ```text
-//! <bpf root>/abi-7/maps/<map>            maps
-//! <bpf root>/abi-7/programs/<program>    programs, which the CNI plugin attaches to new pods
-//! <bpf root>/abi-7/links/<index>-<in|out>    TCX links (kernels without TCX: the device's own filters)
-//! <bpf root>/abi-7/links/cgroup-<program>    links to the cgroup of the node's processes
+//! <bpf root>/abi-8/maps/<map>            maps
+//! <bpf root>/abi-8/programs/<program>    programs, which the CNI plugin attaches to new pods
+//! <bpf root>/abi-8/links/<index>-<in|out>    TCX links (kernels without TCX: the device's own filters)
+//! <bpf root>/abi-8/links/cgroup-<program>    links to the cgroup of the node's processes
 //! ```
 
 /// Number of the layout that this crate describes; another number is another folder of pins.
-pub const ABI: u32 = 7;
+pub const ABI: u32 = 8;
 
 /// Hash, [`super::FrontendKey`] to [`super::Service`], not preallocated: a replaced value is freed
 /// after a grace period instead of being reused under a reader.
@@ -49,10 +49,13 @@ pub const FRAGMENTS: &str = "fragments";
 /// Array of u32, seconds by [`super::life`].
 pub const TIMEOUTS: &str = "timeouts";
 
+/// Hash, interface index to a u32 without meaning: pods' links whose pods may send from any address.
+pub const UNGUARDED: &str = "unguarded";
+
 /// Every map that is pinned.
-pub const MAPS: [&str; 16] = [
+pub const MAPS: [&str; 17] = [
     SERVICES, SLOTS, BACKENDS, FLOWS4, FLOWS6, PODS, LINKS, COUNTERS, META, NODE, NETWORKS,
-    AFFINITIES, SOCKETS, SOURCES, FRAGMENTS, TIMEOUTS,
+    AFFINITIES, SOCKETS, SOURCES, FRAGMENTS, TIMEOUTS, UNGUARDED,
 ];
 
 /// tc program at the host side of a pod's link, ingress: what the pod sends.
@@ -107,6 +110,8 @@ pub const MAX_PODS: u32 = 8_192;
 /// Most devices packets leave by.
 pub const MAX_LINKS: u32 = 1_024;
 
+/// Most pods that may send from any address.
+pub const MAX_UNGUARDED: u32 = 1_024;
 /// Most networks: each node of a cluster has some.
 pub const MAX_NETWORKS: u32 = 65_536;
 /// Most clients that are held to a backend.

@@ -8,7 +8,7 @@ use super::{
     deliver::deliver,
     direct,
     fragments::{self, Hook},
-    gone, hairpin, related, tunnel,
+    gone, guard, hairpin, related, tunnel,
 };
 use crate::abi::{
     Address, DropReason, FlowKey, Link, LinkFlags, NetnsId, Network, NodeFlags, Pod, PodFlags,
@@ -25,6 +25,9 @@ pub fn arrive<A: IpAddress>(
     env: &impl Env,
     work: &mut Work<A>,
 ) -> Verdict {
+    if matches!(arrival.by, Ingress::Pod) && guard::is_forged(packet, arrival.ifindex, tables) {
+        return Verdict::Drop(DropReason::ForgedSource);
+    }
     work.by_stack = false;
     match packet.transport {
         Transport::Tcp(_) | Transport::Sctp(_) => {}

@@ -126,7 +126,8 @@ fn at_its_own_node<A: Host>() {
             what(&world, to);
             let later = packet((from, 4000), (to, 8080), transport);
             assert_eq!(world.arrived(&later), expected, "{name}");
-            assert_eq!(world.sent(&later), Outcome::Pass, "{name}, from a pod");
+            let sent = packet((A::client(), 4000), (to, 8080), transport);
+            assert_eq!(world.sent(&sent), Outcome::Pass, "{name}, from a pod");
             let beside = world.comes(&later, Ingress::Netdev, BRIDGE, &[]);
             assert_eq!(beside, Outcome::Pass, "{name}, from behind a bridge");
             assert_eq!(world.tables.size(), 0, "{name}");

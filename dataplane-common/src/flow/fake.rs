@@ -39,6 +39,10 @@ pub(crate) struct Fake<A> {
     pub(crate) connected: Mutex<Vec<(NetnsId, FlowKey<A>)>>,
     /// Pods that have sent a datagram to no Service.
     pub(crate) datagrams: Mutex<BTreeSet<A>>,
+    /// What links have proven last.
+    pub(crate) proven: Mutex<BTreeMap<u32, A>>,
+    /// Links whose pods may send from any address.
+    pub(crate) unguarded: Mutex<BTreeSet<u32>>,
     /// What calls of sockets have written down.
     pub(crate) calls: Mutex<BTreeMap<SocketKey, SocketEntry>>,
     /// Names of the maps that were read, in order.
@@ -67,6 +71,8 @@ impl<A> Default for Fake<A> {
             sockets: Mutex::default(),
             connected: Mutex::default(),
             datagrams: Mutex::default(),
+            proven: Mutex::default(),
+            unguarded: Mutex::default(),
             calls: Mutex::default(),
             reads: Mutex::default(),
             backends: Mutex::default(),
@@ -303,6 +309,18 @@ impl<A: Address> Tables<A> for Fake<A> {
 
     fn note_datagram(&self, pod: A) {
         self.datagrams.lock().unwrap().insert(pod);
+    }
+
+    fn has_proven(&self, link: u32, source: A) -> bool {
+        self.proven.lock().unwrap().get(&link) == Some(&source)
+    }
+
+    fn note_proven(&self, link: u32, source: A) {
+        self.proven.lock().unwrap().insert(link, source);
+    }
+
+    fn is_unguarded(&self, link: u32) -> bool {
+        self.unguarded.lock().unwrap().contains(&link)
     }
 }
 

@@ -105,14 +105,14 @@ mod tests {
         let inside = (A::outside(), NAT_PORTS[0]);
         for delivery in [Delivery::Bypass, Delivery::Stack] {
             let world = World::<A>::new(backend.0, delivery);
-            let sent = |piece: &Packet<A>| world.comes(piece, Ingress::Pod, 12, &ONE);
+            let sent = |piece: &Packet<A>| world.sends(piece, &ONE);
             let arrived = |piece: &Packet<A>| world.comes(piece, Ingress::Netdev, UPLINK, &ONE);
             let handed = |piece: &Packet<A>| world.goes(piece, false, &ONE);
             let dropped = Outcome::Drop(DropReason::FragmentToFrontend);
             let request = pieces(client, vip);
             assert_eq!(sent(&request[1]), dropped, "before its first");
             both("a request", sent, request);
-            let stranger = world.comes(&request[1], Ingress::Pod, 12, &OTHER);
+            let stranger = world.sends(&request[1], &OTHER);
             assert_eq!(stranger, dropped, "of another datagram");
             both("one from outside", arrived, pieces(outside, external));
             let beyond = pieces(backend, (A::node(), NAT_PORTS[0]));
@@ -139,7 +139,7 @@ mod tests {
         let mut world = World::<[u8; 4]>::new(Host::host(1, 3), Delivery::Bypass);
         let [first, later] = pieces((Host::client(), 4000), (Host::vip(), 80))
             .map(|piece| Packet { may_fragment: true, ..piece });
-        let sent = |world: &World<_>, piece| world.comes(piece, Ingress::Pod, 12, &ONE);
+        let sent = |world: &World<_>, piece| world.sends(piece, &ONE);
         world.segment = 1401;
         let by_stack = sent(&world, &first);
         assert!(matches!(by_stack, Outcome::Stack(_)), "{by_stack:?}");

@@ -36,6 +36,7 @@ mod entrances;
 pub(crate) mod fake;
 mod fragments;
 mod gone;
+mod guard;
 mod hairpin;
 mod leave;
 #[cfg(test)]
@@ -74,6 +75,7 @@ mod world;
 pub use arrival::{Arrival, Departure, Ingress};
 pub use arrive::arrive;
 pub use choice::Choice;
+pub use guard::{refuse_frame, refuse_unread};
 pub use leave::leave;
 pub use sender::Sender;
 pub use tables::{Env, FlowTable, Inserted, Route, ServiceTables, Tables};

@@ -76,6 +76,12 @@ pub trait Tables<A: Address>: FlowTable<A> + ServiceTables {
     fn sends_datagrams(&self, pod: A) -> bool;
     /// Writes down that it has.
     fn note_datagram(&self, pod: A);
+    /// Whether the address that a link's packets came from last, as far as it was noted, is this one.
+    fn has_proven(&self, link: u32, source: A) -> bool;
+    /// Writes it down; no other CPU need know.
+    fn note_proven(&self, link: u32, source: A);
+    /// Whether the pod behind a link may send from any address.
+    fn is_unguarded(&self, link: u32) -> bool;
 }
 
 /// What the host's routing table says of a packet.

@@ -170,6 +170,18 @@ impl Tables<V4> for Racer<'_> {
     fn note_datagram(&self, pod: V4) {
         self.tables.note_datagram(pod);
     }
+
+    fn has_proven(&self, link: u32, source: V4) -> bool {
+        self.tables.has_proven(link, source)
+    }
+
+    fn note_proven(&self, link: u32, source: V4) {
+        self.tables.note_proven(link, source);
+    }
+
+    fn is_unguarded(&self, link: u32) -> bool {
+        Tables::<V4>::is_unguarded(self.tables, link)
+    }
 }
 
 /// How many bits of a schedule it takes to turn more often than this.

@@ -41,7 +41,9 @@ walks! {
             assert_eq!(world.sent(&request), Outcome::Stack(rewrite(&request, client, backend, false)));
             assert_eq!(world.handed(&packet(client, backend, transport)), Outcome::Pass);
             let answer = packet(backend, client, transport);
-            assert_eq!(world.sent(&answer), Outcome::Pass);
+            if net == A::NODE {
+                assert_eq!(world.sent(&answer), Outcome::Pass);
+            }
             assert_eq!(world.arrived(&answer), Outcome::Pass);
             assert_eq!(world.handed(&answer), Outcome::Stack(rewrite(&answer, vip, client, false)));
         }

@@ -194,9 +194,16 @@ impl<A: Host> World<A> {
         FixedEnv { now: self.now, random: self.random }
     }
 
-    /// What becomes of a packet that a pod sends.
+    /// What becomes of a packet that a pod sends by its own link; the first pod's is anybody else's.
     pub(super) fn sent(&self, packet: &Packet<A>) -> Outcome<A> {
-        self.comes(packet, Ingress::Pod, 12, &[])
+        self.sends(packet, &[])
+    }
+
+    /// The same with all its bytes.
+    pub(super) fn sends(&self, packet: &Packet<A>, bytes: &[u8]) -> Outcome<A> {
+        let link =
+            self.tables.pods.lock().unwrap().get(&packet.key.src).map_or(12, |it| it.ifindex);
+        self.comes(packet, Ingress::Pod, link, bytes)
     }
 
     /// What becomes of a packet that comes in by the uplink.

@@ -44,12 +44,36 @@ pub(super) mod v6 {
     const TIME_EXCEEDED: u8 = 3;
     const PARAMETER_PROBLEM: u8 = 4;
     const FIRST_INFORMATIONAL: u8 = 128;
+    const ECHO: u8 = 128;
+    const ECHO_REPLY: u8 = 129;
+    const LISTENER_REPORT: u8 = 131;
+    const LISTENER_DONE: u8 = 132;
+    const ROUTER_SOLICITATION: u8 = 133;
+    const NEIGHBOUR_SOLICITATION: u8 = 135;
+    const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
     const REDIRECT: u8 = 137;
+    const LISTENER_REPORT_2: u8 = 143;
 
     /// Whether a message of this type is an error whose format is known.
     #[inline(always)]
     pub(in super::super) const fn is_known_error(kind: u8) -> bool {
         matches!(kind, UNREACHABLE | TOO_BIG | TIME_EXCEEDED | PARAMETER_PROBLEM)
+    }
+
+    /// Whether hosts, and not routers alone, send messages of this type to each other on their link
+    /// (RFC 4443, 4; RFC 2710, 3; RFC 3810, 5; RFC 4861, 4).
+    #[inline(always)]
+    pub(in super::super) const fn serves_link(kind: u8) -> bool {
+        matches!(
+            kind,
+            ECHO | ECHO_REPLY
+                | LISTENER_REPORT
+                | LISTENER_DONE
+                | ROUTER_SOLICITATION
+                | NEIGHBOUR_SOLICITATION
+                | NEIGHBOUR_ADVERTISEMENT
+                | LISTENER_REPORT_2
+        )
     }
 
     /// Whether RFC 4443, 2.4(e) forbids to answer a message of this type.

@@ -127,6 +127,13 @@ pub trait IpAddress: Address {
     /// Whether an ICMP message of this type quotes the packet it is about.
     fn icmp_quotes(kind: u8) -> bool;
 
+    /// Whether addresses are such that no router forwards what has them, and that hosts have for
+    /// asking who is on their link.
+    fn is_of_link(src: Self, dst: Self) -> bool;
+
+    /// Whether hosts ask each other on their link by ICMP messages of this type.
+    fn icmp_serves_link(kind: u8) -> bool;
+
     /// Whether an ICMP message of this type must not be answered by an error.
     fn icmp_forbids_answer(kind: u8) -> bool;
 

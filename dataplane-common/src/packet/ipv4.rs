@@ -118,6 +118,17 @@ impl IpAddress for [u8; 4] {
         icmp::v4::is_error(kind)
     }
 
+    /// Who is on the link is asked by ARP.
+    #[inline(always)]
+    fn is_of_link(_src: Self, _dst: Self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn icmp_serves_link(_kind: u8) -> bool {
+        false
+    }
+
     #[inline(always)]
     fn icmp_forbids_answer(kind: u8) -> bool {
         icmp::v4::forbids_answer(kind)

@@ -6,7 +6,10 @@ use super::{
     icmp,
     ip::{IcmpError, IpAddress, IpHeader, OWN_TTL, Payload},
 };
-use crate::{abi::Proto, flow::Answer};
+use crate::{
+    abi::{Address as _, Proto},
+    flow::Answer,
+};
 
 /// Bytes of the fixed header.
 const SIZE: u32 = 40;
@@ -150,6 +153,20 @@ impl IpAddress for [u8; 16] {
     #[inline(always)]
     fn icmp_quotes(kind: u8) -> bool {
         icmp::v6::is_known_error(kind)
+    }
+
+    /// By RFC 4291, 2.5.6 and 2.7, and RFC 4861, 4.3: from a link-local address or none to a
+    /// link-local one or a group of the link.
+    #[inline(always)]
+    fn is_of_link(src: Self, dst: Self) -> bool {
+        let is_local = |[first, second, ..]: Self| first == 0xfe && second & 0xc0 == 0x80;
+        let is_group = |[first, second, ..]: Self| first == 0xff && second & 0x0f == 2;
+        (is_local(src) || src == Self::ANY) && (is_local(dst) || is_group(dst))
+    }
+
+    #[inline(always)]
+    fn icmp_serves_link(kind: u8) -> bool {
+        icmp::v6::serves_link(kind)
     }
 
     #[inline(always)]

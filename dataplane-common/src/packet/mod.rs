@@ -6,6 +6,7 @@
 //! ```
 
 mod answer;
+mod arp;
 mod bytes;
 mod checksum;
 mod eth;
@@ -21,6 +22,7 @@ mod rewrite;
 mod tests;
 
 pub use answer::{Headers, QUOTE_MAX, Quote, answer, may_answer, quote, quote_length};
+pub use arp::arp_sender;
 pub use bytes::{Bytes, BytesMut, TooShort};
 pub use checksum::{Checksum, Sum};
 pub use icmp::{Quoted, quoted};

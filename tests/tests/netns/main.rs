@@ -31,6 +31,7 @@ mod restarts;
 mod sctp;
 mod services;
 mod socket;
+mod source_guard;
 mod source_ranges;
 mod stream;
 mod strictness;

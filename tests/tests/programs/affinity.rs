@@ -34,7 +34,12 @@ fn a_full_table_forgets_clients_and_serves_all() {
         let rooms = [(names::AFFINITIES, ROOM), (names::FLOWS6, ROOM)];
         let mut object = Object::of(&file().unwrap(), config, &rooms).unwrap();
         let backends = vec![net.local, net.remote];
-        let world = World { affinity_seconds: 60, backends, ..World::new(net, devices, net.local) };
+        let world = World {
+            affinity_seconds: 60,
+            backends,
+            is_unguarded: true,
+            ..World::new(net, devices, net.local)
+        };
         object.fill(&world).unwrap();
         for client in 0..CLIENTS {
             let [high, low] = client.to_be_bytes();

@@ -166,11 +166,14 @@ fn errors_from_and_to_outside(scene: &Scene) -> Vec<Row> {
         let answer = scene.packet(frontend, scene.outside()).syn_ack();
         let answer_inside = scene.packet(endpoint(backend), scene.inside()).syn_ack();
         let answer_beyond = scene.packet(endpoint(backend), scene.masqueraded()).syn_ack();
-        let last = if backend == net.local { Hook::ToPod } else { Hook::ToNetdev };
+        let [first, last] = match backend == net.local {
+            true => [Hook::FromPod, Hook::ToPod],
+            false => [Hook::FromNetdev, Hook::ToNetdev],
+        };
         for (name, hook, (sender, about), (to_sender, to_about)) in [
             ("a router's comes", Hook::FromNetdev, (net.gateway, &beyond), (net.gateway, &inside)),
             ("a router's leaves", Hook::ToNetdev, (net.gateway, &inside), (net.gateway, &request)),
-            ("a backend's comes", Hook::FromPod, (backend, &beyond), (backend, &inside)),
+            ("a backend's comes", first, (backend, &beyond), (backend, &inside)),
             ("a backend's leaves", Hook::ToNetdev, (backend, &inside), (frontend.ip(), &request)),
             (
                 "a client's comes",

@@ -13,6 +13,7 @@ mod entrances;
 mod errors;
 mod fragments;
 mod framing;
+mod guard;
 mod masquerade;
 mod matrix;
 mod middle;

@@ -26,7 +26,7 @@ fn sorted(names: &[&str]) -> Vec<String> {
 #[test]
 fn the_object_has_these_maps_and_programs_and_no_others() {
     let object = Object::load(NodeConfig::new(Delivery::Bypass)).unwrap();
-    let unpinned = [".rodata", "datagrams", "scratch4", "scratch6"];
+    let unpinned = [".rodata", "datagrams", "proven4", "proven6", "scratch4", "scratch6"];
     let maps = sorted(&[&names::MAPS[..], &unpinned].concat());
     let programs = [&names::PROGRAMS[..], &names::SOCKET_PROGRAMS].concat();
     assert_eq!(object.contents(), (maps, sorted(&programs)));

@@ -53,7 +53,7 @@ fn two_cpus_give_each_flow_one_backend_and_leave_no_half() {
 /// Sixteen backends on another node, so that two choices differ as a rule.
 fn world(net: Net, devices: Devices) -> World {
     let backends = (1..=16).map(|host| IpAddr::from([10, 1, 2, host])).collect();
-    World { backends, ..World::new(net, devices, net.remote) }
+    World { backends, is_unguarded: true, ..World::new(net, devices, net.remote) }
 }
 
 /// Sends the first packet of every flow, each when the other CPU does; the backends they went to.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
-use dataplane_common::abi::{BackendId, Delivery, FlowEntry, FlowKey, NetnsId, NodeConfig};
+use dataplane_common::abi::{Addr, BackendId, Delivery, FlowEntry, FlowKey, NetnsId, NodeConfig};
 use waggle_agent::maps::LbMaps as _;
 use waggle_agent::maps::fake::FakeFamily;
 use waggle_tests::apart::Apart;
@@ -244,7 +244,7 @@ impl Twins<'_> {
 
     fn run(&self, label: &str, hook: Hook, packet: &Packet, gso_size: u32) -> Outcome {
         let ifindex = match hook {
-            Hook::FromPod => self.devices.client,
+            Hook::FromPod => self.link_of(packet),
             Hook::ToPod => self.devices.local,
             Hook::FromNetdev | Hook::FromL3dev | Hook::ToNetdev | Hook::ToL3dev => {
                 self.devices.uplink
@@ -260,6 +260,12 @@ impl Twins<'_> {
         }
         assert_eq!(kernel, host, "{label}: the kernel (left) and the host core (right) differ");
         host
+    }
+
+    /// The link of the pod that sends a packet; the client's where none has the address.
+    fn link_of(&self, packet: &Packet) -> u32 {
+        let pod = self.core.maps.pods.get(&Addr::from(packet.from().ip()));
+        pod.map_or(self.devices.client, |pod| pod.ifindex)
     }
 
     fn compare<A: Family + FakeFamily>(&self, label: &str)
