@@ -26,6 +26,7 @@ mod machine;
 mod matrix;
 mod mtu;
 mod pod_network;
+mod reclaim;
 mod resets;
 mod restarts;
 mod sctp;

@@ -12,6 +12,7 @@ use super::{
     gate::{Gate, Window},
     metric::{self, Metric},
     probe::Probe,
+    summary::Row,
     testbed::Testbed,
     variant::Variant,
 };
@@ -60,6 +61,8 @@ pub(super) struct Measured {
     pub(super) floor: u64,
     pub(super) series: Vec<Series>,
     pub(super) starts: Vec<Start>,
+    /// What is measured by other means.
+    pub(super) others: Vec<Row>,
 }
 
 impl Series {
@@ -121,7 +124,15 @@ pub(super) fn measure<'a>(
     }
     let floor = rounds.floor;
     series.iter_mut().for_each(Series::choose_gate);
-    Ok(Measured { seed: plan.seed, cpu, is_first, floor, series, starts: Vec::new() })
+    Ok(Measured {
+        seed: plan.seed,
+        cpu,
+        is_first,
+        floor,
+        series,
+        starts: Vec::new(),
+        others: Vec::new(),
+    })
 }
 
 /// How fast the machine is, on a thread as those of the windows.
