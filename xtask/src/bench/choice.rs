@@ -15,11 +15,13 @@ pub(crate) enum Choice {
     Cni,
     /// The ways to many other nodes.
     Nodes,
+    /// All metrics of packets between pods themselves.
+    Pods,
 }
 
 /// All of them.
-static ALL: [Choice; metric::ALL.len() + 3] = {
-    let mut all = [Choice::AgentStart; metric::ALL.len() + 3];
+static ALL: [Choice; metric::ALL.len() + 4] = {
+    let mut all = [Choice::AgentStart; metric::ALL.len() + 4];
     let mut index = 0;
     while index < metric::ALL.len() {
         all[index] = Choice::Windows(metric::ALL[index]);
@@ -27,6 +29,7 @@ static ALL: [Choice; metric::ALL.len() + 3] = {
     }
     all[index] = Choice::Cni;
     all[index + 1] = Choice::Nodes;
+    all[index + 2] = Choice::Pods;
     all
 };
 
@@ -41,6 +44,7 @@ impl ValueEnum for Choice {
             Self::AgentStart => Some(PossibleValue::new("agent_start")),
             Self::Cni => Some(PossibleValue::new("cni")),
             Self::Nodes => Some(PossibleValue::new("nodes")),
+            Self::Pods => Some(PossibleValue::new("pod_to_pod")),
         }
     }
 }

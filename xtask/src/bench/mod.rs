@@ -153,12 +153,10 @@ fn measure(
     folder: &Folder,
     interrupt: &Interrupt,
 ) -> Result<Measured> {
-    // Agents are started without them.
-    let variants = if plan.is_empty() { &[][..] } else { &variant::ALL[..] };
-    let networks: Vec<(Variant, Network)> = variants
-        .iter()
-        .copied()
-        .map(|variant| Ok((variant, network(variant.suffix(), &folder.0)?)))
+    let networks: Vec<(Variant, Network)> = plan
+        .variants()
+        .into_iter()
+        .map(|variant| Ok((variant, network(variant.suffix(), variant.nodes(), &folder.0)?)))
         .collect::<Result<_>>()?;
     let mut testbeds = Vec::new();
     for (variant, network) in &networks {
@@ -175,11 +173,11 @@ fn measure(
     rounds::measure(plan, &testbeds, artifacts, interrupt)
 }
 
-/// A node for one testbed.
-fn network(suffix: &str, folder: &Path) -> Result<Network> {
+/// The nodes of one testbed.
+fn network(suffix: &str, nodes: u8, folder: &Path) -> Result<Network> {
     let tool = std::env::current_exe().context("finding this program")?;
     let logs = folder.join("logs").join(suffix);
-    Network::start(&format!("{PREFIX}-{suffix}"), 1, &tool, &logs, Lifetime::Caller)
+    Network::start(&format!("{PREFIX}-{suffix}"), nodes, &tool, &logs, Lifetime::Caller)
 }
 
 /// A process's memory in KiB.

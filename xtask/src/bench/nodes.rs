@@ -95,7 +95,7 @@ fn play(
     folder: &Folder,
     interrupt: &Interrupt,
 ) -> Result<(Run, [Requests; 2])> {
-    let network = network("nodes", &folder.0)?;
+    let network = network("nodes", 1, &folder.0)?;
     let node = network.a();
     // All nodes are on one link, whichever mode is chosen.
     node.netns().ip(&["address add 172.20.0.1/16 dev eth0"])?;

@@ -87,7 +87,7 @@ pub(super) fn measure(
     interrupt: &Interrupt,
 ) -> Result<Vec<Row>> {
     setup::ensure_packages(Scope::Cni)?;
-    let networks = [network("cni-own", &folder.0)?, network("cni-ptp", &folder.0)?];
+    let networks = [network("cni-own", 1, &folder.0)?, network("cni-ptp", 1, &folder.0)?];
     let objects = Folder::fresh(folder.0.join("cni"))?;
     let manifests = Manifests::create(&objects.0, "")?;
     let [own, other] = [networks[0].a(), networks[1].a()];
