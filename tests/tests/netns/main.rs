@@ -14,6 +14,7 @@ mod deletion;
 mod delivery;
 mod detection;
 mod errors;
+mod fleet;
 mod foreign;
 mod fragments;
 mod hops;
