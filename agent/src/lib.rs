@@ -41,6 +41,7 @@ pub mod own_pods;
 pub mod peers;
 pub mod pods;
 pub mod problem;
+pub mod reclaim;
 pub mod reconcile;
 pub mod run;
 pub mod service_networks;

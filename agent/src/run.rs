@@ -69,7 +69,7 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
         Engine::restore(&node_name, config.keep_client_ip, &maps).context("reading the tables")?;
     let network = network(&node_name, netlink, pins, &config, &places)?;
     engine.hold(&network.held().await?);
-    let (metrics, run_dir) = (Metrics::new()?, places.run_dir);
+    let (metrics, run_dir) = (Metrics::new()?, places.run_dir.clone());
     tidy(&run_dir)?;
     let before = State::read(&run_dir).ok().flatten();
     let mut state = agent::first_state(&node_name, origin.place(), &config, host_clients, before);
@@ -78,7 +78,7 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     source.announce(news::started(&node_name));
     let pulse = Pulse::begin(&node_name, &config, metrics)?;
     let (record, told) = (Record::default(), None);
-    let standing = Standing::new(left_out, &config.conntrack, timeouts);
+    let standing = Standing::new(left_out, &config, timeouts, &places);
     Agent { engine, maps, wake, source, network, pulse, state, run_dir, record, told, standing }
         .follow()
         .await?;

@@ -10,7 +10,7 @@ use hostnet::{NetNs, Netlink, addr, link, sysctl};
 use serde_json::Value;
 
 use crate::del;
-use crate::ipam::{LOCK_DEADLINE, Lease, Phase, Pool, RangeSet, Refusal, Table};
+use crate::ipam::{LOCK_DEADLINE, Lease, Phase, Pool, RangeSet, Refusal, Sight, Table};
 use crate::name;
 use crate::node::Node;
 use crate::plugin::{Plugin, now};
@@ -155,7 +155,7 @@ impl Add<'_> {
             ips,
             phase: Phase::Reserved,
             created: now(),
-            namespace: Some(self.namespace.identity()),
+            namespace: Sight::of(self.namespace),
             path: self.namespace.path().display().to_string(),
             pod: self.pod.clone(),
         };
@@ -178,7 +178,7 @@ impl Add<'_> {
 
     /// The same attachment in another namespace, and alive there, is somebody's mistake.
     async fn refuse_living(&self, earlier: &Lease) -> Result<(), Error> {
-        let is_same = earlier.namespace.is_none_or(|id| id == self.namespace.identity());
+        let is_same = earlier.namespace.is_none_or(|it| it.namespace == self.namespace.identity());
         if is_same || NetNs::open(Path::new(&earlier.path)).is_err() {
             return Ok(());
         }

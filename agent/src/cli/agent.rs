@@ -30,7 +30,7 @@ pub struct AgentArgs {
     pub kubeconfig: Option<PathBuf>,
     /// Settings: a YAML file of our own, or the `KubeProxyConfiguration` of a kube-proxy as it is.
     ///
-    /// Keys of our own are mode (as --mode), vxlan (vni, port), delivery (bypass, stack), attach (auto, clsact), devices (as --devices),
+    /// Keys of our own are mode (as --mode), vxlan (vni, port), `cniPlugin`, delivery (bypass, stack), attach (auto, clsact), devices (as --devices),
     /// `logLevel` (error, warn, info, debug, trace) and `keepClientIP` (none, local); and, as
     /// kube-proxy knows them, `nodeName`, kubeconfig, `nodePortAddresses` (of primary, all,
     /// localhost and networks), `detectLocal` (`ownPods`, `clusterCIDRs`: [...], `nodeCIDR`,

@@ -48,6 +48,8 @@ pub struct Config {
     pub mode: Mode,
     /// The tunnel to other nodes.
     pub vxlan: Vxlan,
+    /// Where the CNI plugin is, for the addresses of pods that died without DEL.
+    pub cni_plugin: PathBuf,
     /// How packets of translated flows reach their next hop.
     pub delivery: Delivery,
     /// How programs are attached to devices.
@@ -94,6 +96,7 @@ impl Default for Config {
             kubeconfig: None,
             mode: Mode::default(),
             vxlan: Vxlan::default(),
+            cni_plugin: "/opt/cni/bin/waggle-cni".into(),
             delivery: Delivery::default(),
             attach: Attach::default(),
             devices: Selection::default(),

@@ -61,7 +61,7 @@ enum Event {
     Retry,
     Network,
     Record,
-    Servers,
+    News,
 }
 
 /// What happens.
@@ -145,7 +145,7 @@ impl Agent {
                 Event::Changes(changes) => {
                     report = Some(self.take_in(changes, report.as_ref(), &mut due));
                 }
-                Event::Servers => self.announce()?,
+                Event::News => self.announce()?,
                 Event::Record => self.record(report.as_ref(), network.as_ref()),
                 Event::Retry => report = Some(self.sync(Vec::new(), &mut due)),
                 Event::Network if !self.network.is_pinned() => anyhow::bail!(
@@ -213,9 +213,11 @@ impl Agent {
                 Happening::Wake => self.wake.look(),
                 Happening::Tick => {
                     due.tick = Instant::now() + TICK;
-                    self.standing.follow();
                     if self.network.look_for_others() || self.is_stale() {
                         due.network = Instant::now();
+                    }
+                    if self.standing.follow() {
+                        return Event::News;
                     }
                 }
             }
@@ -286,8 +288,9 @@ impl Agent {
 
     fn mark(&self, report: &Report, network: Option<&NetworkState>) -> Mark {
         let Report { revision, .. } = *report;
-        let (api, servers) = (self.source.health(), self.pulse.problems());
-        Mark { revision, network: network.cloned(), api, servers }
+        let (api, mut beside) = (self.source.health(), self.pulse.problems());
+        beside.extend(self.standing.problems().cloned());
+        Mark { revision, network: network.cloned(), api, beside }
     }
 
     /// Logs what became wrong or right, and writes down how things are.
@@ -296,8 +299,7 @@ impl Agent {
         let mut problems = report.problems.to_vec();
         problems.extend(network.iter().flat_map(|network| &network.problems).cloned());
         let mark = self.mark(report, network);
-        problems.extend(mark.servers.iter().cloned());
-        problems.extend(self.standing.problems().cloned());
+        problems.extend(mark.beside.iter().cloned());
         problems.sort();
         log_transitions(&self.state.problems, &problems);
         self.state.problems = problems;
@@ -340,7 +342,7 @@ async fn happening(
         () = until(due.record) => Event::Record,
         () = until(wake) => return Happening::Wake,
         changes = source.next() => Event::Changes(changes),
-        () = pulse.changed() => Event::Servers,
+        () = pulse.changed() => Event::News,
         changed = watch.changed() => return Happening::Host(changed),
         () = until(due.retry) => Event::Retry,
         () = sleep_until(due.network) => Event::Network,

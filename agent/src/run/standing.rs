@@ -1,25 +1,37 @@
 //! What is wrong beside objects and network, until somebody mends it.
 
-use crate::config::Conntrack;
+use std::time::{Duration, Instant};
+
+use super::agent::TICK;
+use crate::cli::Places;
+use crate::config::Config;
 use crate::conntrack::Tracking;
 use crate::problem::Problem;
+use crate::reclaim::Reclaim;
 use crate::timeouts::Timeouts;
 
-/// What the configuration says in vain, the settings of connection tracking, and how long flows
-/// last.
+/// How often addresses that nobody gives back are looked for, at least.
+const RECLAIM: Duration = Duration::from_mins(1);
+
+/// What the configuration says in vain, the settings of connection tracking, how long flows last,
+/// and addresses that nobody gives back.
 pub(super) struct Standing {
     left_out: Option<Problem>,
     tracking: Tracking,
     timeouts: Timeouts,
+    reclaim: Reclaim,
 }
 
 impl Standing {
     pub(super) fn new(
         left_out: Option<Problem>,
-        conntrack: &Conntrack,
+        config: &Config,
         timeouts: Timeouts,
+        places: &Places,
     ) -> Self {
-        Self { left_out, tracking: Tracking::new(conntrack), timeouts }
+        let period = config.sync_period.clamp(TICK, RECLAIM);
+        let reclaim = Reclaim::new(&config.cni_plugin, places, period);
+        Self { left_out, tracking: Tracking::new(&config.conntrack), timeouts, reclaim }
     }
 
     /// Mends what can be.
@@ -28,13 +40,15 @@ impl Standing {
         self.timeouts.ensure();
     }
 
-    /// Follows the sysctls of which no message tells.
-    pub(super) fn follow(&mut self) {
+    /// Follows what no message tells of; says whether there is something new to be told.
+    pub(super) fn follow(&mut self) -> bool {
         self.timeouts.ensure();
+        self.reclaim.look(Instant::now())
     }
 
     /// All of it.
     pub(super) fn problems(&self) -> impl Iterator<Item = &Problem> {
-        self.left_out.iter().chain(self.tracking.problems()).chain(self.timeouts.problems())
+        let lasting = self.tracking.problems().chain(self.timeouts.problems());
+        self.left_out.iter().chain(lasting).chain(self.reclaim.problems())
     }
 }

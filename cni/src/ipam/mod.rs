@@ -8,11 +8,13 @@
 
 mod pool;
 mod range;
+mod sight;
 mod store;
 mod table;
 
 pub(crate) use pool::{Pool, Refusal};
 pub(crate) use range::RangeSet;
+pub(crate) use sight::Sight;
 pub(crate) use store::{LOCK_DEADLINE, Locked, Store, StoreError};
 pub(crate) use table::{Lease, Phase, Table};
 

@@ -4,7 +4,7 @@
 //! waggle-ipam 1 9a3f0c52d1e7b684          version, checksum of all that follows
 //! boot 0ae5…                              a lease of another boot is void
 //! last 10.1.1.7                           where the round robin stands, by set of ranges
-//! lease <container> <ifname> 10.1.1.7,fd01::7 ready 812 4:4026532 <netns path> <namespace> <pod>
+//! lease <container> <ifname> 10.1.1.7,fd01::7 ready 812 4:4026532:4:4026531 <netns path> <namespace> <pod>
 //! cooling 10.1.1.5 790                    released at that millisecond after boot
 //! ```
 //! Fields are separated by tabs; one that is empty is `-`.
@@ -12,8 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use hostnet::netns::Identity;
-
+use super::sight::Sight;
 use crate::name::fnv;
 use crate::protocol::{Attachment, PodName};
 
@@ -48,7 +47,7 @@ pub(crate) struct Lease {
     /// When it was made, in milliseconds after boot.
     pub(crate) created: u64,
     /// The pod's network namespace; none where the lease was rebuilt from the kernel's state.
-    pub(crate) namespace: Option<Identity>,
+    pub(crate) namespace: Option<Sight>,
     /// The path of the namespace.
     pub(crate) path: String,
     /// Whose it is.
@@ -159,7 +158,7 @@ impl Lease {
         let Attachment { container, ifname } = attachment;
         let Self { ips, phase, created, namespace, path, pod } = self;
         let ips: Vec<_> = ips.iter().map(IpAddr::to_string).collect();
-        let identity = namespace.map(|id| format!("{}:{}", id.device, id.inode));
+        let namespace = namespace.map(Sight::to_text);
         line(&[
             "lease",
             container,
@@ -167,7 +166,7 @@ impl Lease {
             &ips.join(","),
             phase.as_str(),
             &created.to_string(),
-            &identity.unwrap_or_default(),
+            &namespace.unwrap_or_default(),
             path,
             &pod.namespace,
             &pod.name,
@@ -175,7 +174,7 @@ impl Lease {
     }
 
     fn parse(fields: &[&str]) -> Option<Self> {
-        let [ips, phase, created, identity, path, pod_namespace, pod_name] = fields else {
+        let [ips, phase, created, namespace, path, pod_namespace, pod_name] = fields else {
             return None;
         };
         Some(Self {
@@ -184,19 +183,15 @@ impl Lease {
                 .into_iter()
                 .find(|each| each.as_str() == *phase)?,
             created: created.parse().ok()?,
-            namespace: parse_identity(identity)?,
+            namespace: parse_namespace(namespace)?,
             path: (*path).to_owned(),
             pod: PodName { namespace: (*pod_namespace).to_owned(), name: (*pod_name).to_owned() },
         })
     }
 }
 
-fn parse_identity(text: &str) -> Option<Option<Identity>> {
-    if text.is_empty() {
-        return Some(None);
-    }
-    let (device, inode) = text.split_once(':')?;
-    Some(Some(Identity { device: device.parse().ok()?, inode: inode.parse().ok()? }))
+fn parse_namespace(text: &str) -> Option<Option<Sight>> {
+    if text.is_empty() { Some(None) } else { Sight::parse(text).map(Some) }
 }
 
 fn line(fields: &[&str]) -> String {
@@ -239,7 +234,7 @@ mod tests {
             ips: ips.clone(),
             phase: Phase::Ready,
             created: 812,
-            namespace: Some(Identity { device: 4, inode: 4_026_532 }),
+            namespace: Sight::parse("4:4026532:4:4026531"),
             path: "/run/net ns/100%\n\t-".into(),
             pod: PodName { namespace: "shop".into(), name: "web-0".into() },
         };

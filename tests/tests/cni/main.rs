@@ -6,6 +6,7 @@ mod add;
 mod chain;
 mod check;
 mod cnitool;
+mod contained;
 mod crash;
 mod del;
 mod endure;

@@ -92,7 +92,7 @@ fn start(
     folder: &Folder,
     interrupt: &Interrupt,
 ) -> Result<Start> {
-    let network = network("start", &folder.0)?;
+    let network = network("start", 1, &folder.0)?;
     let node = network.a();
     // Ends with the node.
     let _server = match source {

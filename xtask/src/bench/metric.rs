@@ -37,9 +37,24 @@ pub(crate) enum Metric {
     Connections,
     /// The same with session affinity.
     StickyConnections,
+    /// What a packet costs from one pod to another one itself.
+    Pods(Far),
+    /// Requests and answers on one connection with a pod itself.
+    PodRequests(Far),
 }
 
-/// All of them.
+/// Where the other pod is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Far {
+    /// On the same node.
+    Here,
+    /// On another node, by routes.
+    Routed,
+    /// On another node, through a tunnel.
+    Tunnelled,
+}
+
+/// All of Services.
 pub(super) const ALL: [Metric; 6] = [
     Metric::Established,
     Metric::Requests,
@@ -47,6 +62,16 @@ pub(super) const ALL: [Metric; 6] = [
     Metric::StickyConnections,
     Metric::NewFlow,
     Metric::StickyNewFlow,
+];
+
+/// All of pods.
+pub(super) const PODS: [Metric; 6] = [
+    Metric::Pods(Far::Here),
+    Metric::PodRequests(Far::Here),
+    Metric::Pods(Far::Routed),
+    Metric::PodRequests(Far::Routed),
+    Metric::Pods(Far::Tunnelled),
+    Metric::PodRequests(Far::Tunnelled),
 ];
 
 impl Metric {
@@ -59,6 +84,12 @@ impl Metric {
             Self::Requests => "tcp_rr",
             Self::Connections => "tcp_crr",
             Self::StickyConnections => "tcp_crr_affinity",
+            Self::Pods(Far::Here) => "pod_to_pod",
+            Self::Pods(Far::Routed) => "pod_to_pod_host_gw",
+            Self::Pods(Far::Tunnelled) => "pod_to_pod_vxlan",
+            Self::PodRequests(Far::Here) => "pod_to_pod_tcp_rr",
+            Self::PodRequests(Far::Routed) => "pod_to_pod_host_gw_tcp_rr",
+            Self::PodRequests(Far::Tunnelled) => "pod_to_pod_vxlan_tcp_rr",
         }
     }
 
@@ -74,54 +105,65 @@ impl Metric {
             Self::NewFlow | Self::StickyNewFlow | Self::Connections | Self::StickyConnections => {
                 Variant::Nft
             }
+            Self::Pods(_) | Self::PodRequests(_) => self.variants()[0],
+        }
+    }
+
+    /// The variants that are compared.
+    pub(super) fn variants(self) -> &'static [Variant] {
+        match self {
+            Self::Pods(far) | Self::PodRequests(far) => match far {
+                Far::Here => &[Variant::Plain, Variant::Bypass, Variant::Stack],
+                Far::Routed => &[Variant::Routes, Variant::HostGw],
+                Far::Tunnelled => &[Variant::Tunnel, Variant::Vxlan],
+            },
+            _ => &[Variant::Plain, Variant::Nft, Variant::Bypass, Variant::Stack],
         }
     }
 
     /// Whether a generator sends frames.
     pub(super) fn is_live(self) -> bool {
-        matches!(self, Self::Established | Self::NewFlow | Self::StickyNewFlow)
+        matches!(self, Self::Established | Self::NewFlow | Self::StickyNewFlow | Self::Pods(_))
     }
 
     /// Most rounds: a client has only so many ports for connections, and the last one's rests for a
     /// minute.
     pub(super) fn rounds(self) -> usize {
         match self {
-            Self::Established | Self::NewFlow | Self::StickyNewFlow | Self::Requests => usize::MAX,
             Self::Connections | Self::StickyConnections => 250,
+            _ => usize::MAX,
         }
     }
 
-    /// The Service that is asked.
-    fn service(self) -> SocketAddrV4 {
+    /// The Service that is asked, unless it is the pod itself.
+    fn service(self) -> Option<SocketAddrV4> {
         let asked = match self {
+            Self::Pods(_) | Self::PodRequests(_) => return None,
             Self::Established => catalog::ESTABLISHED,
             Self::NewFlow => catalog::NEW_FLOWS,
             Self::StickyNewFlow => catalog::STICKY_NEW_FLOWS,
             Self::Requests | Self::Connections => catalog::CONNECTIONS,
             Self::StickyConnections => catalog::STICKY_CONNECTIONS,
         };
-        asked.frontend()
+        Some(asked.frontend())
     }
 
     /// Prepares windows.
     pub(super) fn probe<'a>(self, testbed: &'a Testbed<'a>, cpu: usize) -> Result<Probe<'a>> {
-        let (device, service) = (testbed.client_device(), self.service());
-        let ask = |transaction| {
-            let target = testbed.target(service);
-            Client::start(testbed, transaction, target, cpu).map(Probe::Client)
-        };
+        let (device, target) = (testbed.client_device(), testbed.target(self.service()));
+        let ask = |transaction| Client::start(testbed, transaction, target, cpu).map(Probe::Client);
         match self {
-            Self::Established => {
-                testbed.prime(PORT, service)?;
-                let generator = Generator::one_flow(&testbed.frame(PORT, service), device)?;
+            Self::Established | Self::Pods(_) => {
+                testbed.prime(PORT, target)?;
+                let generator = Generator::one_flow(&testbed.frame(PORT, target), device)?;
                 Frames::new(testbed, generator, FRAMES, cpu).map(Probe::Frames)
             }
             Self::NewFlow | Self::StickyNewFlow => {
-                let frame = testbed.frame(FIRST_PORT, service);
+                let frame = testbed.frame(FIRST_PORT, target);
                 let generator = Generator::many_flows(&frame, device)?;
                 Frames::new(testbed, generator, NEW_FLOWS, cpu).map(Probe::Frames)
             }
-            Self::Requests => ask(Transaction::Request),
+            Self::Requests | Self::PodRequests(_) => ask(Transaction::Request),
             Self::Connections | Self::StickyConnections => ask(Transaction::Connection),
         }
     }

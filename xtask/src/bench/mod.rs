@@ -11,6 +11,7 @@ pub(crate) mod bpf;
 mod calibration;
 mod catalog;
 mod choice;
+mod cni;
 mod cpu;
 mod environment;
 mod frame;
@@ -19,6 +20,7 @@ mod generator;
 mod instruction;
 mod kube_proxy;
 mod metric;
+mod nodes;
 mod objects;
 mod probe;
 mod rounds;
@@ -64,7 +66,8 @@ const PREFIX: &str = "waggle-bench";
 /// What the bench takes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Ends within three minutes: fewer windows, and no start of an agent with 10,000 Services.
+    /// Ends within three minutes: fewer windows, and no start of an agent with 10,000 Services, no
+    /// pods that come and go and no 1,000 nodes unless they are named.
     #[arg(long)]
     quick: bool,
     /// Repeats the order of another run, which printed its seed.
@@ -79,14 +82,20 @@ impl Args {
     /// How many agents are started from each source, if any.
     fn starts(&self) -> Option<usize> {
         let runs = if self.quick { 2 } else { 5 };
-        let is_chosen = self.metric.contains(&Choice::AgentStart);
-        (is_chosen || (self.metric.is_empty() && !self.quick)).then_some(runs)
+        self.has(Choice::AgentStart).then_some(runs)
+    }
+
+    /// Whether something is measured that takes its time.
+    fn has(&self, choice: Choice) -> bool {
+        self.metric.contains(&choice) || (self.metric.is_empty() && !self.quick)
     }
 }
 
 /// Runs a verb that the bench's own processes are started with, if `arguments` name one.
 pub(crate) fn run_inside(arguments: &[String]) -> Option<Result<()>> {
-    transactions::run_inside(arguments).or_else(|| api_server::run_inside(arguments))
+    transactions::run_inside(arguments)
+        .or_else(|| api_server::run_inside(arguments))
+        .or_else(|| cni::run_inside(arguments))
 }
 
 /// Runs the bench; it fails if a way could not be measured.
@@ -105,6 +114,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut measured = measure(&plan, &artifacts, &folder, &interrupt)?;
     if let Some(runs) = args.starts() {
         measured.starts = agent_start::measure(runs, &artifacts, &folder, &interrupt)?;
+    }
+    if args.has(Choice::Cni) {
+        let plan = cni::Plan::new(args.quick, seed);
+        measured.others.extend(cni::measure(plan, &artifacts, &folder, &interrupt)?);
+    }
+    if args.has(Choice::Nodes) {
+        let runs = if args.quick { 2 } else { 5 };
+        measured.others.extend(nodes::measure(runs, &artifacts, &folder, &interrupt)?);
     }
     conclude(&measured, &folder)
 }
@@ -136,12 +153,10 @@ fn measure(
     folder: &Folder,
     interrupt: &Interrupt,
 ) -> Result<Measured> {
-    // Agents are started without them.
-    let variants = if plan.is_empty() { &[][..] } else { &variant::ALL[..] };
-    let networks: Vec<(Variant, Network)> = variants
-        .iter()
-        .copied()
-        .map(|variant| Ok((variant, network(variant.suffix(), &folder.0)?)))
+    let networks: Vec<(Variant, Network)> = plan
+        .variants()
+        .into_iter()
+        .map(|variant| Ok((variant, network(variant.suffix(), variant.nodes(), &folder.0)?)))
         .collect::<Result<_>>()?;
     let mut testbeds = Vec::new();
     for (variant, network) in &networks {
@@ -158,11 +173,20 @@ fn measure(
     rounds::measure(plan, &testbeds, artifacts, interrupt)
 }
 
-/// A node for one testbed.
-fn network(suffix: &str, folder: &Path) -> Result<Network> {
+/// The nodes of one testbed.
+fn network(suffix: &str, nodes: u8, folder: &Path) -> Result<Network> {
     let tool = std::env::current_exe().context("finding this program")?;
     let logs = folder.join("logs").join(suffix);
-    Network::start(&format!("{PREFIX}-{suffix}"), 1, &tool, &logs, Lifetime::Caller)
+    Network::start(&format!("{PREFIX}-{suffix}"), nodes, &tool, &logs, Lifetime::Caller)
+}
+
+/// A process's memory in KiB.
+fn resident(pid: i32) -> Result<f64> {
+    let path = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&path).with_context(|| path.clone())?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let words = line.with_context(|| format!("{path} tells no VmRSS"))?;
+    Ok(words.trim().trim_end_matches("kB").trim().parse()?)
 }
 
 /// Writes the table and the files; a way without a value is a failure.

@@ -1,6 +1,9 @@
 //! Round after round of windows, until enough of them were quiet.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 
@@ -12,6 +15,7 @@ use super::{
     gate::{Gate, Window},
     metric::{self, Metric},
     probe::Probe,
+    summary::Row,
     testbed::Testbed,
     variant::Variant,
 };
@@ -60,6 +64,8 @@ pub(super) struct Measured {
     pub(super) floor: u64,
     pub(super) series: Vec<Series>,
     pub(super) starts: Vec<Start>,
+    /// What is measured by other means.
+    pub(super) others: Vec<Row>,
 }
 
 impl Series {
@@ -86,14 +92,16 @@ impl Plan {
     /// The plan of the quick bench or of the whole, for some metrics or for all.
     pub(super) fn new(quick: bool, seed: u64, only: &[Choice]) -> Self {
         let chosen = |metric: &Metric| only.is_empty() || only.contains(&Choice::Windows(*metric));
-        let metrics = metric::ALL.into_iter().filter(chosen).collect();
+        let pods = only.contains(&Choice::Pods) || (only.is_empty() && !quick);
+        let of_pods = metric::PODS.into_iter().filter(|_| pods);
+        let metrics = metric::ALL.into_iter().filter(chosen).chain(of_pods).collect();
         let (wanted, seconds) = if quick { (100, 18) } else { (400, 60) };
         Self { seed, metrics, wanted, patience: Duration::from_secs(seconds) }
     }
 
-    /// Whether no metric has windows.
-    pub(super) fn is_empty(&self) -> bool {
-        self.metrics.is_empty()
+    /// The variants that any metric compares.
+    pub(super) fn variants(&self) -> BTreeSet<Variant> {
+        self.metrics.iter().flat_map(|metric| metric.variants()).copied().collect()
     }
 
     /// The processor that everything measured shares.
@@ -121,7 +129,15 @@ pub(super) fn measure<'a>(
     }
     let floor = rounds.floor;
     series.iter_mut().for_each(Series::choose_gate);
-    Ok(Measured { seed: plan.seed, cpu, is_first, floor, series, starts: Vec::new() })
+    Ok(Measured {
+        seed: plan.seed,
+        cpu,
+        is_first,
+        floor,
+        series,
+        starts: Vec::new(),
+        others: Vec::new(),
+    })
 }
 
 /// How fast the machine is, on a thread as those of the windows.
@@ -147,8 +163,11 @@ impl<'a> Rounds<'a> {
     /// The windows of one metric.
     fn play(&mut self, metric: Metric) -> Result<Series> {
         let start = Instant::now();
-        let mut probes = self.prepare(metric)?;
-        let tracks = self.testbeds.iter().map(|testbed| testbed.variant);
+        let compared = metric.variants();
+        let testbeds: Vec<&'a Testbed<'a>> =
+            self.testbeds.iter().filter(|testbed| compared.contains(&testbed.variant)).collect();
+        let mut probes = self.prepare(metric, &testbeds)?;
+        let tracks = testbeds.iter().map(|testbed| testbed.variant);
         let tracks = tracks.map(|variant| Track { variant, windows: Vec::new(), flows: 0 });
         let mut series = Series { metric, gate: None, tracks: tracks.collect() };
         for _ in 0..metric.rounds() {
@@ -157,7 +176,7 @@ impl<'a> Rounds<'a> {
                 break;
             }
         }
-        for (track, testbed) in series.tracks.iter_mut().zip(self.testbeds) {
+        for (track, testbed) in series.tracks.iter_mut().zip(&testbeds) {
             track.flows = testbed.flows(self.artifacts)?;
         }
         Ok(series)
@@ -181,12 +200,12 @@ impl<'a> Rounds<'a> {
     }
 
     /// What makes the windows, over tables without flows of earlier metrics.
-    fn prepare(&self, metric: Metric) -> Result<Vec<Probe<'a>>> {
-        let probe = |testbed: &'a Testbed<'a>| {
+    fn prepare(&self, metric: Metric, testbeds: &[&'a Testbed<'a>]) -> Result<Vec<Probe<'a>>> {
+        let probe = |testbed: &&'a Testbed<'a>| {
             testbed.set_driver(metric.is_live())?;
             testbed.forget_flows()?;
             metric.probe(testbed, self.cpu)
         };
-        self.testbeds.iter().map(probe).collect()
+        testbeds.iter().map(probe).collect()
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     agent_start::{Source, Start},
     environment,
-    gate::Window,
+    gate::{Gate, Window},
     rounds::{Measured, Series, Track},
     statistics::{Estimate, Spread},
 };
@@ -36,34 +36,63 @@ struct Ratio {
     of_medians: f64,
 }
 
+impl Row {
+    /// Values that nothing is compared with; name, variant and unit.
+    pub(super) fn of_values([name, variant, unit]: [&'static str; 3], values: Vec<f64>) -> Self {
+        let windows = [values.len(); 2];
+        let spread = Spread::of(values);
+        Self { name, variant, unit, spread, windows, tolerance: None, ratio: None }
+    }
+
+    /// Windows that are compared, round by round, with those of a reference, which has a name.
+    pub(super) fn of_windows(
+        [name, variant, unit]: [&'static str; 3],
+        gate: Option<Gate>,
+        windows: &[Window],
+        reference: (&'static str, &[Window]),
+    ) -> Self {
+        let values = gate.map_or(Vec::new(), |gate| gate.values(windows));
+        Self {
+            name,
+            variant,
+            unit,
+            windows: [values.len(), windows.len()],
+            spread: Spread::of(values),
+            tolerance: gate.map(|gate| gate.tolerance),
+            ratio: gate.and_then(|gate| ratio(gate, windows, reference)),
+        }
+    }
+
+    /// The metric's name.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 /// A row for each metric and variant.
 pub(super) fn rows(measured: &Measured) -> Vec<Row> {
     let of = |series| move |track| row(series, track);
     let windows = measured.series.iter().flat_map(|series| series.tracks.iter().map(of(series)));
-    windows.chain(starts(&measured.starts)).collect()
+    windows.chain(starts(&measured.starts)).chain(measured.others.iter().cloned()).collect()
 }
 
 fn row(series: &Series, track: &Track) -> Row {
     let Series { metric, gate, .. } = series;
-    let values = gate.map_or(Vec::new(), |gate| gate.values(&track.windows));
-    Row {
-        name: metric.name(),
-        variant: track.variant.name(),
-        unit: metric.unit(),
-        windows: [values.len(), track.windows.len()],
-        spread: Spread::of(values),
-        tolerance: gate.map(|gate| gate.tolerance),
-        ratio: ratio(series, track),
-    }
+    let names = [metric.name(), track.variant.name(), metric.unit()];
+    let reference = (metric.reference().name(), series.reference());
+    Row::of_windows(names, *gate, &track.windows, reference)
 }
 
-fn ratio(series: &Series, track: &Track) -> Option<Ratio> {
-    let (gate, reference) = (series.gate?, series.reference());
+fn ratio(
+    gate: Gate,
+    windows: &[Window],
+    (to, reference): (&'static str, &[Window]),
+) -> Option<Ratio> {
     let median = |windows: &[Window]| Some(Spread::of(gate.values(windows))?.median);
     Some(Ratio {
-        to: series.metric.reference().name(),
-        estimate: Estimate::of(gate.pairs(&track.windows, reference))?,
-        of_medians: median(&track.windows)? / median(reference)?,
+        to,
+        estimate: Estimate::of(gate.pairs(windows, reference))?,
+        of_medians: median(windows)? / median(reference)?,
     })
 }
 
@@ -73,16 +102,7 @@ type OfStart = fn(&Start) -> f64;
 fn starts(starts: &[Start]) -> Vec<Row> {
     let row = |name, unit, value: OfStart, source: Source| {
         let starts = starts.iter().filter(|start| start.source == source);
-        let values: Vec<f64> = starts.map(value).collect();
-        Row {
-            name,
-            variant: source.name(),
-            unit,
-            windows: [values.len(); 2],
-            spread: Spread::of(values),
-            tolerance: None,
-            ratio: None,
-        }
+        Row::of_values([name, source.name(), unit], starts.map(value).collect())
     };
     let metrics: [(_, _, OfStart); 3] = [
         ("agent_start_10000_services", "s", |start| start.seconds),
@@ -222,8 +242,8 @@ mod tests {
             track(Variant::Stack, move |round| pace(round) * if round > 16 { 0.5 } else { 1.1 }),
         ];
         let series = vec![Series { metric: Metric::Established, gate, tracks }];
-        let starts = Vec::new();
-        Measured { seed: 7, cpu: 1, is_first: true, floor: 1000, series, starts }
+        let (starts, others) = (Vec::new(), Vec::new());
+        Measured { seed: 7, cpu: 1, is_first: true, floor: 1000, series, starts, others }
     }
 
     #[test]

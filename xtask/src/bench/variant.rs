@@ -11,11 +11,15 @@ pub(super) enum Variant {
     Bypass,
     /// Waggle, which leaves delivery to the node's stack.
     Stack,
+    /// Linux routes to a backend of another node.
+    Routes,
+    /// Linux routes through a VXLAN device to a backend of another node.
+    Tunnel,
+    /// Waggle with routes to a backend of another node.
+    HostGw,
+    /// Waggle with a tunnel to a backend of another node.
+    Vxlan,
 }
-
-/// All of them.
-pub(super) const ALL: [Variant; 4] =
-    [Variant::Plain, Variant::Nft, Variant::Bypass, Variant::Stack];
 
 impl Variant {
     /// What it is called.
@@ -25,6 +29,10 @@ impl Variant {
             Self::Nft => "nft",
             Self::Bypass => "waggle-bypass",
             Self::Stack => "waggle-stack",
+            Self::Routes => "plain-routes",
+            Self::Tunnel => "plain-vxlan",
+            Self::HostGw => "waggle-host-gw",
+            Self::Vxlan => "waggle-vxlan",
         }
     }
 
@@ -35,6 +43,23 @@ impl Variant {
             Self::Nft => "nft",
             Self::Bypass => "bypass",
             Self::Stack => "stack",
+            Self::Routes => "routes",
+            Self::Tunnel => "tunnel",
+            Self::HostGw => "hostgw",
+            Self::Vxlan => "vxlan",
         }
+    }
+
+    /// How many nodes there are: the backend is on the last.
+    pub(super) fn nodes(self) -> u8 {
+        match self {
+            Self::Plain | Self::Nft | Self::Bypass | Self::Stack => 1,
+            Self::Routes | Self::Tunnel | Self::HostGw | Self::Vxlan => 2,
+        }
+    }
+
+    /// Whether Services have addresses of their own.
+    pub(super) fn has_services(self) -> bool {
+        !matches!(self, Self::Plain | Self::Routes | Self::Tunnel)
     }
 }

@@ -119,6 +119,18 @@ impl<'a> Agent<'a> {
         Ok(())
     }
 
+    /// Its number outside the node.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.process.pid()
+    }
+
+    /// The file it logs to.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        self.process.log()
+    }
+
     /// The file it logs to and the last lines of that.
     #[must_use]
     pub fn log_tail(&self) -> String {

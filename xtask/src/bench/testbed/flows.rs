@@ -18,12 +18,12 @@ const COUNT: &str = "/proc/sys/net/netfilter/nf_conntrack_count";
 /// Entries of a node; netfilter has one for a flow, Waggle one for each direction.
 pub(super) fn count(variant: Variant, node: &Node, artifacts: &Artifacts) -> Result<u64> {
     match variant {
-        Variant::Plain => Ok(0),
+        Variant::Plain | Variant::Routes | Variant::Tunnel => Ok(0),
         Variant::Nft => {
             let text = node.netns().run(|| fs::read_to_string(COUNT))?.context(COUNT)?;
             text.trim().parse().with_context(|| format!("{COUNT} says {text}"))
         }
-        Variant::Bypass | Variant::Stack => {
+        Variant::Bypass | Variant::Stack | Variant::HostGw | Variant::Vxlan => {
             let status = waggle::status(node, artifacts)?;
             let maps = status["maps"].as_array().cloned().unwrap_or_default();
             let flows = maps.iter().find(|map| map["name"] == "flows4");
@@ -35,9 +35,9 @@ pub(super) fn count(variant: Variant, node: &Node, artifacts: &Artifacts) -> Res
 /// Empties the table of a node.
 pub(super) fn forget(variant: Variant, node: &Node) -> Result<()> {
     match variant {
-        Variant::Plain => Ok(()),
+        Variant::Plain | Variant::Routes | Variant::Tunnel => Ok(()),
         Variant::Nft => node.netns().run(conntrack::flush)?.context("flushing netfilter's flows"),
-        Variant::Bypass | Variant::Stack => {
+        Variant::Bypass | Variant::Stack | Variant::HostGw | Variant::Vxlan => {
             let pin = format!("/sys/fs/bpf/waggle/abi-{}/maps/{}", names::ABI, names::FLOWS4);
             let sizes = [size_of::<FlowKey<[u8; 4]>>(), size_of::<FlowEntry<[u8; 4]>>()];
             bpf::empty(&node.path(&pin), sizes)

@@ -1,8 +1,9 @@
-//! A node with a client pod and a backend pod, and one way between them.
+//! A client pod and a backend pod, of one node or of two, and one way between them.
 
 mod device;
 mod flows;
 mod pods;
+mod remote;
 mod routed;
 mod waggle;
 
@@ -44,16 +45,17 @@ pub(super) struct Folder(pub(super) PathBuf);
 /// A running testbed.
 pub(super) struct Testbed<'a> {
     pub(super) variant: Variant,
+    /// The client's.
     node: &'a Node,
     pods: Pods,
     devices: Devices,
-    agent: Option<Agent<'a>>,
+    agents: Vec<Agent<'a>>,
     #[expect(dead_code, reason = "ends with the testbed")]
     server: Process,
 }
 
 impl<'a> Testbed<'a> {
-    /// Wires two pods to the network's one node and makes the way between them.
+    /// Wires two pods to the network's nodes and makes the way between them.
     pub(super) fn set(
         variant: Variant,
         network: &'a Network,
@@ -61,13 +63,14 @@ impl<'a> Testbed<'a> {
         folder: &Folder,
         cpu: usize,
     ) -> Result<Self> {
-        let node = network.a();
-        let (pods, agent) = match variant {
-            Variant::Plain => (routed::plain(node)?, None),
-            Variant::Nft => (routed::nft(node, &folder.0)?, None),
-            Variant::Bypass | Variant::Stack => {
-                let (pods, agent) = waggle::start(variant, node, artifacts, &folder.0)?;
-                (pods, Some(agent))
+        let (node, nodes) = (network.a(), network.nodes());
+        let (pods, agents) = match variant {
+            Variant::Plain => (routed::plain(node)?, Vec::new()),
+            Variant::Nft => (routed::nft(node, &folder.0)?, Vec::new()),
+            Variant::Routes => (remote::routes(nodes)?, Vec::new()),
+            Variant::Tunnel => (remote::tunnel(nodes)?, Vec::new()),
+            Variant::Bypass | Variant::Stack | Variant::HostGw | Variant::Vxlan => {
+                waggle::start(variant, nodes, artifacts, &folder.0)?
             }
         };
         let devices = Devices::find(node, &pods)?;
@@ -75,13 +78,14 @@ impl<'a> Testbed<'a> {
             // A run has more connections than the client has ports: none may be kept for a minute.
             pod.set_sysctl("ipv4/tcp_max_tw_buckets", "0")?;
         }
-        let server = transactions::start_server(node, pods::BACKEND, cpu)?;
-        Ok(Self { variant, node, pods, devices, agent, server })
+        let far = nodes.last().unwrap_or(node);
+        let server = transactions::start_server(far, pods::BACKEND, cpu)?;
+        Ok(Self { variant, node, pods, devices, agents, server })
     }
 
     /// Waits until all Services are there.
     pub(super) fn wait(&self, artifacts: &Artifacts) -> Result<()> {
-        if let Some(agent) = &self.agent {
+        if let Some(agent) = self.agents.first() {
             waggle::wait(self.node, artifacts, agent)?;
         }
         self.wait_until_answered()
@@ -97,28 +101,27 @@ impl<'a> Testbed<'a> {
         self.devices.client
     }
 
-    /// The frame of a flow from the client's port to a Service, as the client's stack would write
+    /// The frame of a flow from the client's port to an address, as the client's stack would write
     /// it.
-    pub(super) fn frame(&self, port: u16, service: SocketAddrV4) -> Frame {
+    pub(super) fn frame(&self, port: u16, to: SocketAddrV4) -> Frame {
         Frame {
             from: SocketAddrV4::new(self.pods.client_address, port),
-            to: self.target(service),
+            to,
             from_mac: self.devices.client_mac,
             to_mac: self.devices.gateway_mac,
         }
     }
 
-    /// What the client asks to be answered as by a Service: without a proxy, the backend itself.
-    pub(super) fn target(&self, service: SocketAddrV4) -> SocketAddrV4 {
-        match self.variant {
-            Variant::Plain => SocketAddrV4::new(self.pods.backend_address, BACKEND_PORT),
-            Variant::Nft | Variant::Bypass | Variant::Stack => service,
-        }
+    /// What the client asks to be answered as by a Service: without one, or without a proxy, the
+    /// backend itself.
+    pub(super) fn target(&self, service: Option<SocketAddrV4>) -> SocketAddrV4 {
+        let backend = SocketAddrV4::new(self.pods.backend_address, BACKEND_PORT);
+        service.filter(|_| self.variant.has_services()).unwrap_or(backend)
     }
 
     /// Sends a datagram by real sockets and takes the answer, so that the flow is a replied one.
-    pub(super) fn prime(&self, port: u16, service: SocketAddrV4) -> Result<()> {
-        let (from, to) = ((self.pods.client_address, port), self.target(service));
+    pub(super) fn prime(&self, port: u16, to: SocketAddrV4) -> Result<()> {
+        let from = (self.pods.client_address, port);
         let name = self.variant.name();
         self.client().run(|| exchange(from, to))?.with_context(|| format!("{name}: asking {to}"))
     }
@@ -151,7 +154,8 @@ impl<'a> Testbed<'a> {
 
     fn wait_until_answered(&self) -> Result<()> {
         let start = Instant::now();
-        while let Err(error) = self.prime(PRIMING_PORT, ESTABLISHED.frontend()) {
+        let to = self.target(Some(ESTABLISHED.frontend()));
+        while let Err(error) = self.prime(PRIMING_PORT, to) {
             if start.elapsed() > PATIENCE {
                 bail!("{error:#}, for {PATIENCE:?}");
             }

@@ -37,7 +37,7 @@ pub(super) fn nft(node: &Node, folder: &Path) -> Result<Pods> {
     Ok(pods)
 }
 
-fn wire(node: &Node, name: &str, address: Ipv4Addr) -> Result<Netns> {
+pub(super) fn wire(node: &Node, name: &str, address: Ipv4Addr) -> Result<Netns> {
     let pod = node.make_pod(name)?;
     let last = address.octets()[3];
     let (host, inside) =

@@ -26,27 +26,34 @@ use crate::{
 /// Longest wait until Services are programmed, by an agent that is not optimised on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Starts the agent, wires both pods and writes the Services.
+/// Starts the agents, wires a pod on the first node and one on the last, and writes the Services.
 pub(super) fn start<'a>(
     variant: Variant,
-    node: &'a Node,
+    nodes: &'a [Node],
     artifacts: &Artifacts,
     folder: &Path,
-) -> Result<(Pods, Agent<'a>)> {
+) -> Result<(Pods, Vec<Agent<'a>>)> {
     let manifests = Manifests::create(&folder_of_objects(folder)?, "")?;
     let config = folder.join("config.yaml");
-    let delivery = match variant {
-        Variant::Stack => "stack",
-        Variant::Plain | Variant::Nft | Variant::Bypass => "bypass",
-    };
-    fs::write(&config, format!("delivery: {delivery}\n"))?;
-    let agent = Agent::start(node, &artifacts.waggle, manifests.folder(), Some(&config))?;
+    fs::write(&config, settings(variant))?;
+    let start =
+        |node| Agent::start(node, &artifacts.waggle, manifests.folder(), Some(config.as_path()));
+    let agents = nodes.iter().map(start).collect::<Result<Vec<_>>>()?;
     let runtime = Runtime::new(&artifacts.waggle_cni, CNI_CONFIG);
-    let [client, backend] = [node.make_pod(pods::CLIENT)?, node.make_pod(pods::BACKEND)?];
+    let (first, last) = nodes.first().zip(nodes.last()).context("a way without nodes")?;
+    let [client, backend] = [first.make_pod(pods::CLIENT)?, last.make_pod(pods::BACKEND)?];
     let (client_address, backend_address) = (runtime.add(&client)?.v4, runtime.add(&backend)?.v4);
     write_objects(manifests.folder(), &Catalog::new(SERVICES, backend_address))?;
     let (client, backend) = (client.netns().clone(), backend.netns().clone());
-    Ok((Pods { client, client_address, backend, backend_address }, agent))
+    Ok((Pods { client, client_address, backend, backend_address }, agents))
+}
+
+fn settings(variant: Variant) -> &'static str {
+    match variant {
+        Variant::Stack => "delivery: stack\n",
+        Variant::Vxlan => "mode: vxlan\n",
+        _ => "delivery: bypass\n",
+    }
 }
 
 /// Waits until all Services are programmed.
