@@ -16,7 +16,7 @@ use hostnet::route::Routes;
 use hostnet::{Netlink, Pins, addr, link, netns};
 use tracing::info;
 
-use crate::adoption::{Adoption, Lookout};
+use crate::adoption::{self, Adoption};
 use crate::config::{Attach, Mode, Vxlan};
 use crate::devices::{Devices, Selection, pod_mtu};
 use crate::forwarding;
@@ -34,6 +34,7 @@ use crate::peers::{self, Ways};
 use crate::pods;
 use crate::problem::Problem;
 use crate::service_networks::ServiceNetworks;
+use crate::signs::Lookout;
 use crate::tunnel;
 
 pub use plan::{Addresses, Device, Settings};
@@ -112,7 +113,7 @@ impl Network {
             began: Instant::now(),
             written: None,
             shadowed: Shadowed::default(),
-            lookout: Lookout::default(),
+            lookout: Lookout::new(adoption::SIGNS),
             tunnel: None,
         })
     }
@@ -158,7 +159,12 @@ impl Network {
 
     /// Looks for rules of another proxy; says whether anything is other than at the last look.
     pub fn look_for_others(&mut self) -> bool {
-        self.lookout.look(Instant::now())
+        let is_other = self.lookout.look(Instant::now());
+        if is_other {
+            let Adoption { open, because } = Adoption::of(self.lookout.found());
+            info!(open, ?because, "looked for rules of another proxy");
+        }
+        is_other
     }
 
     /// Makes the network what the nodes want. Whatever is right is not touched.
@@ -168,10 +174,10 @@ impl Network {
     /// with the next call.
     pub async fn ensure(&mut self, cluster: &Cluster, scan: Scan) -> anyhow::Result<NetworkState> {
         let mut seen = self.look().await?;
-        self.lookout.look(Instant::now());
-        let adoption = self.lookout.adoption();
+        self.look_for_others();
+        let adoption = Adoption::of(self.lookout.found());
         let mut problems = self.keep_pods(&seen).await?;
-        problems.extend(self.lookout.problems().cloned());
+        problems.extend(adoption::unseen(&self.lookout));
         let own = cluster.nodes.get(&self.own);
         problems.extend(own.is_none().then(|| self.unknown()));
         let pods = seen.pod_links(scan);
