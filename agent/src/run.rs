@@ -2,6 +2,7 @@
 
 mod agent;
 mod news;
+mod policies;
 mod pulse;
 mod record;
 mod standing;
@@ -78,7 +79,7 @@ pub async fn run(args: AgentArgs) -> anyhow::Result<ExitCode> {
     source.announce(news::started(&node_name));
     let pulse = Pulse::begin(&node_name, &config, metrics)?;
     let (record, told) = (Record::default(), None);
-    let standing = Standing::new(left_out, &config.conntrack, timeouts);
+    let standing = Standing::new(left_out, &config, timeouts);
     Agent { engine, maps, wake, source, network, pulse, state, run_dir, record, told, standing }
         .follow()
         .await?;

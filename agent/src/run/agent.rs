@@ -187,6 +187,7 @@ impl Agent {
     /// The network is looked after when there are Nodes for the first time and when they change.
     fn take_in(&mut self, changes: Vec<Change>, before: Option<&Report>, due: &mut Due) -> Report {
         let round = self.sync(changes, due);
+        self.follow_policies();
         let is_first = before.is_none_or(|before| !before.listed);
         let is_stale = self.is_stale();
         if round.listed && (is_first || round.nodes_changed || is_stale) {
@@ -214,6 +215,9 @@ impl Agent {
                 Happening::Tick => {
                     due.tick = Instant::now() + TICK;
                     self.standing.follow();
+                    if self.follow_policies() {
+                        due.record = Some(Instant::now());
+                    }
                     if self.network.look_for_others() || self.is_stale() {
                         due.network = Instant::now();
                     }
@@ -257,6 +261,8 @@ impl Agent {
                 (due.network, due.scan, due.pause) =
                     (Instant::now() + self.network.period(), Scan::Pins, RETRY);
                 self.pulse.listen(&state.addresses);
+                let own = self.engine.own_node();
+                self.source.make_available(self.pulse.unavailable(own, is_complete));
                 if self.engine.hold(&state.held) {
                     due.retry = Some(Instant::now());
                 }
@@ -269,6 +275,17 @@ impl Agent {
                 NetworkState { problems: [problem].into(), ..before.unwrap_or_default() }
             }
         }
+    }
+
+    /// Says whether NetworkPolicies are enforced otherwise than before, and tells those who look at
+    /// them where they are not.
+    fn follow_policies(&mut self) -> bool {
+        let now = Instant::now().into_std();
+        let is_other = self.standing.policies.follow(self.engine.network_policies(), now);
+        if let Some(event) = self.standing.policies.news(&self.state.node, now) {
+            self.source.announce(event);
+        }
+        is_other
     }
 
     /// Whether the network has yet to hear of what is served.
@@ -286,8 +303,9 @@ impl Agent {
 
     fn mark(&self, report: &Report, network: Option<&NetworkState>) -> Mark {
         let Report { revision, .. } = *report;
-        let (api, servers) = (self.source.health(), self.pulse.problems());
-        Mark { revision, network: network.cloned(), api, servers }
+        let mut others = self.pulse.problems();
+        others.extend(self.standing.policies.problems());
+        Mark { revision, network: network.cloned(), api: self.source.health(), others }
     }
 
     /// Logs what became wrong or right, and writes down how things are.
@@ -296,7 +314,7 @@ impl Agent {
         let mut problems = report.problems.to_vec();
         problems.extend(network.iter().flat_map(|network| &network.problems).cloned());
         let mark = self.mark(report, network);
-        problems.extend(mark.servers.iter().cloned());
+        problems.extend(mark.others.iter().cloned());
         problems.extend(self.standing.problems().cloned());
         problems.sort();
         log_transitions(&self.state.problems, &problems);

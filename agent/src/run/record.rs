@@ -24,8 +24,8 @@ pub(super) struct Mark {
     pub(super) network: Option<NetworkState>,
     /// The API server.
     pub(super) api: Option<Health>,
-    /// What is wrong with the servers of health and metrics.
-    pub(super) servers: Vec<Problem>,
+    /// What is wrong beside those: with the servers of health and metrics, and with policies.
+    pub(super) others: Vec<Problem>,
 }
 
 /// What was written down, and when.
@@ -33,7 +33,7 @@ pub(super) struct Mark {
 pub(super) struct Record {
     objects: Part<(u64, Vec<Phase>)>,
     network: Part<NetworkState>,
-    servers: Part<Vec<Problem>>,
+    others: Part<Vec<Problem>>,
     times: Part<Option<Health>>,
 }
 
@@ -57,7 +57,7 @@ impl Default for Record {
         Self {
             objects: Part::new(OFTEN),
             network: Part::new(OFTEN),
-            servers: Part::new(OFTEN),
+            others: Part::new(OFTEN),
             times: Part::new(SELDOM),
         }
     }
@@ -68,8 +68,8 @@ impl Record {
     pub(super) fn due(&self, mark: &Mark, now: Instant) -> Option<Instant> {
         let objects = self.objects.due(&mark.objects(), now);
         let network = mark.network.as_ref().and_then(|network| self.network.due(network, now));
-        let servers = self.servers.due(&mark.servers, now);
-        [objects, network, servers, self.times.due(&mark.api, now)].into_iter().flatten().min()
+        let others = self.others.due(&mark.others, now);
+        [objects, network, others, self.times.due(&mark.api, now)].into_iter().flatten().min()
     }
 
     /// The file was written, or that failed.
@@ -78,7 +78,7 @@ impl Record {
         if let Some(network) = mark.network {
             self.network.tried(network, is_written, now);
         }
-        self.servers.tried(mark.servers, is_written, now);
+        self.others.tried(mark.others, is_written, now);
         self.times.tried(mark.api, is_written, now);
     }
 
