@@ -2,7 +2,9 @@
 //! tables of networks, routes to other nodes' pods, and what is left of pods that are gone.
 
 mod crowd;
+mod paths;
 mod plan;
+mod plugin;
 mod underlay;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +29,7 @@ use crate::maps::networks::NetworkMaps;
 use crate::masquerade;
 use crate::model::NodeSpec;
 use crate::networks::PodNetworks;
-use crate::node_file::{self, NodeFile};
+use crate::node_file::NodeFile;
 use crate::node_ports::{self, NodePorts};
 use crate::own_pods;
 use crate::peers::{self, Ways};
@@ -189,7 +191,7 @@ impl Network {
         }
         let networks = PodNetworks::of(&self.own, &cluster.nodes);
         problems.extend(networks.problems.iter().cloned());
-        let tunnel = self.ensure_tunnel(own, &networks, &mut seen, &mut problems).await?;
+        let tunnel = self.ensure_tunnel(own, &mut seen, &mut problems).await?;
         let plan = Plan::of(&seen, own, cluster, &self.parts.selection, &pods);
         let held = seen.devices.addresses_apart(IPVS);
         let mut state = NetworkState {
@@ -289,7 +291,9 @@ impl Network {
         if let Some(mtu) = pod_mtu(&uplinks) {
             let mtu = mtu.saturating_sub(self.growth(own, devices));
             self.write_node_file(own, devices, mtu)?;
+            problems.extend(paths::too_wide(seen, mtu));
         }
+        problems.extend(paths::strict(&uplinks).filter(|_| link.is_some()));
         Ok(problems)
     }
 
@@ -322,27 +326,6 @@ impl Network {
             info!(pin = hook, "removed the pin of a device that is gone");
         }
         Ok(failed.into_iter().map(|cause| Problem::error("hook", cause)).collect())
-    }
-
-    fn write_node_file(
-        &mut self,
-        own: &NodeSpec,
-        devices: &Devices,
-        mtu: u32,
-    ) -> std::io::Result<()> {
-        let file = NodeFile {
-            boot_id: self.parts.boot_id.clone(),
-            pod_cidrs: own.pod_cidrs.clone(),
-            mtu,
-            node_ips: devices.held(own),
-            attach: self.parts.attach,
-        };
-        if self.written.as_ref() != Some(&file) || !node_file::path(&self.parts.run_dir).exists() {
-            file.write(&self.parts.run_dir)?;
-            info!(mtu, "wrote node.json");
-            self.written = Some(file);
-        }
-        Ok(())
     }
 
     fn unknown(&self) -> Problem {
