@@ -2,7 +2,9 @@
 //! tables of networks, routes to other nodes' pods, and what is left of pods that are gone.
 
 mod crowd;
+mod paths;
 mod plan;
+mod plugin;
 mod underlay;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,7 @@ use hostnet::route::Routes;
 use hostnet::{Netlink, Pins, addr, link, netns};
 use tracing::info;
 
-use crate::adoption::{Adoption, Lookout};
+use crate::adoption::{self, Adoption};
 use crate::config::{Attach, Mode, Vxlan};
 use crate::devices::{Devices, Selection, pod_mtu};
 use crate::forwarding;
@@ -27,13 +29,14 @@ use crate::maps::networks::NetworkMaps;
 use crate::masquerade;
 use crate::model::NodeSpec;
 use crate::networks::PodNetworks;
-use crate::node_file::{self, NodeFile};
+use crate::node_file::NodeFile;
 use crate::node_ports::{self, NodePorts};
 use crate::own_pods;
 use crate::peers::{self, Ways};
 use crate::pods;
 use crate::problem::Problem;
 use crate::service_networks::ServiceNetworks;
+use crate::signs::Lookout;
 use crate::tunnel;
 
 pub use plan::{Addresses, Device, Settings};
@@ -112,7 +115,7 @@ impl Network {
             began: Instant::now(),
             written: None,
             shadowed: Shadowed::default(),
-            lookout: Lookout::default(),
+            lookout: Lookout::new(adoption::SIGNS),
             tunnel: None,
         })
     }
@@ -158,7 +161,12 @@ impl Network {
 
     /// Looks for rules of another proxy; says whether anything is other than at the last look.
     pub fn look_for_others(&mut self) -> bool {
-        self.lookout.look(Instant::now())
+        let is_other = self.lookout.look(Instant::now());
+        if is_other {
+            let Adoption { open, because } = Adoption::of(self.lookout.found());
+            info!(open, ?because, "looked for rules of another proxy");
+        }
+        is_other
     }
 
     /// Makes the network what the nodes want. Whatever is right is not touched.
@@ -168,10 +176,10 @@ impl Network {
     /// with the next call.
     pub async fn ensure(&mut self, cluster: &Cluster, scan: Scan) -> anyhow::Result<NetworkState> {
         let mut seen = self.look().await?;
-        self.lookout.look(Instant::now());
-        let adoption = self.lookout.adoption();
+        self.look_for_others();
+        let adoption = Adoption::of(self.lookout.found());
         let mut problems = self.keep_pods(&seen).await?;
-        problems.extend(self.lookout.problems().cloned());
+        problems.extend(adoption::unseen(&self.lookout));
         let own = cluster.nodes.get(&self.own);
         problems.extend(own.is_none().then(|| self.unknown()));
         let pods = seen.pod_links(scan);
@@ -183,7 +191,7 @@ impl Network {
         }
         let networks = PodNetworks::of(&self.own, &cluster.nodes);
         problems.extend(networks.problems.iter().cloned());
-        let tunnel = self.ensure_tunnel(own, &networks, &mut seen, &mut problems).await?;
+        let tunnel = self.ensure_tunnel(own, &mut seen, &mut problems).await?;
         let plan = Plan::of(&seen, own, cluster, &self.parts.selection, &pods);
         let held = seen.devices.addresses_apart(IPVS);
         let mut state = NetworkState {
@@ -284,7 +292,9 @@ impl Network {
         if let Some(mtu) = pod_mtu(&uplinks) {
             let mtu = mtu.saturating_sub(self.growth(own, devices));
             self.write_node_file(own, devices, mtu)?;
+            problems.extend(paths::too_wide(seen, mtu));
         }
+        problems.extend(paths::strict(&uplinks).filter(|_| link.is_some()));
         Ok(problems)
     }
 
@@ -317,27 +327,6 @@ impl Network {
             info!(pin = hook, "removed the pin of a device that is gone");
         }
         Ok(failed.into_iter().map(|cause| Problem::error("hook", cause)).collect())
-    }
-
-    fn write_node_file(
-        &mut self,
-        own: &NodeSpec,
-        devices: &Devices,
-        mtu: u32,
-    ) -> std::io::Result<()> {
-        let file = NodeFile {
-            boot_id: self.parts.boot_id.clone(),
-            pod_cidrs: own.pod_cidrs.clone(),
-            mtu,
-            node_ips: devices.held(own),
-            attach: self.parts.attach,
-        };
-        if self.written.as_ref() != Some(&file) || !node_file::path(&self.parts.run_dir).exists() {
-            file.write(&self.parts.run_dir)?;
-            info!(mtu, "wrote node.json");
-            self.written = Some(file);
-        }
-        Ok(())
     }
 
     fn unknown(&self) -> Problem {

@@ -2,6 +2,7 @@
 
 mod agent;
 mod news;
+mod policies;
 mod pulse;
 mod record;
 mod standing;

@@ -66,6 +66,15 @@ impl Source {
         }
     }
 
+    /// Takes back the condition `NetworkUnavailable` of this Node, or of none any longer, where there
+    /// is an API server.
+    pub fn make_available(&self, node: Option<String>) {
+        match self {
+            Self::Folder(_) => {}
+            Self::Api(server) => server.make_available(node),
+        }
+    }
+
     /// How it stands with the API server, if it is one.
     #[must_use]
     pub fn health(&self) -> Option<Health> {

@@ -11,8 +11,9 @@
 //! === 7 writes                expected: how many elements the last step wrote
 //! === 8 wait 3                seconds pass
 //! === 9 node-ports            expected: the lowest and the highest
-//! === 10 keep local           the next agent has keepClientIP: local
-//! === 11 hold 10.96.0.10      devices of this node come to hold these addresses, and no others
+//! === 10 policies             expected: the NetworkPolicies that there are
+//! === 11 keep local           the next agent has keepClientIP: local
+//! === 12 hold 10.96.0.10      devices of this node come to hold these addresses, and no others
 //! ```
 //! Files that are written one after the other, without another step between, have different names.
 //!
@@ -135,7 +136,7 @@ fn act(node: &mut Node, step: &Step) -> Option<Outcome> {
         "keep" => node.keep_client_ip = KeepClientIp::None,
         "hold" => node.hold(std::iter::once(object).chain(words).map(|ip| ip.parse().unwrap())),
         "wait" => node.now += Duration::from_secs(object.parse().unwrap()),
-        "frontends" | "maps" | "problems" | "writes" | "node-ports" => {
+        "frontends" | "maps" | "problems" | "writes" | "node-ports" | "policies" => {
             return Some((found(node, verb), view::effect(&node.maps.inner().fake)));
         }
         other => panic!("{other}: no such step"),
@@ -153,6 +154,9 @@ fn found(node: &Node, verb: &str) -> String {
             Some((first, last)) => format!("{first}-{last}\n"),
             None => "none\n".to_owned(),
         },
+        "policies" => {
+            node.engine.network_policies().iter().map(|name| format!("{name}\n")).collect()
+        }
         _ => format!("{}\n", node.report.writes),
     }
 }
@@ -162,7 +166,7 @@ fn is_write(step: &Step) -> bool {
 }
 
 fn is_expectation(step: &Step) -> bool {
-    let verbs = ["frontends", "maps", "problems", "writes", "node-ports"];
+    let verbs = ["frontends", "maps", "problems", "writes", "node-ports", "policies"];
     verbs.iter().any(|verb| step.title.split(' ').nth(1) == Some(verb))
 }
 

@@ -1,15 +1,19 @@
-//! As much of HTTP/1.1 as a list and a watch need.
+//! As much of HTTP/1.1 as a list, a watch and a patch need.
 
 use std::io;
 
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
+};
 
-/// A request without a body.
+/// A request.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
+    pub(crate) method: String,
     pub(crate) target: String,
     /// The header that says who asks.
     pub(crate) authorization: Option<String>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Reads a request; none at the connection's end.
@@ -25,14 +29,21 @@ pub(crate) async fn read_request(
         }
         let line = line.trim_end();
         if line.is_empty() {
+            input.read_exact(&mut request.body).await?;
             return Ok(Some(request));
         }
         if request.target.is_empty() {
-            request.target = line.split(' ').nth(1).unwrap_or("/").to_owned();
-        } else if let Some((key, value)) = line.split_once(':')
-            && key.eq_ignore_ascii_case("authorization")
-        {
-            request.authorization = Some(value.trim().to_owned());
+            let mut words = line.split(' ');
+            request.method = words.next().unwrap_or_default().to_owned();
+            request.target = words.next().unwrap_or("/").to_owned();
+        } else if let Some((key, value)) = line.split_once(':') {
+            match (key.to_ascii_lowercase().as_str(), value.trim()) {
+                ("authorization", value) => request.authorization = Some(value.to_owned()),
+                ("content-length", value) => {
+                    request.body.resize(value.parse().unwrap_or_default(), 0);
+                }
+                _ => {}
+            }
         }
     }
 }

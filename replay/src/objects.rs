@@ -56,6 +56,22 @@ impl Objects {
         }
     }
 
+    pub(crate) fn get(&self, resource: Resource, key: &str) -> Option<Value> {
+        self.live.get(&(resource, key.to_owned())).cloned()
+    }
+
+    /// What a patch of its status makes of an object. Conditions are told apart by their type, as in a
+    /// strategic merge.
+    pub(crate) fn patched(&self, resource: Resource, key: &str, patch: &Value) -> Option<Value> {
+        let mut object = self.get(resource, key)?;
+        let conditions = object["status"]["conditions"].as_array_mut()?;
+        for condition in patch["status"]["conditions"].as_array()? {
+            conditions.retain(|other| other["type"] != condition["type"]);
+            conditions.push(condition.clone());
+        }
+        Some(object)
+    }
+
     pub(crate) fn bookmark(&mut self) {
         self.version += 1;
         for resource in Resource::ALL {

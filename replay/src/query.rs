@@ -9,17 +9,25 @@ use crate::{Resource, Verb};
 pub struct Query {
     /// The kind of objects.
     pub resource: Resource,
-    /// List or watch.
+    /// What is to be done.
     pub verb: Verb,
+    /// The object, where it is one: only of those without a namespace.
+    pub name: Option<String>,
     /// The parameters as they stand in the request, decoded.
     pub parameters: Vec<(String, String)>,
 }
 
 impl Query {
-    /// Of a request's target, as `/api/v1/services?watch=true`.
-    pub(crate) fn parse(target: &str) -> Option<Self> {
+    /// Of a request's method and target, as `GET` and `/api/v1/services?watch=true`.
+    pub(crate) fn parse(method: &str, target: &str) -> Option<Self> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let resource = Resource::ALL.into_iter().find(|resource| resource.path() == path)?;
+        let name = path.strip_suffix("/status").and_then(|path| path.rsplit('/').next());
+        let name = name.filter(|_| method == "PATCH").map(str::to_owned);
+        let collection = match &name {
+            Some(name) => path.strip_suffix(&format!("/{name}/status"))?,
+            None => path,
+        };
+        let resource = Resource::ALL.into_iter().find(|resource| resource.path() == collection)?;
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let parameters: Vec<_> = pairs
             .map(|pair| {
@@ -28,8 +36,12 @@ impl Query {
             })
             .collect();
         let is_watch = parameters.iter().any(|(key, value)| key == "watch" && value == "true");
-        let verb = if is_watch { Verb::Watch } else { Verb::List };
-        Some(Self { resource, verb, parameters })
+        let verb = match (&name, is_watch) {
+            (Some(_), _) => Verb::PatchStatus,
+            (None, true) => Verb::Watch,
+            (None, false) => Verb::List,
+        };
+        Some(Self { resource, verb, name, parameters })
     }
 
     /// The value of a parameter.

@@ -13,6 +13,8 @@ pub enum Resource {
     Nodes,
     /// `networking.k8s.io/v1` ServiceCIDRs.
     ServiceCidrs,
+    /// `networking.k8s.io/v1` NetworkPolicies.
+    NetworkPolicies,
 }
 
 /// How it is asked for.
@@ -22,12 +24,19 @@ pub enum Verb {
     List,
     /// What changes.
     Watch,
+    /// An object's status, to be made otherwise.
+    PatchStatus,
 }
 
 impl Resource {
     /// Every kind.
-    pub const ALL: [Self; 4] =
-        [Self::Services, Self::EndpointSlices, Self::Nodes, Self::ServiceCidrs];
+    pub const ALL: [Self; 5] = [
+        Self::Services,
+        Self::EndpointSlices,
+        Self::Nodes,
+        Self::ServiceCidrs,
+        Self::NetworkPolicies,
+    ];
 
     /// The kinds that every API server has.
     pub const NEEDED: [Self; 3] = [Self::Services, Self::EndpointSlices, Self::Nodes];
@@ -40,6 +49,7 @@ impl Resource {
             Self::EndpointSlices => "EndpointSlice",
             Self::Nodes => "Node",
             Self::ServiceCidrs => "ServiceCIDR",
+            Self::NetworkPolicies => "NetworkPolicy",
         }
     }
 
@@ -49,7 +59,7 @@ impl Resource {
         match self {
             Self::Services | Self::Nodes => "v1",
             Self::EndpointSlices => "discovery.k8s.io/v1",
-            Self::ServiceCidrs => "networking.k8s.io/v1",
+            Self::ServiceCidrs | Self::NetworkPolicies => "networking.k8s.io/v1",
         }
     }
 
@@ -61,6 +71,7 @@ impl Resource {
             Self::EndpointSlices => "/apis/discovery.k8s.io/v1/endpointslices",
             Self::Nodes => "/api/v1/nodes",
             Self::ServiceCidrs => "/apis/networking.k8s.io/v1/servicecidrs",
+            Self::NetworkPolicies => "/apis/networking.k8s.io/v1/networkpolicies",
         }
     }
 

@@ -56,6 +56,12 @@ impl Server {
         self.change(|objects| objects.remove(resource, key));
     }
 
+    /// An object as it is now, named as for [`Self::remove`].
+    #[must_use]
+    pub fn object(&self, resource: Resource, key: &str) -> Option<Value> {
+        self.held().objects.get(resource, key)
+    }
+
     /// Sends a bookmark on every watch.
     pub fn bookmark(&self) {
         self.change(Objects::bookmark);
@@ -118,7 +124,7 @@ impl Server {
         request: &Request,
         output: &mut (impl AsyncWrite + Unpin),
     ) -> io::Result<After> {
-        let Some(query) = Query::parse(&request.target) else {
+        let Some(query) = Query::parse(&request.method, &request.target) else {
             write_body(output, 404, None, b"404 page not found\n").await?;
             return Ok(After::Another);
         };
@@ -132,8 +138,29 @@ impl Server {
                 write_body(output, 200, None, page.as_bytes()).await?;
                 Ok(After::Another)
             }
-            None => self.watch(&query, output).await,
+            None if query.verb == Verb::Watch => self.watch(&query, output).await,
+            None => self.patch(&query, &request.body, output).await,
         }
+    }
+
+    /// Makes an object's status otherwise, as far as conditions go.
+    async fn patch(
+        &self,
+        query: &Query,
+        body: &[u8],
+        output: &mut (impl AsyncWrite + Unpin),
+    ) -> io::Result<After> {
+        let key = query.name.as_deref().unwrap_or_default();
+        let patch = serde_json::from_slice(body).unwrap_or_default();
+        let patched = self.held().objects.patched(query.resource, key, &patch);
+        match patched {
+            Some(object) => {
+                write_body(output, 200, None, object.to_string().as_bytes()).await?;
+                self.put(object);
+            }
+            None => write_body(output, 404, None, b"{}").await?,
+        }
+        Ok(After::Another)
     }
 
     fn is_known(&self, request: &Request) -> bool {

@@ -12,6 +12,7 @@ mod agent {
     mod host;
     mod kubeconfig;
     mod pods;
+    mod policies;
     mod refusals;
     mod restart;
 }

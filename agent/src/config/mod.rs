@@ -11,6 +11,7 @@ mod keep_client_ip;
 mod kube_proxy;
 mod log_level;
 mod mode;
+mod network_policy;
 mod node_port_addresses;
 mod period;
 mod taken;
@@ -33,6 +34,7 @@ pub use error::ConfigError;
 pub use keep_client_ip::KeepClientIp;
 pub use log_level::LogLevel;
 pub use mode::{Mode, Vxlan};
+pub use network_policy::{EnforcedBy, NetworkPolicy};
 pub use node_port_addresses::{NodePortAddress, UnknownAddresses};
 pub use taken::{LeftOut, Taken};
 
@@ -50,6 +52,11 @@ pub struct Config {
     pub vxlan: Vxlan,
     /// Where the CNI plugin is, for the addresses of pods that died without DEL.
     pub cni_plugin: PathBuf,
+    /// What is known of NetworkPolicies on this node.
+    pub network_policy: NetworkPolicy,
+    /// Whether the condition `NetworkUnavailable` of this node's Node is set to False, where it is
+    /// there, once pods of other nodes are reached.
+    pub set_node_network_unavailable: bool,
     /// How packets of translated flows reach their next hop.
     pub delivery: Delivery,
     /// How programs are attached to devices.
@@ -97,6 +104,8 @@ impl Default for Config {
             mode: Mode::default(),
             vxlan: Vxlan::default(),
             cni_plugin: "/opt/cni/bin/waggle-cni".into(),
+            network_policy: NetworkPolicy::default(),
+            set_node_network_unavailable: true,
             delivery: Delivery::default(),
             attach: Attach::default(),
             devices: Selection::default(),

@@ -14,6 +14,8 @@ fn files_that_are_right_are_taken() {
         mode: Mode::Auto,
         vxlan: Vxlan { vni: 4096, port: 4789 },
         cni_plugin: "/p".into(),
+        network_policy: NetworkPolicy { enforced_by: EnforcedBy::Other },
+        set_node_network_unavailable: false,
         delivery: Delivery::Stack,
         attach: Attach::Clsact,
         devices: "eth*,!eth9".parse().unwrap(),
@@ -29,7 +31,8 @@ fn files_that_are_right_are_taken() {
         min_sync_period: Duration::ZERO,
         conntrack: Conntrack { min: 0, tcp_be_liberal: true, ..Conntrack::default() },
     };
-    let text = "nodeName: a\nkubeconfig: /k\nmode: auto\nvxlan: {vni: 4096, port: 4789}\ncniPlugin: /p\ndelivery: stack\nattach: clsact\n\
+    let text = "nodeName: a\nkubeconfig: /k\nmode: auto\nvxlan: {vni: 4096, port: 4789}\ncniPlugin: /p\n\
+         networkPolicy: {enforcedBy: other}\nsetNodeNetworkUnavailable: false\ndelivery: stack\nattach: clsact\n\
         devices: eth*,!eth9\nlogLevel: debug\nkeepClientIP: local\n\
         nodePortAddresses: [all, localhost]\ndetectLocal: {interfaceNamePrefix: veth}\n\
         masqueradeAll: true\nhealthzBindAddress: 127.0.0.1\nmetricsBindAddress: '[::]:1'\n\

@@ -171,6 +171,7 @@ pub(crate) mod tests {
             internal_ips: ips.iter().map(|text| text.parse().unwrap()).collect(),
             zone: None,
             is_leaving: false,
+            is_network_unavailable: false,
         }
     }
 

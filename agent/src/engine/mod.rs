@@ -156,6 +156,12 @@ impl Engine {
         self.store.nodes().values()
     }
 
+    /// The NetworkPolicies that there are.
+    #[must_use]
+    pub fn network_policies(&self) -> &BTreeSet<Name> {
+        self.store.network_policies()
+    }
+
     /// The node of this engine, if it is known.
     #[must_use]
     pub fn own_node(&self) -> Option<&NodeSpec> {

@@ -65,7 +65,7 @@ impl Event {
             type_: Some(if *is_warning { "Warning" } else { "Normal" }.to_owned()),
             note: Some(note[..until.unwrap_or(0)].to_owned()).filter(|note| !note.is_empty()),
             regarding: Some(ObjectReference {
-                api_version: Some("v1".to_owned()),
+                api_version: Some(about.kind.api_version().to_owned()),
                 kind: Some(about.kind.as_str().to_owned()),
                 name: Some(name.name.clone()),
                 namespace,

@@ -4,6 +4,7 @@ mod addresses;
 mod endpoint_slice;
 mod endpoints;
 mod event;
+mod network_policy;
 mod node;
 mod object;
 mod reading;
@@ -12,6 +13,7 @@ mod service_cidr;
 mod trigger;
 
 pub use event::Event;
+pub use network_policy::NetworkPolicy;
 pub use object::{Change, Kind, Object, ObjectRef, Resource, Spec};
 pub use reading::Reading;
 pub(crate) use reading::{ANOTHERS, HEADLESS};

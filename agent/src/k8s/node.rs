@@ -34,7 +34,22 @@ pub(super) fn from_resource(name: Name, node: &Node) -> Reading<NodeSpec> {
     let zone = node.metadata.labels.as_ref().and_then(|labels| labels.get(ZONE));
     let zone = zone.filter(|zone| !zone.is_empty()).cloned();
     let is_leaving = node.metadata.deletion_timestamp.is_some() || is_going(&spec);
-    findings.with(Some(NodeSpec { name: name.name, pod_cidrs, internal_ips, zone, is_leaving }))
+    let is_network_unavailable = is_network_unavailable(node);
+    findings.with(Some(NodeSpec {
+        name: name.name,
+        pod_cidrs,
+        internal_ips,
+        zone,
+        is_leaving,
+        is_network_unavailable,
+    }))
+}
+
+/// Whether the condition is there and not False: where no cloud sets it there is none.
+fn is_network_unavailable(node: &Node) -> bool {
+    let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let mut conditions = conditions.filter(|condition| condition.type_ == "NetworkUnavailable");
+    conditions.any(|condition| condition.status != "False")
 }
 
 fn is_going(spec: &Spec) -> bool {
@@ -65,6 +80,7 @@ mod tests {
             internal_ips: vec!["192.168.0.1".parse().unwrap()],
             zone: Some("z1".to_owned()),
             is_leaving: false,
+            is_network_unavailable: false,
         };
         assert_eq!(reading.spec, Some(expected));
         assert_eq!(
@@ -72,6 +88,7 @@ mod tests {
             ["has spec.podCIDRs \"10.1.1.0/33\", which is no network; write it as 10.1.1.0/24"],
         );
     }
+
     #[test]
     fn a_node_leaves_by_its_deletion_and_by_the_autoscalers_taint() {
         for (name, fields, is_leaving) in [
@@ -94,6 +111,23 @@ mod tests {
             let node: Node = serde_saphyr::from_str(&yaml).unwrap();
             let spec = from_resource(Name::new("", "a"), &node).spec.unwrap();
             assert_eq!(spec.is_leaving, is_leaving, "{name}");
+        }
+    }
+    #[test]
+    fn pods_are_kept_away_by_a_condition_that_is_there_and_not_false() {
+        for (conditions, expected) in [
+            ("[]", false),
+            ("[{type: Ready, status: 'True'}]", false),
+            ("[{type: NetworkUnavailable, status: 'False'}]", false),
+            ("[{type: Ready, status: 'True'}, {type: NetworkUnavailable, status: 'True'}]", true),
+            ("[{type: NetworkUnavailable, status: Unknown}]", true),
+        ] {
+            let yaml = format!(
+                "{{apiVersion: v1, kind: Node, metadata: {{name: a}}, status: {{conditions: {conditions}}}}}"
+            );
+            let node: Node = serde_saphyr::from_str(&yaml).unwrap();
+            let spec = from_resource(Name::new("", "a"), &node).spec.unwrap();
+            assert_eq!(spec.is_network_unavailable, expected, "{conditions}");
         }
     }
 }

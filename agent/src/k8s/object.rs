@@ -10,7 +10,7 @@ use k8s_openapi::api::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Reading, endpoint_slice, endpoints, node, service, service_cidr};
+use super::{NetworkPolicy, Reading, endpoint_slice, endpoints, node, service, service_cidr};
 use crate::model::{EndpointsSpec, Name, NodeSpec, ServiceCidrSpec, ServiceSpec, SliceSpec};
 use crate::problem::{Location, Problem};
 
@@ -53,6 +53,8 @@ pub enum Resource {
     Node(Node),
     /// A ServiceCIDR.
     ServiceCidr(ServiceCIDR),
+    /// A NetworkPolicy.
+    NetworkPolicy(NetworkPolicy),
 }
 
 /// The identity of an object.
@@ -77,6 +79,8 @@ pub enum Kind {
     Node,
     /// `networking.k8s.io/v1` ServiceCIDR.
     ServiceCidr,
+    /// `networking.k8s.io/v1` NetworkPolicy.
+    NetworkPolicy,
 }
 
 /// What can matter of an object.
@@ -92,6 +96,8 @@ pub enum Spec {
     Node(NodeSpec),
     /// Of a ServiceCIDR.
     ServiceCidr(ServiceCidrSpec),
+    /// Of a NetworkPolicy: that there is one.
+    NetworkPolicy,
 }
 
 impl Object {
@@ -102,7 +108,7 @@ impl Object {
         let metadata = self.resource.metadata();
         let namespace = match kind {
             Kind::Node | Kind::ServiceCidr => "",
-            Kind::Service | Kind::EndpointSlice | Kind::Endpoints => {
+            Kind::Service | Kind::EndpointSlice | Kind::Endpoints | Kind::NetworkPolicy => {
                 metadata.namespace.as_deref().unwrap_or("default")
             }
         };
@@ -125,6 +131,9 @@ impl Object {
             }
             Resource::Node(node) => node::from_resource(name, node).map(Spec::Node),
             Resource::ServiceCidr(cidr) => service_cidr::from_resource(cidr).map(Spec::ServiceCidr),
+            Resource::NetworkPolicy(_) => {
+                Reading { spec: Some(Spec::NetworkPolicy), problems: Vec::new() }
+            }
         };
         for problem in &mut problems {
             problem.object = object.to_string();
@@ -142,6 +151,7 @@ impl Resource {
             Self::Endpoints(_) => Kind::Endpoints,
             Self::Node(_) => Kind::Node,
             Self::ServiceCidr(_) => Kind::ServiceCidr,
+            Self::NetworkPolicy(_) => Kind::NetworkPolicy,
         }
     }
 
@@ -152,7 +162,8 @@ impl Resource {
             | Self::EndpointSlice(EndpointSlice { metadata, .. })
             | Self::Endpoints(Endpoints { metadata, .. })
             | Self::Node(Node { metadata, .. })
-            | Self::ServiceCidr(ServiceCIDR { metadata, .. }) => metadata,
+            | Self::ServiceCidr(ServiceCIDR { metadata, .. })
+            | Self::NetworkPolicy(NetworkPolicy { metadata }) => metadata,
         }
     }
 }
@@ -167,6 +178,17 @@ impl Kind {
             Self::Endpoints => "Endpoints",
             Self::Node => "Node",
             Self::ServiceCidr => "ServiceCIDR",
+            Self::NetworkPolicy => "NetworkPolicy",
+        }
+    }
+
+    /// Its group and version.
+    #[must_use]
+    pub const fn api_version(self) -> &'static str {
+        match self {
+            Self::Service | Self::Endpoints | Self::Node => "v1",
+            Self::EndpointSlice => "discovery.k8s.io/v1",
+            Self::ServiceCidr | Self::NetworkPolicy => "networking.k8s.io/v1",
         }
     }
 }

@@ -134,6 +134,7 @@ fn resource(collection: Collection, text: &str) -> Result<Resource, Error> {
         Collection::EndpointSlices => Resource::EndpointSlice(serde_json::from_str(text)?),
         Collection::Nodes => Resource::Node(serde_json::from_str(text)?),
         Collection::ServiceCidrs => Resource::ServiceCidr(serde_json::from_str(text)?),
+        Collection::NetworkPolicies => Resource::NetworkPolicy(serde_json::from_str(text)?),
     })
 }
 

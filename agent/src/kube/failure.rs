@@ -104,3 +104,25 @@ impl fmt::Display for Failed<'_> {
         write!(f, ". It is asked again; what was known stays")
     }
 }
+
+/// Why the condition `NetworkUnavailable` of a Node is not taken back yet.
+pub(super) struct Unset<'a>(pub(super) &'a Failure, pub(super) &'a str);
+
+impl fmt::Display for Unset<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(failure, node) = self;
+        match failure {
+            Failure::Forbidden(message) => write!(
+                f,
+                "does not allow to write nodes/status (403: {message}); grant the verb patch on it \
+                 (manifests/rbac.yaml), or set setNodeNetworkUnavailable: false"
+            )?,
+            failure => failure.write(f, "nodes/status")?,
+        }
+        write!(
+            f,
+            ". It is asked again; until the condition NetworkUnavailable of Node {node} is False, no \
+             pods are scheduled there"
+        )
+    }
+}

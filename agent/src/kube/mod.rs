@@ -12,6 +12,7 @@
 mod access;
 mod backoff;
 mod collection;
+mod condition;
 mod decode;
 mod entrance;
 mod events;

@@ -57,7 +57,11 @@ impl Requests {
             },
             ..ListParams::default()
         };
-        let request = Target::new(self.collection.path()).list(&parameters);
+        let target = Target::new(self.collection.path());
+        let request = match self.collection.is_of_names() {
+            true => target.list_metadata(&parameters),
+            false => target.list(&parameters),
+        };
         whole(self.send(request).await?, PATIENCE).await
     }
 
@@ -69,7 +73,11 @@ impl Requests {
             bookmarks: true,
             ..WatchParams::default()
         };
-        let request = Target::new(self.collection.path()).watch(&parameters, version);
+        let target = Target::new(self.collection.path());
+        let request = match self.collection.is_of_names() {
+            true => target.watch_metadata(&parameters, version),
+            false => target.watch(&parameters, version),
+        };
         Ok(Lines::new(self.send(request).await?))
     }
 

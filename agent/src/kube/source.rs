@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::backoff::Backoff;
 use super::collection::Collection;
+use super::condition::Condition;
 use super::entrance::Entrance;
 use super::events::Announcer;
 use super::failure::{Failed, Failure};
@@ -36,7 +37,7 @@ const WITHOUT_NODES: Duration = Duration::from_secs(10);
 pub struct ApiServer {
     address: String,
     words: Receiver<(Collection, Word)>,
-    mirrors: [Mirror; 4],
+    mirrors: [Mirror; Collection::ALL.len()],
     changes: Vec<Change>,
     told: Vec<Problem>,
     /// Whether a collection is in another phase than was told.
@@ -48,6 +49,7 @@ pub struct ApiServer {
     /// When what there is will do, if not everything came.
     enough: Option<Instant>,
     announcer: Announcer,
+    condition: Condition,
     /// Ends the followers when this is dropped.
     _followers: JoinSet<()>,
 }
@@ -67,6 +69,7 @@ impl ApiServer {
             followers.spawn(follower.follow());
         }
         let announcer = Announcer::begin(entrance.clone(), &mut followers);
+        let condition = Condition::begin(entrance.clone(), &mut followers);
         Self {
             address: entrance.address,
             words,
@@ -78,6 +81,7 @@ impl ApiServer {
             due: None,
             enough: None,
             announcer,
+            condition,
             _followers: followers,
         }
     }
@@ -98,6 +102,7 @@ impl ApiServer {
                 biased;
                 () = until(self.due) => {}
                 () = until(self.enough) => self.be_content(),
+                () = self.condition.changed() => self.due = Some(Instant::now()),
                 word = self.words.recv() => match word {
                     Some((collection, word)) => self.hear(collection, word),
                     None => pending().await,
@@ -109,6 +114,11 @@ impl ApiServer {
     /// Writes an Event there, if it can be written.
     pub fn announce(&self, event: Event) {
         self.announcer.announce(event);
+    }
+
+    /// Takes back the condition `NetworkUnavailable` of this Node, or of none any longer.
+    pub fn make_available(&self, node: Option<String>) {
+        self.condition.wish(node);
     }
 
     /// How it stands.
@@ -168,7 +178,8 @@ impl ApiServer {
             let message = Failed(failure, &collections).to_string();
             Problem::error(format!("API server {}", self.address), message)
         });
-        failures.chain(self.mirrors.iter().flat_map(|mirror| mirror.ledger.problems()))
+        let unreadable = self.mirrors.iter().flat_map(|mirror| mirror.ledger.problems());
+        failures.chain(unreadable).chain(self.condition.problem())
     }
 
     /// All but those that may be missing.

@@ -50,6 +50,7 @@ pub(super) fn known(api_version: &str, kind: &str) -> Option<Kind> {
         ("v1", "Node") => Kind::Node,
         ("discovery.k8s.io/v1", "EndpointSlice") => Kind::EndpointSlice,
         ("networking.k8s.io/v1", "ServiceCIDR") => Kind::ServiceCidr,
+        ("networking.k8s.io/v1", "NetworkPolicy") => Kind::NetworkPolicy,
         _ => return None,
     })
 }

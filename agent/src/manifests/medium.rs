@@ -8,7 +8,7 @@ use k8s_openapi::api::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::k8s::{Kind, Resource};
+use crate::k8s::{Kind, NetworkPolicy, Resource};
 
 /// What an object of a known kind can be made of.
 pub(super) trait Medium {
@@ -42,6 +42,7 @@ pub(super) fn resource<M: Medium>(kind: Kind, medium: M) -> Result<Resource, M::
         Kind::Endpoints => Resource::Endpoints(medium.read::<Endpoints>()?),
         Kind::Node => Resource::Node(medium.read::<Node>()?),
         Kind::ServiceCidr => Resource::ServiceCidr(medium.read::<ServiceCIDR>()?),
+        Kind::NetworkPolicy => Resource::NetworkPolicy(medium.read::<NetworkPolicy>()?),
     })
 }
 

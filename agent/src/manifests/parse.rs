@@ -129,7 +129,8 @@ impl File<'_> {
             return;
         }
         let message = "is ignored: only v1 Service, Endpoints and Node, discovery.k8s.io/v1 \
-                       EndpointSlice and v1 List have an effect";
+                       EndpointSlice, networking.k8s.io/v1 ServiceCIDR and NetworkPolicy, and v1 \
+                       List have an effect";
         self.parsed.problems.push(Problem::note(object, message).at(Some(location.clone())));
     }
 
@@ -175,6 +176,7 @@ fn object(mut resource: Resource, location: Location) -> Object {
         Resource::Endpoints(endpoints) => &mut endpoints.metadata,
         Resource::Node(node) => &mut node.metadata,
         Resource::ServiceCidr(cidr) => &mut cidr.metadata,
+        Resource::NetworkPolicy(policy) => &mut policy.metadata,
     };
     metadata.managed_fields = None;
     Object { location: Some(location), resource }

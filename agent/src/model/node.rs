@@ -17,4 +17,6 @@ pub struct NodeSpec {
     pub zone: Option<String>,
     /// Whether it is about to be taken away, so that nobody is to send to it any more.
     pub is_leaving: bool,
+    /// Whether pods are kept from it until somebody says that its network is there.
+    pub is_network_unavailable: bool,
 }

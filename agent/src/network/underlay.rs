@@ -15,19 +15,19 @@ use crate::problem::Problem;
 use crate::tunnel::{self, Tunnel};
 
 impl Network {
-    /// The tunnel with its device's index, where any node is reached by one. A device that was made
-    /// or changed is seen from here on, so that its hooks are there before its first packet.
+    /// The tunnel with its device's index, unless all nodes are reached without one: a node that is
+    /// reached directly may use it for its way back, and one may come that cannot be. A device that
+    /// was made or changed is seen from here on, so that its hooks are there before its first packet.
     pub(super) async fn ensure_tunnel(
         &mut self,
         own: Option<&NodeSpec>,
-        networks: &PodNetworks<'_>,
         seen: &mut Seen,
         problems: &mut BTreeSet<Problem>,
     ) -> anyhow::Result<Option<(Tunnel, u32)>> {
         self.tunnel = None;
         let Parts { mode, vxlan, .. } = self.parts;
         let Some(own) = own else { return Ok(None) };
-        if !peers::need_tunnel(mode, &self.own, networks, &seen.devices) {
+        if mode == Mode::HostGw {
             return Ok(None);
         }
         let tunnel = match Tunnel::of(own, &seen.devices, vxlan) {

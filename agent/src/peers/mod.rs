@@ -59,17 +59,6 @@ impl Ways<'_> {
     }
 }
 
-/// Whether any node can be reached by a tunnel alone.
-#[must_use]
-pub fn need_tunnel(mode: Mode, own: &str, pods: &PodNetworks<'_>, devices: &Devices) -> bool {
-    let mut others = pods.owned.iter().filter(|(_, node)| node.name != own);
-    match mode {
-        Mode::HostGw => false,
-        Mode::Vxlan => true,
-        Mode::Auto => others.any(|(network, node)| is_beyond(node, *network, devices)),
-    }
-}
-
 /// What the kernel is to have, and the networks that cannot be reached. Those that another program
 /// routes to are left to it.
 #[must_use]

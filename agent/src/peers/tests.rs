@@ -137,26 +137,6 @@ fn nodes_that_share_no_link_are_reached_through_the_tunnel() {
 }
 
 #[test]
-fn a_tunnel_is_needed_where_a_node_shares_no_link() {
-    let own = node("a", &["192.0.2.1"], &["10.1.1.0/24"]);
-    let host = devices(&[(2, "eth0", 1500, &["192.0.2.1/24"])]);
-    let [near, far] = ["192.0.2.2", "198.51.100.2"].map(|ip| node("b", &[ip], &["10.1.2.0/24"]));
-    let mut unplugged = host.clone();
-    unplugged.links[0].is_up = false;
-    for (mode, peer, host, expected) in [
-        (Mode::HostGw, &far, &host, false),
-        (Mode::Auto, &near, &host, false),
-        (Mode::Auto, &near, &unplugged, false),
-        (Mode::Auto, &far, &host, true),
-        (Mode::Vxlan, &near, &host, true),
-    ] {
-        let nodes = [&own, peer].map(|node| (node.name.clone(), node.clone())).into();
-        let pods = PodNetworks::of("a", &nodes);
-        assert_eq!(need_tunnel(mode, "a", &pods, host), expected, "{mode:?} {peer:?}");
-    }
-}
-
-#[test]
 fn an_end_of_the_tunnel_that_cannot_be_is_named() {
     for (name, peer, cause) in [
         ("other family", node("b", &["fd00::2"], &["10.1.2.0/24"]), "no InternalIP of IPv4"),

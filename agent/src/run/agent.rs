@@ -187,6 +187,7 @@ impl Agent {
     /// The network is looked after when there are Nodes for the first time and when they change.
     fn take_in(&mut self, changes: Vec<Change>, before: Option<&Report>, due: &mut Due) -> Report {
         let round = self.sync(changes, due);
+        self.follow_policies();
         let is_first = before.is_none_or(|before| !before.listed);
         let is_stale = self.is_stale();
         if round.listed && (is_first || round.nodes_changed || is_stale) {
@@ -213,10 +214,11 @@ impl Agent {
                 Happening::Wake => self.wake.look(),
                 Happening::Tick => {
                     due.tick = Instant::now() + TICK;
+                    let is_news = self.follow_policies();
                     if self.network.look_for_others() || self.is_stale() {
                         due.network = Instant::now();
                     }
-                    if self.standing.follow() {
+                    if self.standing.follow() || is_news {
                         return Event::News;
                     }
                 }
@@ -259,6 +261,8 @@ impl Agent {
                 (due.network, due.scan, due.pause) =
                     (Instant::now() + self.network.period(), Scan::Pins, RETRY);
                 self.pulse.listen(&state.addresses);
+                let own = self.engine.own_node();
+                self.source.make_available(self.pulse.unavailable(own, is_complete));
                 if self.engine.hold(&state.held) {
                     due.retry = Some(Instant::now());
                 }
@@ -271,6 +275,17 @@ impl Agent {
                 NetworkState { problems: [problem].into(), ..before.unwrap_or_default() }
             }
         }
+    }
+
+    /// Says whether NetworkPolicies are enforced otherwise than before, and tells those who look at
+    /// them where they are not.
+    fn follow_policies(&mut self) -> bool {
+        let now = Instant::now().into_std();
+        let is_other = self.standing.policies.follow(self.engine.network_policies(), now);
+        if let Some(event) = self.standing.policies.news(&self.state.node, now) {
+            self.source.announce(event);
+        }
+        is_other
     }
 
     /// Whether the network has yet to hear of what is served.
@@ -288,9 +303,9 @@ impl Agent {
 
     fn mark(&self, report: &Report, network: Option<&NetworkState>) -> Mark {
         let Report { revision, .. } = *report;
-        let (api, mut beside) = (self.source.health(), self.pulse.problems());
-        beside.extend(self.standing.problems().cloned());
-        Mark { revision, network: network.cloned(), api, beside }
+        let mut beside = self.pulse.problems();
+        beside.extend(self.standing.problems());
+        Mark { revision, network: network.cloned(), api: self.source.health(), beside }
     }
 
     /// Logs what became wrong or right, and writes down how things are.

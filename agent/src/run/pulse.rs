@@ -12,6 +12,7 @@ use crate::health::{Binds, Moment, Purpose, Servers, Vitals, listen_addresses, p
 use crate::http::{Failures, families};
 use crate::k8s::{Change, Event, Kind};
 use crate::metrics::{self, Metrics, Triggers};
+use crate::model::NodeSpec;
 use crate::network::Addresses;
 use crate::problem::Problem;
 
@@ -32,6 +33,8 @@ pub(super) struct Pulse {
     told: Failures<Purpose>,
     /// Whether a port of its own that is taken is the end.
     is_strict: bool,
+    /// Whether the Node's condition `NetworkUnavailable` is taken back.
+    sets_condition: bool,
 }
 
 impl Pulse {
@@ -55,6 +58,7 @@ impl Pulse {
             node: node.to_owned(),
             told: Failures::new(),
             is_strict: config.bind_address_hard_fail,
+            sets_condition: config.set_node_network_unavailable,
         })
     }
 
@@ -113,6 +117,13 @@ impl Pulse {
         self.vitals.set_node_eligible(is_eligible);
     }
 
+    /// The Node that is to be said to have a network, now that what leads to all others is there, if
+    /// it is not said yet.
+    pub(super) fn unavailable(&self, own: Option<&NodeSpec>, are_all: bool) -> Option<String> {
+        let own = own.filter(|own| self.sets_condition && are_all && own.is_network_unavailable);
+        own.map(|own| own.name.clone())
+    }
+
     /// The node has these addresses.
     pub(super) fn listen(&self, addresses: &Addresses) {
         // While the Node cannot be read nothing is known of them.
@@ -161,6 +172,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::devices::tests::node;
 
     #[tokio::test]
     async fn a_port_that_is_taken_is_the_end_where_that_is_asked_for() {
@@ -180,6 +192,29 @@ mod tests {
             pulse.changed().await;
             assert_eq!(pulse.fatal().is_some(), bind_address_hard_fail, "{health} {metrics}");
             assert_eq!(pulse.problems().len(), 1, "{health} {metrics}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_is_said_to_have_a_network_once_there_are_ways_to_all_others() {
+        let nowhere = "127.0.0.1:0".parse().unwrap();
+        for (is_set, are_all, is_network_unavailable) in
+            (0..8).map(|row| (row & 1, row & 2, row & 4))
+        {
+            let [is_set, are_all, is_network_unavailable] =
+                [is_set, are_all, is_network_unavailable].map(|bit| bit != 0);
+            let config = Config {
+                set_node_network_unavailable: is_set,
+                healthz_bind_address: nowhere,
+                metrics_bind_address: nowhere,
+                ..Config::default()
+            };
+            let pulse = Pulse::begin("a", &config, Metrics::new().unwrap()).unwrap();
+            let own = NodeSpec { is_network_unavailable, ..node("a", &[], &[]) };
+            let found = pulse.unavailable(Some(&own), are_all);
+            let expected = is_set && are_all && is_network_unavailable;
+            assert_eq!(found.is_some(), expected, "{config:?} {are_all} {own:?}");
+            assert_eq!(pulse.unavailable(None, are_all), None);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::agent::TICK;
+use super::policies::Policies;
 use crate::cli::Places;
 use crate::config::Config;
 use crate::conntrack::Tracking;
@@ -14,12 +15,13 @@ use crate::timeouts::Timeouts;
 const RECLAIM: Duration = Duration::from_mins(1);
 
 /// What the configuration says in vain, the settings of connection tracking, how long flows last,
-/// and addresses that nobody gives back.
+/// addresses that nobody gives back, and who enforces policies.
 pub(super) struct Standing {
     left_out: Option<Problem>,
     tracking: Tracking,
     timeouts: Timeouts,
     reclaim: Reclaim,
+    pub(super) policies: Policies,
 }
 
 impl Standing {
@@ -31,7 +33,9 @@ impl Standing {
     ) -> Self {
         let period = config.sync_period.clamp(TICK, RECLAIM);
         let reclaim = Reclaim::new(&config.cni_plugin, places, period);
-        Self { left_out, tracking: Tracking::new(&config.conntrack), timeouts, reclaim }
+        let policies = Policies::new(config.network_policy.enforced_by);
+        let tracking = Tracking::new(&config.conntrack);
+        Self { left_out, tracking, timeouts, reclaim, policies }
     }
 
     /// Mends what can be.
@@ -47,8 +51,9 @@ impl Standing {
     }
 
     /// All of it.
-    pub(super) fn problems(&self) -> impl Iterator<Item = &Problem> {
+    pub(super) fn problems(&self) -> impl Iterator<Item = Problem> {
         let lasting = self.tracking.problems().chain(self.timeouts.problems());
-        self.left_out.iter().chain(lasting).chain(self.reclaim.problems())
+        let lasting = self.left_out.iter().chain(lasting).chain(self.reclaim.problems());
+        lasting.cloned().chain(self.policies.problems())
     }
 }

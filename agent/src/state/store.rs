@@ -30,6 +30,7 @@ pub struct Store {
     endpoints: BTreeMap<Name, EndpointsSpec>,
     nodes: BTreeMap<String, NodeSpec>,
     service_cidrs: BTreeMap<String, ServiceCidrSpec>,
+    network_policies: BTreeSet<Name>,
     /// Addresses that devices of this node hold.
     held: BTreeSet<IpAddr>,
     claims: Claims,
@@ -60,6 +61,7 @@ impl Store {
             endpoints: BTreeMap::new(),
             nodes: BTreeMap::new(),
             service_cidrs: BTreeMap::new(),
+            network_policies: BTreeSet::new(),
             held: BTreeSet::new(),
             claims: Claims::default(),
             dirty: Dirty::default(),
@@ -76,6 +78,9 @@ impl Store {
             Some(Spec::ServiceCidr(spec)) => {
                 replace(&mut self.service_cidrs, &object.name.name, Some(spec));
             }
+            Some(Spec::NetworkPolicy) => {
+                self.network_policies.insert(object.name.clone());
+            }
             None => match object.kind {
                 Kind::Service => self.put_service(&object.name, None),
                 Kind::EndpointSlice => self.put_slice(&object.name, None),
@@ -83,6 +88,9 @@ impl Store {
                 Kind::Node => self.put_node(&object.name, None),
                 Kind::ServiceCidr => {
                     replace(&mut self.service_cidrs, &object.name.name, None);
+                }
+                Kind::NetworkPolicy => {
+                    self.network_policies.remove(&object.name);
                 }
             },
         }
@@ -198,6 +206,12 @@ impl Store {
     #[must_use]
     pub fn service_cidrs(&self) -> BTreeSet<IpNetwork> {
         self.service_cidrs.values().flat_map(|spec| &spec.networks).copied().collect()
+    }
+
+    /// The NetworkPolicies that there are.
+    #[must_use]
+    pub fn network_policies(&self) -> &BTreeSet<Name> {
+        &self.network_policies
     }
 
     /// Services that do not get what they name, because another one has it.

@@ -62,7 +62,7 @@ fn overview(report: &Report) -> String {
     let uplinks: Vec<_> = uplinks.map(|device| device.device.clone()).collect();
     let dash_if_empty = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     let rows = [
-        ("Status", if *healthy { "OK".to_owned() } else { "PROBLEMS (see below)".to_owned() }),
+        ("Status", if *healthy { "OK".to_owned() } else { "DEGRADED (see below)".to_owned() }),
         ("Agent", running),
         ("Node", or_dash(&agent.node)),
         ("Source", or_dash(&agent.source)),

@@ -81,11 +81,12 @@ fn requests_select_limit_and_ask_for_bookmarks() {
             let selector = match query.resource {
                 Resource::Services => Some("!service.kubernetes.io/service-proxy-name"),
                 Resource::EndpointSlices => Some("!service.kubernetes.io/headless"),
-                Resource::Nodes | Resource::ServiceCidrs => None,
+                Resource::Nodes | Resource::ServiceCidrs | Resource::NetworkPolicies => None,
             };
             assert_eq!(query.get("labelSelector"), selector, "{query:?}");
             match query.verb {
                 Verb::List => assert_eq!(query.get("limit"), Some("500"), "{query:?}"),
+                Verb::PatchStatus => panic!("{query:?}"),
                 Verb::Watch => {
                     assert_eq!(query.get("allowWatchBookmarks"), Some("true"), "{query:?}");
                     assert_eq!(query.get("resourceVersion"), Some("1006"), "{query:?}");

@@ -75,6 +75,7 @@ fn objects(manifest: &str) -> Result<Vec<Value>> {
         k8s::Resource::Endpoints(endpoints) => serde_json::to_value(endpoints),
         k8s::Resource::Node(node) => serde_json::to_value(node),
         k8s::Resource::ServiceCidr(cidr) => serde_json::to_value(cidr),
+        k8s::Resource::NetworkPolicy(policy) => serde_json::to_value(policy),
     });
     Ok(values.collect::<Result<_, _>>()?)
 }

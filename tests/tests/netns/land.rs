@@ -74,28 +74,58 @@ impl<'a> Land<'a> {
             land.agents.push(agent);
         }
         land.agents.iter_mut().try_for_each(Agent::wait_ready)?;
-        let runtime = Runtime::new(&plugin()?, CNI_CONFIG);
         for node in ground.network.nodes() {
-            let pod = node.make_pod(&format!("pod-of-{}", node.name()))?;
-            let addresses = runtime.add(&pod).with_context(|| land.logs())?;
-            let server = pod.serve(PORT)?;
-            land.members.push(Member { pod, addresses, server });
+            land.members.push(land.wire(node, &format!("pod-of-{}", node.name()))?);
         }
         Ok(land)
+    }
+
+    fn wire(&self, node: &'a Node, name: &str) -> Result<Member<'a>> {
+        let pod = node.make_pod(name)?;
+        let runtime = Runtime::new(&plugin()?, CNI_CONFIG);
+        let addresses = runtime.add(&pod).with_context(|| self.logs())?;
+        let server = pod.serve(PORT)?;
+        Ok(Member { pod, addresses, server })
+    }
+
+    /// Puts a new pod in the place of one.
+    pub(super) fn wire_anew(&mut self, index: usize) -> Result<()> {
+        let node = &self.ground.network.nodes()[index];
+        self.members[index] = self.wire(node, &format!("new-pod-of-{}", node.name()))?;
+        Ok(())
+    }
+
+    /// The name of the host side of the pod's link.
+    pub(super) fn link_of(&self, index: usize) -> Result<String> {
+        let links = said(self.ground.network.nodes()[index].netns(), "ip", &["-brief", "link"])?;
+        let mut names = links.lines().filter_map(|line| line.split([' ', '@']).next());
+        let is_of_pod = |name: &&str| name.starts_with("wag") && !name.starts_with("waggle");
+        Ok(names.find(is_of_pod).with_context(|| links.clone())?.to_owned())
+    }
+
+    /// Writes a file of objects, all at once.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
+        let (file, draft) = (self.manifests.join(name), self.manifests.join(".draft"));
+        fs::write(&draft, text)?;
+        Ok(fs::rename(draft, file)?)
     }
 
     /// Writes the Node objects, all at once.
     pub(super) fn say(&self, nodes: &[NodeObject]) -> Result<()> {
         let text: String = nodes.iter().map(NodeObject::yaml).collect();
-        let (file, draft) = (self.manifests.join("nodes.yaml"), self.manifests.join(".draft"));
-        fs::write(&draft, text)?;
-        Ok(fs::rename(draft, file)?)
+        self.write("nodes.yaml", &text)
     }
 
     /// Starts the agents again by another configuration.
     pub(super) fn configure(&mut self, config: &str) -> Result<()> {
         fs::write(&self.config, config)?;
         self.agents.iter_mut().try_for_each(Agent::restart)
+    }
+
+    /// Starts one agent again by another configuration.
+    pub(super) fn configure_one(&mut self, index: usize, config: &str) -> Result<()> {
+        fs::write(&self.config, config)?;
+        self.agents[index].restart()
     }
 
     /// What does not work of all that any pod may ask any other, and any node any pod.

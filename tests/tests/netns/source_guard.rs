@@ -79,16 +79,8 @@ fn what_a_pod_sends_from_another_address_is_dropped_unless_it_may() -> Result<()
     let before = seen()?;
     send_from(free.netns(), FORGED)?;
     a.netns().ip(&[
-        format!(
-            "route add {}/32 dev {}",
-            FORGED[0],
-            host_link(a.netns(), free.name())?
-        ),
-        format!(
-            "route add {}/128 dev {}",
-            FORGED[1],
-            host_link(a.netns(), free.name())?
-        ),
+        format!("route add {}/32 dev {}", FORGED[0], host_link(a.netns(), free.name())?),
+        format!("route add {}/128 dev {}", FORGED[1], host_link(a.netns(), free.name())?),
     ])?;
     ensure!(answered(free.netns(), server)? == [true; 2], "the guard is off");
     ensure!(seen()? == before);

@@ -60,6 +60,17 @@ impl<'a> Agent<'a> {
         agent.wait_ready().map(|()| agent)
     }
 
+    /// Starts it to follow an API server that may not be there; it comes to itself in its own time.
+    pub fn launch_blind(
+        node: &'a Node,
+        waggle: &Path,
+        kubeconfig: &Path,
+        config: &Path,
+    ) -> Result<Self> {
+        let [kubeconfig, config] = [kubeconfig, config].map(|file| file.display().to_string());
+        Self::launch_with(node, waggle, &["--kubeconfig", &kubeconfig, "--config", &config])
+    }
+
     fn launch_with(node: &'a Node, waggle: &Path, options: &[&str]) -> Result<Self> {
         let arguments = [&["agent", "--node-name", node.name()], options].concat();
         let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
