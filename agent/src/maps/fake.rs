@@ -1,18 +1,21 @@
 //! Maps in memory: written by the reconciler and read by the packet path, so that packets can be
 //! tried on what was reconciled without a kernel.
 
+mod family;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use dataplane_common::abi::{
-    Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FragmentKey, Fragmented, FrontendKey, Link, NetnsId, Network, Node, Phase, Pod, Port, Proto,
+    Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
+    Fragmented, FrontendKey, HostPort, Link, NetnsId, Network, Node, Phase, Pod, Port, Proto,
     Service, Slot, SlotFlags, SocketEntry, SocketKey, SourceKey, names,
 };
-use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
+use dataplane_common::flow::{Route, ServiceTables, Tables};
 use dataplane_common::socket::SocketTables;
 
+pub use self::family::FakeFamily;
 use super::{ApplyError, Bounds, Capacity, LbMaps, Result, Source, length};
 
 /// All maps of a node, in memory.
@@ -36,6 +39,8 @@ pub struct FakeMaps {
     pub fragments: RefCell<BTreeMap<FragmentKey, Fragmented>>,
     /// Networks, by address and how many of its 128 bits count.
     pub networks: BTreeMap<(Addr, u32), Network>,
+    /// Ports of the node that lead to pods.
+    pub host_ports: BTreeMap<FrontendKey, HostPort>,
     /// Clients held to backends.
     pub affinities: RefCell<BTreeMap<AffinityKey, Affinity>>,
     /// Routes of IPv4, by destination; what is not here is left to the stack.
@@ -98,6 +103,7 @@ impl FakeMaps {
             node: None,
             fragments: RefCell::default(),
             networks: BTreeMap::new(),
+            host_ports: BTreeMap::new(),
             affinities: RefCell::default(),
             routes4: BTreeMap::new(),
             routes6: BTreeMap::new(),
@@ -233,63 +239,6 @@ impl LbMaps for FakeMaps {
 
 // === impl Tables ===
 
-/// What differs between the families: which collections they live in.
-pub trait FakeFamily: Address {
-    /// The family's conntrack.
-    fn flows(maps: &FakeMaps) -> &Flows<Self>;
-    /// The family's routes.
-    fn routes(maps: &FakeMaps) -> &BTreeMap<Self, Route<Self>>;
-}
-
-impl FakeFamily for [u8; 4] {
-    fn flows(maps: &FakeMaps) -> &Flows<Self> {
-        &maps.flows4
-    }
-
-    fn routes(maps: &FakeMaps) -> &BTreeMap<Self, Route<Self>> {
-        &maps.routes4
-    }
-}
-
-impl FakeFamily for [u8; 16] {
-    fn flows(maps: &FakeMaps) -> &Flows<Self> {
-        &maps.flows6
-    }
-
-    fn routes(maps: &FakeMaps) -> &BTreeMap<Self, Route<Self>> {
-        &maps.routes6
-    }
-}
-
-impl<A: FakeFamily> FlowTable<A> for FakeMaps {
-    fn flow(&self, key: &FlowKey<A>) -> Option<FlowEntry<A>> {
-        A::flows(self).borrow().get(key).copied()
-    }
-
-    fn insert_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> Inserted {
-        let mut flows = A::flows(self).borrow_mut();
-        if flows.contains_key(key) {
-            return Inserted::Exists;
-        }
-        if self.full_flows.get() {
-            return Inserted::Full;
-        }
-        flows.insert(*key, *entry);
-        Inserted::Yes
-    }
-
-    fn update_flow(&self, key: &FlowKey<A>, entry: &FlowEntry<A>) -> bool {
-        let mut flows = A::flows(self).borrow_mut();
-        let FlowEntry { last_seen, flags, .. } = *entry;
-        let same = |there: &&mut FlowEntry<A>| FlowEntry { last_seen, flags, ..**there } == *entry;
-        flows.get_mut(key).filter(same).map(|there| *there = *entry).is_some()
-    }
-
-    fn remove_flow(&self, key: &FlowKey<A>) {
-        A::flows(self).borrow_mut().remove(key);
-    }
-}
-
 impl ServiceTables for FakeMaps {
     fn service(&self, key: &FrontendKey) -> Option<Service> {
         self.services.get(key).copied()
@@ -315,6 +264,14 @@ impl ServiceTables for FakeMaps {
         };
         let nets = self.networks.iter().filter(|(net, _)| around(net));
         nets.max_by_key(|((_, bits), _)| *bits).map(|(_, network)| *network)
+    }
+
+    fn host_port(&self, key: &FrontendKey) -> Option<HostPort> {
+        self.host_ports.get(key).copied()
+    }
+
+    fn may_be_host_port(&self, port: Port) -> bool {
+        self.host_ports.keys().any(|key| HostPort::mark(key.port) == HostPort::mark(port))
     }
 
     fn lets_in(&self, client: &SourceKey) -> bool {

@@ -37,6 +37,7 @@ pub(crate) mod fake;
 mod fragments;
 mod gone;
 mod hairpin;
+pub(crate) mod host_port;
 mod leave;
 #[cfg(test)]
 mod lifetimes;
