@@ -10,6 +10,7 @@ use hostnet::{NetNs, Netlink, addr, link, sysctl};
 use serde_json::Value;
 
 use crate::del;
+use crate::host_ports;
 use crate::ipam::{LOCK_DEADLINE, Lease, Phase, Pool, RangeSet, Refusal, Table};
 use crate::name;
 use crate::node::Node;
@@ -91,6 +92,8 @@ impl Add<'_> {
             netns: host_link.netns.map_or_else(NetnsId::default, NetnsId::of),
         };
         self.plugin.datapath.register(&lease.ips, pod)?;
+        let ports = host_ports::wanted(&self.wishes.ports, &lease.ips, host_link.index)?;
+        host_ports::publish(self.plugin, &ports).await?;
         self.mark_ready(lease).await?;
         Ok(network)
     }

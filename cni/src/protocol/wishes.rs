@@ -3,7 +3,7 @@
 //! ```text
 //! CNI_ARGS       MAC=…  IP=…,…                 weakest
 //! args.cni       mac    ips
-//! runtimeConfig  mac    ips    ipRanges        strongest
+//! runtimeConfig  mac    ips    ipRanges        strongest; portMappings stand here alone
 //! ```
 //! The strongest hardware address counts; addresses add up, as host-local has it.
 
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::args;
 use super::error::{Code, Error};
+use super::port_mapping::PortMapping;
 
 /// What was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) struct Wishes {
     pub(crate) ips: Vec<IpAddr>,
     /// Sets of ranges in the place of the node's podCIDRs; a pod gets an address of each set.
     pub(crate) ranges: Option<Vec<Vec<IpRange>>>,
+    /// Ports of the node that lead to the pod.
+    pub(crate) ports: Vec<PortMapping>,
 }
 
 /// A range as it was written, not yet looked at.
@@ -59,6 +62,7 @@ impl Wishes {
         }
         let ranges = object(&["runtimeConfig"]).and_then(|it| it.get("ipRanges"));
         wishes.ranges = ranges.map(parse_ranges).transpose()?.filter(|sets| !sets.is_empty());
+        wishes.ports = PortMapping::list(config)?;
         Ok(wishes)
     }
 
@@ -112,11 +116,7 @@ fn parse_ranges(value: &Value) -> Result<Vec<Vec<IpRange>>, Error> {
 impl IpRange {
     fn parse(value: &Value) -> Option<Self> {
         let object = value.as_object()?;
-        // Go's decoder, for which these are written, takes keys in any case.
-        let field = |key: &str| {
-            let found = object.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-            found.map(|(_, value)| value).filter(|value| !is_unset(value))
-        };
+        let field = |key: &str| field(object, key);
         let ip = |key: &str| match field(key) {
             None => Some(None),
             Some(value) => value.as_str()?.parse().ok().map(Some),
@@ -130,8 +130,14 @@ impl IpRange {
     }
 }
 
+/// A value that is set. Go's decoder, for which these are written, takes keys in any case.
+pub(super) fn field<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    let found = object.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+    found.map(|(_, value)| value).filter(|value| !is_unset(value))
+}
+
 /// Go writes an empty text or null for what is not set.
-fn is_unset(value: &Value) -> bool {
+pub(super) fn is_unset(value: &Value) -> bool {
     value.is_null() || value.as_str() == Some("")
 }
 
@@ -146,7 +152,7 @@ fn parse_ip(text: &str) -> Option<IpAddr> {
     text.trim().parse::<IpNetwork>().ok().map(|network| network.ip())
 }
 
-fn wrong(path: &str, key: &str, value: &Value) -> Error {
+pub(super) fn wrong(path: &str, key: &str, value: &Value) -> Error {
     refused(Code::Config, &format!("{path}.{key}"), &value.to_string())
 }
 
