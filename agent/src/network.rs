@@ -20,9 +20,11 @@ use crate::adoption::{Adoption, Lookout};
 use crate::config::{Attach, Mode, Vxlan};
 use crate::devices::{Devices, Selection, pod_mtu};
 use crate::forwarding;
+use crate::host_ports;
 use crate::loader::hooks::{self, Changes, Scan, Wanted};
 use crate::loader::{self, LoadError};
 use crate::maps::delivery::DeliveryMaps;
+use crate::maps::host_ports::HostPortMaps;
 use crate::maps::networks::NetworkMaps;
 use crate::masquerade;
 use crate::model::NodeSpec;
@@ -171,6 +173,7 @@ impl Network {
         self.lookout.look(Instant::now());
         let adoption = self.lookout.adoption();
         let mut problems = self.keep_pods(&seen).await?;
+        host_ports::keep(&mut self.parts.host_ports, &self.parts.run_dir, &self.parts.boot_id)?;
         problems.extend(self.lookout.problems().cloned());
         let own = cluster.nodes.get(&self.own);
         problems.extend(own.is_none().then(|| self.unknown()));
@@ -376,6 +379,8 @@ pub struct Parts {
     pub settings: Settings,
     /// The tables of delivery.
     pub maps: DeliveryMaps,
+    /// The tables of ports that lead to pods.
+    pub host_ports: HostPortMaps,
     /// The tables of networks.
     pub networks: NetworkMaps,
     /// Where `node.json` is written.
