@@ -1,14 +1,18 @@
 //! Ports of the node that lead to pods: the CNI plugin makes them, here is put back what was lost
 //! with the tables, and taken away what pods have left that were never deleted.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use dataplane_common::abi::HostPort;
+use dataplane_common::abi::{FrontendKey, HostPort};
 use hostnet::host_ports::{HostPorts, Record};
 use tracing::info;
 
 use crate::maps::delivery::is_gone;
 use crate::maps::host_ports::HostPortMaps;
+use crate::model::Protocol;
+use crate::node_ports::NodePorts;
+use crate::problem::Problem;
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -36,15 +40,24 @@ impl Mending {
     }
 }
 
-/// Makes table and record say the same of pods that live. Where the plugin is at work on them just
-/// now, that is left to the next time.
+/// Makes table and record say the same of pods that live, and tells of NodePorts that they hide. Where
+/// the plugin is at work on them just now, mending is left to the next time.
 ///
 /// # Errors
 /// When a file or the kernel refuses.
-pub fn keep(maps: &mut HostPortMaps, run_dir: &Path, boot_id: &str) -> anyhow::Result<()> {
-    if maps.all()?.is_empty() && !Record::is_at(run_dir) {
-        return Ok(());
+pub fn keep(
+    maps: &mut HostPortMaps,
+    run_dir: &Path,
+    boot_id: &str,
+    node_ports: &NodePorts,
+) -> anyhow::Result<BTreeSet<Problem>> {
+    if !maps.all()?.is_empty() || Record::is_at(run_dir) {
+        mend(maps, run_dir, boot_id)?;
     }
+    Ok(hidden(&maps.all()?, node_ports))
+}
+
+fn mend(maps: &mut HostPortMaps, run_dir: &Path, boot_id: &str) -> anyhow::Result<()> {
     let Some(record) = Record::lock(run_dir, boot_id, false)? else { return Ok(()) };
     let mending = Mending::of(&maps.all()?, &record.read(), is_gone);
     if let Some(ports) = &mending.record {
@@ -59,9 +72,27 @@ pub fn keep(maps: &mut HostPortMaps, run_dir: &Path, boot_id: &str) -> anyhow::R
     Ok(())
 }
 
+/// NodePorts with the number of a host port, which goes before them.
+fn hidden(ports: &HostPorts, node_ports: &NodePorts) -> BTreeSet<Problem> {
+    let mut problems = BTreeSet::new();
+    for (FrontendKey { port, proto, .. }, to) in ports {
+        let (port, pod) = (port.number(), to.addr.to_ip());
+        let is_it =
+            |(number, protocol): &&(u16, Protocol)| *number == port && protocol.proto() == *proto;
+        if let Some((_, protocol)) = node_ports.ports.iter().find(is_it) {
+            let message = format!(
+                "is also the hostPort of pod {pod}, which gets what is sent there: give one of them \
+                 another port"
+            );
+            problems.insert(Problem::note(format!("NodePort {port}/{protocol}"), message));
+        }
+    }
+    problems
+}
+
 #[cfg(test)]
 mod tests {
-    use dataplane_common::abi::{Addr, FrontendKey, FrontendKind, Port, Proto};
+    use dataplane_common::abi::{Addr, FrontendKind, Port, Proto};
 
     use super::*;
 
@@ -98,6 +129,21 @@ mod tests {
                 expected,
                 "{name}"
             );
+        }
+    }
+    #[test]
+    fn a_node_port_that_a_host_port_hides_is_told() {
+        let node_ports = |protocol| NodePorts { range: None, ports: [(30_080, protocol)].into() };
+        let told = "NodePort 30080/TCP is also the hostPort of pod ::, which gets what is sent there: \
+                    give one of them another port";
+        for (port, protocol, expected) in [
+            (30_080, Protocol::Tcp, vec![told]),
+            (30_080, Protocol::Udp, vec![]),
+            (30_081, Protocol::Tcp, vec![]),
+        ] {
+            let problems = hidden(&ports(&[(port, 7)]), &node_ports(protocol));
+            let found: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(found, expected, "{port} {protocol}");
         }
     }
 }

@@ -173,7 +173,8 @@ impl Network {
         self.lookout.look(Instant::now());
         let adoption = self.lookout.adoption();
         let mut problems = self.keep_pods(&seen).await?;
-        host_ports::keep(&mut self.parts.host_ports, &self.parts.run_dir, &self.parts.boot_id)?;
+        let Parts { host_ports, run_dir, boot_id, .. } = &mut self.parts;
+        problems.extend(host_ports::keep(host_ports, run_dir, boot_id, &cluster.node_ports)?);
         problems.extend(self.lookout.problems().cloned());
         let own = cluster.nodes.get(&self.own);
         problems.extend(own.is_none().then(|| self.unknown()));

@@ -9,7 +9,7 @@ use crate::abi::{
     Addr, Address as _, Delivery, FrontendKey, FrontendKind, HostPort, Network, NetworkKind, Port,
     Proto,
 };
-use crate::packet::Transport;
+use crate::packet::{TcpFlags, Transport};
 
 /// The port of the node, and the pod's behind it.
 const PORT: u16 = 8053;
@@ -151,6 +151,17 @@ fn an_established_connection_costs_what_that_to_a_service_does() {
     assert_eq!(read(), ["flows", "node", "services", "node"]);
     world.arrived(&packet((Host::outside(), 4001), (Host::node(), PORT + 1), SYN));
     assert_eq!(read()[..3], ["flows", "services", "node"]);
+}
+
+/// Where the port inside is the same: nobody can translate SCTP's.
+#[test]
+fn an_association_reaches_its_pod_by_the_same_port() {
+    let world = World::<[u8; 4]>::new(Host::host(2, 4), Delivery::Bypass);
+    world.map(FrontendKind::AnyNode, <[u8; 4]>::ANY, INSIDE, 3);
+    let (client, frontend) = ((Host::outside(), 4000), (Host::node(), INSIDE));
+    let request = packet(client, frontend, Transport::Sctp(TcpFlags::SYN));
+    let there = rewrite(&request, client, target(3), true);
+    assert_eq!(world.arrived(&request), peer(LINK, there));
 }
 
 /// The stack answers it: whoever has lost their flow is told so by the node itself.
