@@ -6,8 +6,8 @@ use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use aya_ebpf::macros::btf_map;
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
-    Fragmented, FrontendKey, HostPort, LIVES, Link, Meta, Network, Node, Pod, Port, SOURCE_PREFIX, Service, Slot,
-    SocketEntry, SocketKey, SourceKey, names,
+    Fragmented, FrontendKey, HostPort, LIVES, Link, Meta, Network, Node, Pod, Port, SOURCE_PREFIX,
+    Service, Slot, SocketEntry, SocketKey, SourceKey, names,
 };
 
 use crate::skb::Scratch;

@@ -6,8 +6,8 @@ use aya_ebpf::helpers::generated::{
 };
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
-    Fragmented, FrontendKey, HostPort, Link, NetnsId, Network, Node, Pod, Port, Proto, Service, Slot, SocketEntry,
-    SocketKey, SourceKey,
+    Fragmented, FrontendKey, HostPort, Link, NetnsId, Network, Node, Pod, Port, Proto, Service,
+    Slot, SocketEntry, SocketKey, SourceKey,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use dataplane_common::socket::SocketTables;
