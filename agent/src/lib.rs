@@ -19,6 +19,7 @@ pub mod devices;
 pub mod engine;
 pub mod forwarding;
 pub mod health;
+pub mod host_ports;
 pub mod http;
 pub mod k8s;
 pub mod kube;

@@ -22,9 +22,11 @@ use crate::adoption::{self, Adoption};
 use crate::config::{Attach, Mode, Vxlan};
 use crate::devices::{Devices, Selection, pod_mtu};
 use crate::forwarding;
+use crate::host_ports;
 use crate::loader::hooks::{self, Changes, Scan, Wanted};
 use crate::loader::{self, LoadError};
 use crate::maps::delivery::DeliveryMaps;
+use crate::maps::host_ports::HostPortMaps;
 use crate::maps::networks::NetworkMaps;
 use crate::masquerade;
 use crate::model::NodeSpec;
@@ -180,6 +182,8 @@ impl Network {
         let adoption = Adoption::of(self.lookout.found());
         let mut problems = self.keep_pods(&seen).await?;
         problems.extend(adoption::unseen(&self.lookout));
+        let Parts { host_ports, run_dir, boot_id, .. } = &mut self.parts;
+        problems.extend(host_ports::keep(host_ports, run_dir, boot_id, &cluster.node_ports)?);
         let own = cluster.nodes.get(&self.own);
         problems.extend(own.is_none().then(|| self.unknown()));
         let pods = seen.pod_links(scan);
@@ -366,6 +370,8 @@ pub struct Parts {
     pub settings: Settings,
     /// The tables of delivery.
     pub maps: DeliveryMaps,
+    /// The tables of ports that lead to pods.
+    pub host_ports: HostPortMaps,
     /// The tables of networks.
     pub networks: NetworkMaps,
     /// Where `node.json` is written.

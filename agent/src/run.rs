@@ -24,6 +24,7 @@ use crate::loader::{self, Found, LoadError};
 use crate::lock::AgentLock;
 use crate::logging;
 use crate::maps::delivery::DeliveryMaps;
+use crate::maps::host_ports::HostPortMaps;
 use crate::maps::kernel::KernelMaps;
 use crate::maps::networks::NetworkMaps;
 use crate::metrics::Metrics;
@@ -155,6 +156,7 @@ fn network(
     places: &Places,
 ) -> anyhow::Result<Network> {
     let (maps, networks) = (DeliveryMaps::open(&pins)?, NetworkMaps::open(&pins)?);
+    let host_ports = HostPortMaps::open(&pins)?;
     let (mode, vxlan) = (config.mode, config.vxlan);
     let (attach, selection) = (config.attach, config.devices.clone());
     let boot_id = node_file::boot_id().context("reading the boot's identifier")?;
@@ -171,6 +173,7 @@ fn network(
         selection,
         settings,
         maps,
+        host_ports,
         networks,
         run_dir,
         boot_id,

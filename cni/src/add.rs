@@ -10,6 +10,7 @@ use hostnet::{NetNs, Netlink, addr, link, sysctl};
 use serde_json::Value;
 
 use crate::del;
+use crate::host_ports;
 use crate::ipam::{LOCK_DEADLINE, Lease, Phase, Pool, RangeSet, Refusal, Sight, Table};
 use crate::name;
 use crate::node::Node;
@@ -93,6 +94,8 @@ impl Add<'_> {
         self.plugin.datapath.register(&lease.ips, pod)?;
         self.plugin.datapath.guard(host_link.index, !self.wishes.unguarded)?;
         self.plugin.datapath.attach(&host_link, self.node.attach.into())?;
+        let ports = host_ports::wanted(&self.wishes.ports, &lease.ips, host_link.index)?;
+        host_ports::publish(self.plugin, &ports).await?;
         self.mark_ready(lease).await?;
         Ok(network)
     }

@@ -4,6 +4,7 @@
 use hostnet::link::Link;
 use hostnet::{Mac, NetNs, Netlink, addr, link, route};
 
+use crate::host_ports;
 use crate::name;
 use crate::plugin::Plugin;
 use crate::promise::Promise;
@@ -87,6 +88,12 @@ async fn check_host(
         }
         if plugin.datapath.registered(*ip)?.is_none_or(|pod| pod.ifindex != found.index) {
             return damaged(format!("the programs do not know {ip}"));
+        }
+    }
+    let mappings = plugin.config.port_mappings()?;
+    for (key, to) in host_ports::wanted(&mappings, &promise.ips, found.index)? {
+        if plugin.datapath.host_port(&key)? != Some(to) {
+            return damaged(format!("host port {} does not lead here", host_ports::text(&key)));
         }
     }
     if !plugin.datapath.is_attached(&plugin.host, found).await? {

@@ -1,6 +1,8 @@
 //! The agent's programs and its map of pods, as they are pinned. The plugin uses them whether or
 //! not an agent runs at the moment.
 
+mod host_ports;
+
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -11,6 +13,7 @@ use hostnet::hook::{self, Choice, Direction, Hook};
 use hostnet::link::Link;
 use hostnet::{Cause, Netlink, Pins};
 
+pub(crate) use self::host_ports::leading_to;
 use crate::protocol::{Code, Error};
 
 /// What sits at the host's end of each pod's link.

@@ -16,6 +16,7 @@ mod check;
 mod datapath;
 mod del;
 mod gc;
+mod host_ports;
 mod ipam;
 mod journal;
 mod name;

@@ -8,6 +8,7 @@ use hostnet::{Netlink, route};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::datapath::Datapath;
+use crate::host_ports;
 use crate::ipam::{Lease, Locked, Phase, Store, Table};
 use crate::name;
 use crate::protocol::{Attachment, Error, NetConf, PodName};
@@ -104,7 +105,7 @@ impl<'a> Plugin<'a> {
             ));
             let lease = table.release(&attachment, now);
             let ips = lease.map(|lease| lease.ips).unwrap_or_default();
-            self.datapath.forget(&ips)?;
+            self.forget(&ips)?;
         }
         self.datapath.prune()
     }
@@ -124,7 +125,7 @@ impl<'a> Plugin<'a> {
     /// # Errors
     /// The kernel's; then the lease must stay.
     pub(crate) async fn disconnect(&self, link_name: &str, ips: &[IpAddr]) -> Result<(), Error> {
-        self.datapath.forget(ips)?;
+        self.forget(ips)?;
         let Some(link) = link::find(&self.host, link_name).await? else {
             return self.datapath.prune();
         };
@@ -132,6 +133,12 @@ impl<'a> Plugin<'a> {
         self.datapath.guard(link.index, true)?;
         link::delete(&self.host, link_name).await?;
         Ok(())
+    }
+
+    /// Makes the programs forget addresses, ports that lead to them first.
+    fn forget(&self, ips: &[IpAddr]) -> Result<(), Error> {
+        host_ports::withdraw(self, ips)?;
+        self.datapath.forget(ips)
     }
 
     async fn rebuild(&self) -> Result<Table, Error> {

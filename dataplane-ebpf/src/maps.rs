@@ -6,8 +6,8 @@ use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use aya_ebpf::macros::btf_map;
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
-    Fragmented, FrontendKey, LIVES, Link, Meta, Network, Node, Pod, SOURCE_PREFIX, Service, Slot,
-    SocketEntry, SocketKey, SourceKey, names,
+    Fragmented, FrontendKey, HostPort, LIVES, Link, Meta, Network, Node, Pod, Port, SOURCE_PREFIX,
+    Service, Slot, SocketEntry, SocketKey, SourceKey, names,
 };
 
 use crate::family::Stored;
@@ -72,6 +72,19 @@ static FRAGMENTS: LruHashMap<FragmentKey, Fragmented, { names::MAX_FRAGMENTS as 
 
 #[btf_map(name = "timeouts")]
 static TIMEOUTS: Array<u32, { LIVES as usize }> = Array::new();
+
+/// Written by the CNI plugin. Not preallocated, as most nodes have few or none.
+#[btf_map(name = "host_ports")]
+static HOST_PORTS: HashMap<
+    FrontendKey,
+    HostPort,
+    { names::MAX_HOST_PORTS as usize },
+    { BPF_F_NO_PREALLOC as usize },
+> = HashMap::new();
+
+/// Written by the CNI plugin.
+#[btf_map(name = "host_port_marks")]
+static HOST_PORT_MARKS: Array<u32, { names::MAX_HOST_PORT_MARKS as usize }> = Array::new();
 
 /// Pods that have sent a datagram to no Service, by the end of their address. Not pinned: their next
 /// one says it again.
@@ -170,6 +183,18 @@ pub(crate) fn node() -> Option<Node> {
 pub(crate) fn network(addr: &Addr) -> Option<Network> {
     let key = Key::new(128, addr.0);
     defined(NETWORKS.get(&key))
+}
+
+#[inline(always)]
+pub(crate) fn host_port(key: &FrontendKey) -> Option<HostPort> {
+    // SAFETY: `host_ports` is not preallocated, so that the value behind the reference is freed only
+    // after this program has run; it is copied at once.
+    defined(unsafe { HOST_PORTS.get(key) })
+}
+
+#[inline(always)]
+pub(crate) fn may_be_host_port(port: Port) -> bool {
+    HOST_PORT_MARKS.get(HostPort::mark(port)).is_some_and(|mark| *mark != 0)
 }
 
 #[inline(always)]

@@ -6,8 +6,8 @@ use aya_ebpf::helpers::generated::{
 };
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
-    Fragmented, FrontendKey, Link, NetnsId, Network, Node, Pod, Proto, Service, Slot, SocketEntry,
-    SocketKey, SourceKey,
+    Fragmented, FrontendKey, HostPort, Link, NetnsId, Network, Node, Pod, Port, Proto, Service,
+    Slot, SocketEntry, SocketKey, SourceKey,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use dataplane_common::socket::SocketTables;
@@ -95,6 +95,16 @@ impl<T> ServiceTables for BpfTables<T> {
     #[inline(always)]
     fn network(&self, addr: &Addr) -> Option<Network> {
         maps::network(addr)
+    }
+
+    #[inline(always)]
+    fn host_port(&self, key: &FrontendKey) -> Option<HostPort> {
+        maps::host_port(key)
+    }
+
+    #[inline(always)]
+    fn may_be_host_port(&self, port: Port) -> bool {
+        maps::may_be_host_port(port)
     }
 
     #[inline(always)]

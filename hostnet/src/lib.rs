@@ -8,6 +8,7 @@
 //! ```text
 //! netns ── opens ──> netlink ── used by ──> link, vxlan, addr, route, neigh, fdb
 //!   '── runs closures inside ──> sysctl, sockets    hook <── pins
+//! host_ports: what the node's own ports lead to
 //! ```
 
 pub mod addr;
@@ -18,6 +19,7 @@ mod dump;
 mod error;
 pub mod fdb;
 pub mod hook;
+pub mod host_ports;
 pub mod link;
 mod mac;
 pub mod neigh;

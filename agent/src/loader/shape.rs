@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use aya::maps::{MapError, MapInfo, MapType};
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, Counter, FlowEntry, FlowKey, FragmentKey, Fragmented,
-    FrontendKey, LIVES, Link, Meta, Network, Node, Pod, Service, Slot, SocketEntry, SocketKey,
-    SourceKey, names,
+    FrontendKey, HostPort, LIVES, Link, Meta, Network, Node, Pod, Service, Slot, SocketEntry,
+    SocketKey, SourceKey, names,
 };
 use hostnet::Pins;
 
@@ -58,6 +58,8 @@ pub const SHAPES: [Shape; names::MAPS.len()] = [
     shape::<FragmentKey, Fragmented>(names::FRAGMENTS, MapType::LruHash, names::MAX_FRAGMENTS),
     shape::<u32, u32>(names::TIMEOUTS, MapType::Array, LIVES),
     shape::<u32, u32>(names::UNGUARDED, MapType::Hash, names::MAX_UNGUARDED),
+    shape::<FrontendKey, HostPort>(names::HOST_PORTS, MapType::Hash, names::MAX_HOST_PORTS),
+    shape::<u32, u32>(names::HOST_PORT_MARKS, MapType::Array, names::MAX_HOST_PORT_MARKS),
 ];
 
 /// Key of a trie of addresses.

@@ -140,7 +140,7 @@ impl DeliveryMaps {
 }
 
 /// Whether the kernel says that there is no device of this index.
-fn is_gone(index: u32) -> bool {
+pub(crate) fn is_gone(index: u32) -> bool {
     let socket = socket(AddressFamily::INET, SocketType::DGRAM, None);
     socket.is_ok_and(|socket| index_to_name(&socket, index) == Err(Errno::NODEV))
 }

@@ -9,13 +9,12 @@ use std::ops::Range;
 
 use dataplane_common::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
-    Fragmented, FrontendKey, Link, NetnsId, Network, Node, Pod, Port, Proto, Service, Slot,
-    SlotFlags, SocketEntry, SocketKey, names,
+    Fragmented, FrontendKey, HostPort, Link, NetnsId, Network, Node, Pod, Port, Proto, Service,
+    Slot, SlotFlags, SocketEntry, SocketKey, names,
 };
 use dataplane_common::flow::Route;
 
-pub use tables::FakeFamily;
-
+pub use self::tables::FakeFamily;
 use super::{ApplyError, Bounds, Capacity, LbMaps, Result, Source, length};
 
 /// All maps of a node, in memory.
@@ -39,6 +38,8 @@ pub struct FakeMaps {
     pub fragments: RefCell<BTreeMap<FragmentKey, Fragmented>>,
     /// Networks, by address and how many of its 128 bits count.
     pub networks: BTreeMap<(Addr, u32), Network>,
+    /// Ports of the node that lead to pods.
+    pub host_ports: BTreeMap<FrontendKey, HostPort>,
     /// Clients held to backends.
     pub affinities: RefCell<BTreeMap<AffinityKey, Affinity>>,
     /// Routes of IPv4, by destination; what is not here is left to the stack.
@@ -103,6 +104,7 @@ impl FakeMaps {
             node: None,
             fragments: RefCell::default(),
             networks: BTreeMap::new(),
+            host_ports: BTreeMap::new(),
             affinities: RefCell::default(),
             routes4: BTreeMap::new(),
             routes6: BTreeMap::new(),

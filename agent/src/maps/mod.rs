@@ -8,6 +8,7 @@ mod error;
 pub mod fake;
 pub mod faulty;
 pub(crate) mod fill;
+pub mod host_ports;
 pub mod kernel;
 pub mod links;
 pub mod networks;

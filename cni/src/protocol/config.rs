@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use super::error::{Code, Error};
+use super::port_mapping::PortMapping;
 use super::version::Version;
 
 /// The folder of the agent's and the plugin's own files, unless the configuration names another.
@@ -66,6 +67,14 @@ impl NetConf {
             previous: object.get("prevResult").and_then(Value::as_object).cloned(),
             object,
         })
+    }
+
+    /// The ports of the node that lead to the pod.
+    ///
+    /// # Errors
+    /// When one is not what it must be.
+    pub(crate) fn port_mappings(&self) -> Result<Vec<PortMapping>, Error> {
+        PortMapping::list(&self.object)
     }
 
     /// The attachments that are in use, containers and their interfaces; none where the runtime

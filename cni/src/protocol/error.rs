@@ -38,6 +38,8 @@ pub(crate) enum Code {
     Damaged,
     /// Something that is not ours stands where we must build.
     Occupied,
+    /// A port of the node that is asked for leads to another pod.
+    PortTaken,
 }
 
 impl Code {
@@ -55,6 +57,7 @@ impl Code {
             Self::Exhausted => 100,
             Self::Damaged => 101,
             Self::Occupied => 102,
+            Self::PortTaken => 103,
         }
     }
 }

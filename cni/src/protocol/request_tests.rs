@@ -126,7 +126,8 @@ fn broken_arguments_stop_add_alone() {
         ("", runtime(r#"{"mac":"broken"}"#), Err(Code::Config)),
         ("", runtime(r#"{"ips":["broken"]}"#), Err(Code::Config)),
         ("", runtime(r#"{"ipRanges":"broken"}"#), Err(Code::Config)),
-        ("", runtime(r#"{"unknown":[null],"portMappings":[{"protocol":"sctp"}]}"#), Ok(())),
+        ("", runtime(r#"{"portMappings":[{"protocol":"sctp"}]}"#), Err(Code::Config)),
+        ("", runtime(r#"{"unknown":[null],"portMappings":[]}"#), Ok(())),
     ];
     for (arguments, input, expected) in rows {
         let arguments = [("CNI_ARGS", arguments)];

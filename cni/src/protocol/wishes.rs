@@ -4,7 +4,7 @@
 //! ```text
 //! CNI_ARGS       MAC=…  IP=…,…                 weakest
 //! args.cni       mac    ips
-//! runtimeConfig  mac    ips    ipRanges        strongest, and the pod's annotations
+//! runtimeConfig  mac    ips    ipRanges        strongest; portMappings and annotations are here alone
 //! ```
 //! The strongest hardware address counts; addresses add up, as host-local has it.
 
@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use super::args;
 use super::error::{Code, Error};
+use super::port_mapping::PortMapping;
 
 /// What was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) struct Wishes {
     pub(crate) ranges: Option<Vec<Vec<IpRange>>>,
     /// Whether the pod may send from any address.
     pub(crate) unguarded: bool,
+    /// Ports of the node that lead to the pod.
+    pub(crate) ports: Vec<PortMapping>,
 }
 
 /// What runtimes hand on a pod's annotations under, where the network has this capability.
@@ -73,6 +76,7 @@ impl Wishes {
             None => false,
             Some(value) => parse_switch(value).ok_or_else(|| wrong(ANNOTATIONS, GUARD, value))?,
         };
+        wishes.ports = PortMapping::list(config)?;
         Ok(wishes)
     }
 
@@ -126,11 +130,7 @@ fn parse_ranges(value: &Value) -> Result<Vec<Vec<IpRange>>, Error> {
 impl IpRange {
     fn parse(value: &Value) -> Option<Self> {
         let object = value.as_object()?;
-        // Go's decoder, for which these are written, takes keys in any case.
-        let field = |key: &str| {
-            let found = object.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-            found.map(|(_, value)| value).filter(|value| !is_unset(value))
-        };
+        let field = |key: &str| field(object, key);
         let ip = |key: &str| match field(key) {
             None => Some(None),
             Some(value) => value.as_str()?.parse().ok().map(Some),
@@ -144,8 +144,14 @@ impl IpRange {
     }
 }
 
+/// A value that is set. Go's decoder, for which these are written, takes keys in any case.
+pub(super) fn field<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    let found = object.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+    found.map(|(_, value)| value).filter(|value| !is_unset(value))
+}
+
 /// Go writes an empty text or null for what is not set.
-fn is_unset(value: &Value) -> bool {
+pub(super) fn is_unset(value: &Value) -> bool {
     value.is_null() || value.as_str() == Some("")
 }
 
@@ -169,7 +175,7 @@ fn parse_ip(text: &str) -> Option<IpAddr> {
     text.trim().parse::<IpNetwork>().ok().map(|network| network.ip())
 }
 
-fn wrong(path: &str, key: &str, value: &Value) -> Error {
+pub(super) fn wrong(path: &str, key: &str, value: &Value) -> Error {
     refused(Code::Config, &format!("{path}.{key}"), &value.to_string())
 }
 

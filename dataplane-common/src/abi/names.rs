@@ -52,10 +52,33 @@ pub const TIMEOUTS: &str = "timeouts";
 /// Hash, interface index to a u32 without meaning: pods' links whose pods may send from any address.
 pub const UNGUARDED: &str = "unguarded";
 
+/// Hash, [`super::FrontendKey`] to [`super::HostPort`].
+pub const HOST_PORTS: &str = "host_ports";
+
+/// Array of u32, whether there may be a host port, by [`super::HostPort::mark`].
+pub const HOST_PORT_MARKS: &str = "host_port_marks";
+
 /// Every map that is pinned.
-pub const MAPS: [&str; 17] = [
-    SERVICES, SLOTS, BACKENDS, FLOWS4, FLOWS6, PODS, LINKS, COUNTERS, META, NODE, NETWORKS,
-    AFFINITIES, SOCKETS, SOURCES, FRAGMENTS, TIMEOUTS, UNGUARDED,
+pub const MAPS: [&str; 19] = [
+    SERVICES,
+    SLOTS,
+    BACKENDS,
+    FLOWS4,
+    FLOWS6,
+    PODS,
+    LINKS,
+    COUNTERS,
+    META,
+    NODE,
+    NETWORKS,
+    AFFINITIES,
+    SOCKETS,
+    SOURCES,
+    FRAGMENTS,
+    TIMEOUTS,
+    UNGUARDED,
+    HOST_PORTS,
+    HOST_PORT_MARKS,
 ];
 
 /// tc program at the host side of a pod's link, ingress: what the pod sends.
@@ -122,6 +145,10 @@ pub const MAX_SOCKETS: u32 = 65_536;
 pub const MAX_FRAGMENTS: u32 = 8_192;
 /// Most networks of clients that load balancers' addresses let in, each ServicePort's its own.
 pub const MAX_SOURCES: u32 = 65_536;
+/// Most ports of the node that lead to pods, each address and protocol its own.
+pub const MAX_HOST_PORTS: u32 = 8_192;
+/// Elements of `host_port_marks`. Ports that share one cost each other a look-up.
+pub const MAX_HOST_PORT_MARKS: u32 = 4_096;
 
 /// Priority of our filters where TCX is missing: behind nobody who asks for an early place, ahead
 /// of those who leave the choice to the kernel (which counts down from 49152).

@@ -2,7 +2,8 @@
 
 use super::{
     Addr, Affinity, AffinityKey, Backend, FlowEntry, FlowKey, FragmentKey, Fragmented, FrontendKey,
-    Link, Meta, Network, Node, NodeConfig, Pod, Service, Slot, SocketEntry, SocketKey, SourceKey,
+    HostPort, Link, Meta, Network, Node, NodeConfig, Pod, Service, Slot, SocketEntry, SocketKey,
+    SourceKey,
 };
 
 /// Every field of these types is an integer or an array of integers, so any bit pattern is valid,
@@ -29,6 +30,7 @@ pod!(
     FragmentKey,
     Fragmented,
     FrontendKey,
+    HostPort,
     Link,
     Meta,
     Network,

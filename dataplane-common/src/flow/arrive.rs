@@ -8,7 +8,7 @@ use super::{
     deliver::deliver,
     direct,
     fragments::{self, Hook},
-    gone, guard, hairpin, related, tunnel,
+    gone, guard, hairpin, host_port, related, tunnel,
 };
 use crate::abi::{
     Address, DropReason, FlowKey, Link, LinkFlags, NetnsId, Network, NodeFlags, Pod, PodFlags,
@@ -155,9 +155,10 @@ fn begin<A: Address>(
     if is_to_pod && tables.pod(dst).is_some() {
         return Begun::NotOurs;
     }
-    if frontend(dst, dport, proto, tables, &mut work.choice.service) {
+    let begins = packet.transport.begins();
+    if frontend((dst, dport, proto), begins, tables, &mut work.choice) {
         begin_to_frontend(packet, arrival, tables, env, work)
-    } else if packet.transport.begins() && cluster_ip::is_one(dst, tables) {
+    } else if begins && cluster_ip::is_one(dst, tables) {
         Begun::Rejected
     } else if is_to_pod && gone::has_lost_its_pod(packet, arrival, tables, work) {
         Begun::Unknown
@@ -193,6 +194,9 @@ fn begin_to_frontend<A: Address>(
     }
     if !lets_in(&work.choice.service, src, tables) {
         return Begun::Refused(DropReason::SourceRanges);
+    }
+    if host_port::has_lost_its_pod(work, tables) {
+        return Begun::NotOurs;
     }
     let (sender, client) = who(arrival, src, detection, tables);
     match choose(src, sender, detection, tables, env, &mut work.choice) {

@@ -1,8 +1,8 @@
 //! Entries of flows that exist: whether they still hold, and what packets change in them.
 
 use super::source::masquerade;
-use super::{Arrival, Env, Ingress, Inserted, ServiceTables, Tables, Work};
-use crate::abi::{Address, BackendId, BackendState, FlowEntry, FlowFlags, Proto, life};
+use super::{Arrival, Env, Ingress, Inserted, ServiceTables, Tables, Work, host_port};
+use crate::abi::{Address, BackendId, BackendState, FlowEntry, FlowFlags, Proto, ServiceId, life};
 use crate::packet::{Packet, TcpFlags, Transport};
 
 /// Finds the entry of the key at hand, and notes the packet in it.
@@ -95,7 +95,7 @@ fn is_to_be_chosen_again<A: Address>(
         return true;
     }
     let may_move = opens || packet.key.proto == Proto::UDP;
-    let state = state(entry, tables);
+    let state = state(entry, may_move, tables);
     *is_left = state != BackendState::Active;
     match state {
         BackendState::Terminating if opens => true,
@@ -139,11 +139,18 @@ pub(super) fn is_over<A>(
 }
 
 /// What the flow's backend is, by its identity and generation. Who is addressed directly is always
-/// there.
+/// there, and so is the pod of a host port for who may not go to another one.
 #[inline(always)]
-fn state<A: Address>(entry: &FlowEntry<A>, tables: &impl Tables<A>) -> BackendState {
+fn state<A: Address>(
+    entry: &FlowEntry<A>,
+    may_move: bool,
+    tables: &impl Tables<A>,
+) -> BackendState {
     if entry.backend == BackendId::NONE {
-        return BackendState::Active;
+        let is_dead = may_move
+            && entry.service == ServiceId::HOST_PORT
+            && !host_port::is_behind(entry.generation, entry.dst, tables);
+        return if is_dead { BackendState::Dead } else { BackendState::Active };
     }
     match tables.backend(entry.backend) {
         Some(backend) if backend.generation == entry.generation => {

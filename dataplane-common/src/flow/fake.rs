@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use super::{Env, FlowTable, Inserted, Route, ServiceTables, Tables};
 use crate::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, BackendState, Counter, Family,
-    FlowEntry, FlowKey, FragmentKey, Fragmented, FrontendKey, FrontendKind, Link, NetnsId, Network,
-    Node, Phase, Pod, Port, Proto, Scopes, Service, ServiceFlags, Slot, SlotFlags, SocketEntry,
-    SocketKey, SourceKey,
+    FlowEntry, FlowKey, FragmentKey, Fragmented, FrontendKey, FrontendKind, HostPort, Link,
+    NetnsId, Network, Node, Phase, Pod, Port, Proto, Scopes, Service, ServiceFlags, Slot,
+    SlotFlags, SocketEntry, SocketKey, SourceKey,
 };
 use crate::socket::SocketTables;
 
@@ -28,6 +28,8 @@ pub(crate) struct Fake<A> {
     pub(crate) timeouts: Mutex<BTreeMap<Phase, u32>>,
     /// By address: of tests' networks each has but one.
     pub(crate) networks: Mutex<BTreeMap<Addr, Network>>,
+    /// Ports of the node that lead to pods.
+    pub(crate) host_ports: Mutex<BTreeMap<FrontendKey, HostPort>>,
     /// Clients that are let in.
     pub(crate) sources: Mutex<Vec<SourceKey>>,
     pub(crate) affinities: Mutex<BTreeMap<AffinityKey, Affinity>>,
@@ -65,6 +67,7 @@ impl<A> Default for Fake<A> {
             timeouts: Mutex::default(),
             fragments: Mutex::default(),
             networks: Mutex::default(),
+            host_ports: Mutex::default(),
             sources: Mutex::default(),
             affinities: Mutex::default(),
             refuses_affinities: false,
@@ -225,6 +228,15 @@ impl<A: Address> ServiceTables for Fake<A> {
     fn network(&self, addr: &Addr) -> Option<Network> {
         self.reads.lock().unwrap().push("networks");
         self.networks.lock().unwrap().get(addr).copied()
+    }
+
+    fn host_port(&self, key: &FrontendKey) -> Option<HostPort> {
+        self.reads.lock().unwrap().push("host_ports");
+        self.host_ports.lock().unwrap().get(key).copied()
+    }
+
+    fn may_be_host_port(&self, port: Port) -> bool {
+        self.host_ports.lock().unwrap().keys().any(|key| key.port == port)
     }
 
     fn lets_in(&self, client: &SourceKey) -> bool {

@@ -84,7 +84,7 @@ fn is_to_frontend<A: Address>(
     tables: &impl Tables<A>,
     work: &mut Work<A>,
 ) -> bool {
-    frontend(key.dst, key.dport, key.proto, tables, &mut work.choice.service)
+    frontend((key.dst, key.dport, key.proto), false, tables, &mut work.choice)
 }
 
 /// Why what may begin a flow must not leave.
@@ -145,7 +145,7 @@ fn refuse_own<A: Address>(
         return Own::Refused(DropReason::SourcePortTaken);
     }
     let FlowKey { src, dst, dport, proto, .. } = packet.key;
-    if !frontend(dst, dport, proto, tables, &mut work.choice.service) {
+    if !frontend((dst, dport, proto), false, tables, &mut work.choice) {
         return Own::Elsewhere;
     }
     let service = &work.choice.service;

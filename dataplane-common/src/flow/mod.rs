@@ -38,6 +38,7 @@ mod fragments;
 mod gone;
 mod guard;
 mod hairpin;
+pub(crate) mod host_port;
 mod leave;
 #[cfg(test)]
 mod lifetimes;

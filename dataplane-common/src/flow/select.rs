@@ -2,25 +2,28 @@
 //! a NodePort or its ServicePort has session affinity.
 
 use super::policy::{Scope, Standing, masquerades};
-use super::{Choice, Env, Sender, ServiceTables, affinity};
+use super::{Choice, Env, Sender, ServiceTables, affinity, host_port};
 use crate::abi::{
     Addr, Address, FrontendKey, FrontendKind, NetworkFlags, NetworkKind, NodeFlags, Port, Proto,
-    Service, ServiceFlags, SourceKey,
+    Service, ServiceFlags, ServiceId, SourceKey,
 };
 
-/// Finds what a destination stands for; false where it is no frontend.
+/// Finds what a destination stands for; false where it is no frontend. A port that leads to a pod is
+/// one for what begins a flow.
 #[inline(always)]
 pub(crate) fn frontend<A: Address>(
-    dst: A,
-    port: Port,
-    proto: Proto,
+    (dst, port, proto): (A, Port, Proto),
+    begins: bool,
     tables: &impl ServiceTables,
-    service: &mut Service,
+    choice: &mut Choice,
 ) -> bool {
     let mut key =
         FrontendKey { addr: dst.widen(), port, proto, kind: FrontendKind::Exact.number() };
     if let Some(found) = tables.service(&key) {
-        *service = found;
+        choice.service = found;
+        return true;
+    }
+    if begins && tables.may_be_host_port(port) && host_port::find::<A>(&key, tables, choice) {
         return true;
     }
     if !is_node_port(port, tables) || !serves_node_ports(&key.addr, tables) {
@@ -30,7 +33,7 @@ pub(crate) fn frontend<A: Address>(
     key.kind = FrontendKind::AnyNode.number();
     match tables.service(&key) {
         Some(found) => {
-            *service = found;
+            choice.service = found;
             true
         }
         None => false,
@@ -80,7 +83,10 @@ pub(crate) fn choose<A: Address>(
         return standing;
     }
     choice.is_held = false;
-    let found = if choice.service.affinity_seconds == 0 {
+    let found = if choice.service.id == ServiceId::HOST_PORT {
+        // It stands in the choice already.
+        true
+    } else if choice.service.affinity_seconds == 0 {
         pick(scope, tables, env, choice)
     } else {
         pick_for(client.widen(), scope, tables, env, choice)
@@ -158,7 +164,7 @@ pub(super) fn scale(random: u32, count: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::{Network, Node, ServiceFlags, ServiceId, Slot, SlotFlags};
+    use crate::abi::{Network, Node, Slot, SlotFlags};
     use crate::flow::fake::{Fake, FixedEnv, backend_slot};
 
     /// The choice of a pod's flow, on tables whose slots 0 to 7 are backends of these numbers.
@@ -240,9 +246,9 @@ mod tests {
             ("at another node", other_node, 30_000, Proto::TCP, None),
             ("elsewhere", vip, 30_000, Proto::TCP, None),
         ] {
-            let mut service = Service::default();
-            let is_found = frontend(dst, Port::new(port), proto, &tables, &mut service);
-            assert_eq!(is_found.then_some(service.id), expected, "{name}");
+            let mut choice = Choice::default();
+            let is_found = frontend((dst, Port::new(port), proto), true, &tables, &mut choice);
+            assert_eq!(is_found.then_some(choice.service.id), expected, "{name}");
         }
     }
 

@@ -2,8 +2,8 @@
 
 use crate::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FragmentKey, Fragmented, FrontendKey, Link, NetnsId, Network, Node, Pod, Service, Slot,
-    SourceKey,
+    FragmentKey, Fragmented, FrontendKey, HostPort, Link, NetnsId, Network, Node, Pod, Port,
+    Service, Slot, SourceKey,
 };
 
 /// What a NOEXIST insert came to.
@@ -42,6 +42,10 @@ pub trait ServiceTables {
     fn node(&self) -> Option<Node>;
     /// What the network around an address is; nothing known is outside.
     fn network(&self, addr: &Addr) -> Option<Network>;
+    /// Where a port of this node leads.
+    fn host_port(&self, key: &FrontendKey) -> Option<HostPort>;
+    /// Whether a port may be one that leads somewhere, whatever its address and protocol.
+    fn may_be_host_port(&self, port: Port) -> bool;
     /// Whether a client is in a network that a ServicePort's load balancer lets in.
     fn lets_in(&self, client: &SourceKey) -> bool;
     /// The backend that a client is held to.

@@ -6,7 +6,8 @@ use super::fake::Fake;
 use super::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use crate::abi::{
     Addr, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey, FragmentKey,
-    Fragmented, FrontendKey, Link, NetnsId, Network, Node, Pod, Service, Slot, SourceKey,
+    Fragmented, FrontendKey, HostPort, Link, NetnsId, Network, Node, Pod, Port, Service, Slot,
+    SourceKey,
 };
 
 type V4 = [u8; 4];
@@ -111,6 +112,14 @@ impl ServiceTables for Racer<'_> {
 
     fn network(&self, addr: &Addr) -> Option<Network> {
         self.tables.network(addr)
+    }
+
+    fn host_port(&self, key: &FrontendKey) -> Option<HostPort> {
+        self.tables.host_port(key)
+    }
+
+    fn may_be_host_port(&self, port: Port) -> bool {
+        self.tables.may_be_host_port(port)
     }
 
     fn lets_in(&self, client: &SourceKey) -> bool {

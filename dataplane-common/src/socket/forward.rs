@@ -2,7 +2,8 @@
 
 use super::{Call, SocketTables};
 use crate::abi::{
-    Address, BackendState, Port, Proto, ServiceFlags, Slot, SlotFlags, SocketDirection, SocketEntry,
+    Address, BackendState, Port, Proto, ServiceFlags, ServiceId, Slot, SlotFlags, SocketDirection,
+    SocketEntry,
 };
 use crate::flow::policy::Standing;
 use crate::flow::select::{choose, frontend, is_own, lets_in};
@@ -66,11 +67,13 @@ fn decide<A: Address>(
     if !matches!(call.proto, Proto::TCP | Proto::UDP) {
         return Decision::Leave;
     }
-    if !frontend(call.addr, call.port, call.proto, tables, &mut choice.service) {
+    if !frontend((call.addr, call.port, call.proto), true, tables, choice) {
         let is_unserved = cluster_ip::is_one(call.addr, tables);
         return if is_unserved { Decision::Refuse } else { Decision::Leave };
     }
-    if call.proto == Proto::UDP && stays(call, tables, choice) {
+    // There is but one pod behind a host port, and it was found just now.
+    let is_held = call.proto == Proto::UDP && choice.service.id != ServiceId::HOST_PORT;
+    if is_held && stays(call, tables, choice) {
         return Decision::Translate;
     }
     if choice.service.flags.has(ServiceFlags::SOURCE_RANGES)
@@ -88,7 +91,7 @@ fn decide<A: Address>(
     if choice.service.affinity_seconds != 0 {
         affinity::hold(client.widen(), tables, env.now(), choice);
     }
-    if call.proto == Proto::UDP {
+    if is_held {
         stay(call, tables, choice);
     }
     Decision::Translate

@@ -2,8 +2,8 @@
 
 use super::{Call, Decision, ask, is_of_node, reverse, send};
 use crate::abi::{
-    BackendId, BackendState, Network, NetworkFlags, NetworkKind, Node, Port, Proto, Service,
-    ServiceFlags, ServiceId, SourceKey,
+    BackendId, BackendState, FrontendKey, FrontendKind, HostPort, Network, NetworkFlags,
+    NetworkKind, Node, Port, Proto, Service, ServiceFlags, ServiceId, SourceKey,
 };
 use crate::flow::Choice;
 use crate::flow::fake::{Fake, FixedEnv, backend_slot};
@@ -182,6 +182,26 @@ calls! {
             let expected = (Decision::Translate, Some((A::host(11), 8080)));
             assert_eq!(world.asked(1, frontend, proto, LOWEST), expected);
         }
+    }
+
+    /// By any address of the node or its loopback's; a second pod takes the port over.
+    fn a_port_of_the_node_is_its_pod_for_packets<A: Host>(proto: Proto) {
+        let world = World::<A>::new(ServiceFlags(0));
+        for ifindex in [7, 8] {
+            let pod = (A::host(u8::try_from(ifindex).unwrap()), 53);
+            let (addr, port) = (pod.0.widen(), Port::new(pod.1));
+            let value = HostPort { addr, port, reserved: [0; 2], ifindex };
+            let (addr, kind) = (A::ANY.widen(), FrontendKind::AnyNode.number());
+            let key = FrontendKey { addr, port: Port::new(8053), proto, kind };
+            world.tables.host_ports.lock().unwrap().insert(key, value);
+            for frontend in [(A::host(NODE), 8053), (A::LOOPBACK, 8053)] {
+                let expected = (Decision::Translate, Some(pod));
+                assert_eq!(world.asked(1, frontend, proto, LOWEST), expected);
+                assert_eq!(world.told(1, pod, proto), frontend);
+            }
+        }
+        let elsewhere = (A::host(VIP), 8053);
+        assert_eq!(world.asked(1, elsewhere, proto, LOWEST), (Decision::Leave, None));
     }
 
     fn nobody_is_refused_and_nobody_here_is_left_to_the_last_hook<A: Host>(proto: Proto) {

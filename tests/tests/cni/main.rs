@@ -11,6 +11,7 @@ mod crash;
 mod del;
 mod endure;
 mod host;
+mod host_ports;
 mod inside;
 mod kills;
 mod plugin;

@@ -19,6 +19,7 @@ mod foreign;
 mod fragments;
 mod hops;
 mod host_clients;
+mod host_ports;
 mod inbound;
 mod land;
 mod leftovers;

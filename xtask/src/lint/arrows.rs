@@ -33,7 +33,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "agent/src/loader",
             "agent/src/maps",
-            "cni/src/datapath.rs",
+            "cni/src/datapath",
             "dataplane-common/src/abi/user.rs",
             "hostnet/src/cgroup.rs",
             "hostnet/src/hook",

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use dataplane_common::abi::{
     Addr, Address, Affinity, AffinityKey, Backend, BackendId, Counter, FlowEntry, FlowKey,
-    FragmentKey, Fragmented, FrontendKey, Link, NetnsId, Network, Node, Phase, Pod, Service, Slot,
-    SocketEntry, SocketKey, SourceKey,
+    FragmentKey, Fragmented, FrontendKey, HostPort, Link, NetnsId, Network, Node, Phase, Pod, Port,
+    Service, Slot, SocketEntry, SocketKey, SourceKey,
 };
 use dataplane_common::flow::{FlowTable, Inserted, Route, ServiceTables, Tables};
 use dataplane_common::socket::SocketTables;
@@ -94,6 +94,14 @@ impl ServiceTables for FakeMaps {
         };
         let nets = self.networks.iter().filter(|(net, _)| around(net));
         nets.max_by_key(|((_, bits), _)| *bits).map(|(_, network)| *network)
+    }
+
+    fn host_port(&self, key: &FrontendKey) -> Option<HostPort> {
+        self.host_ports.get(key).copied()
+    }
+
+    fn may_be_host_port(&self, port: Port) -> bool {
+        self.host_ports.keys().any(|key| HostPort::mark(key.port) == HostPort::mark(port))
     }
 
     fn lets_in(&self, client: &SourceKey) -> bool {
