@@ -92,6 +92,8 @@ fn a_node_whose_pod_networks_change_is_followed() -> Result<()> {
         let a = ground.network.a().netns();
         wait_until(|| Ok(known(a, 3)?.is_empty() && !known(a, 9)?.is_empty()))
             .with_context(|| format!("{name}: {:?}\n{}", known(a, 3), land.logs()))?;
+        let file = ground.network.nodes()[2].path("/run/waggle/node.json");
+        wait_until(|| Ok(fs::read_to_string(&file)?.contains("10.244.9.0")))?;
         // The last pod has an address of the network that was; a new one has one of the new.
         land.wire_anew(2)?;
         reach(&land).with_context(|| name.to_owned())?;
