@@ -50,6 +50,6 @@ fn addresses_of_a_pod_that_went_without_del_are_free_again_by_the_agent_alone() 
     ensure!(gone.success(), "the namespace is not deleted");
     wait_until(|| Ok(leases(node)?.is_empty())).with_context(|| land.logs())?;
     let links = said(node.netns(), "ip", &["-brief", "link"])?;
-    ensure!(!links.contains("wag1") && told(node)?.is_empty(), "{links}");
+    ensure!(!links.contains("wag") && told(node)?.is_empty(), "{links}");
     Ok(())
 }
