@@ -9,18 +9,16 @@ use crate::abi::{
     Slot, SlotFlags,
 };
 
-/// What each of them is as a ServicePort: no policy hides its pod, nobody is masqueraded.
-const SERVICE: Service = Service {
-    id: ServiceId::HOST_PORT,
-    base: 0,
-    local_count: 1,
-    cluster_offset: 0,
-    cluster_count: 1,
-    affinity_seconds: 0,
-    flags: ServiceFlags::EXTERNAL.union(ServiceFlags::EXTERNAL_LOCAL),
-    affinity_epoch: 0,
-    terminating_count: 0,
-};
+/// Makes what stands there what each of them is as a ServicePort: no policy hides its pod, nobody is
+/// masqueraded. Field by field: a value that is copied whole would be a map of its own.
+#[inline(always)]
+fn be_host_port(service: &mut Service) {
+    *service = Service::default();
+    service.id = ServiceId::HOST_PORT;
+    service.local_count = 1;
+    service.cluster_count = 1;
+    service.flags = ServiceFlags::EXTERNAL.union(ServiceFlags::EXTERNAL_LOCAL);
+}
 
 /// Finds the pod that a port of the node leads to: by the very address, else by any. The choice has
 /// it then.
@@ -43,7 +41,7 @@ pub(super) fn find<A: Address>(
     match found {
         Some(HostPort { addr, port, ifindex, .. }) => {
             let (generation, backend) = (HostPort::generation(ifindex), BackendId::NONE);
-            choice.service = SERVICE;
+            be_host_port(&mut choice.service);
             choice.slot = Slot { addr, port, generation, backend, flags: SlotFlags::LOCAL };
             true
         }

@@ -181,8 +181,9 @@ impl<A: FakeFamily> Tables<A> for FakeMaps {
     fn note_datagram(&self, pod: A) {
         self.datagrams.borrow_mut().insert(pod.widen());
     }
-    fn has_proven(&self, _link: u32, _source: A) -> bool {
-        false
+    /// Who is behind a link that no pod is said to be behind may be anybody.
+    fn has_proven(&self, link: u32, _source: A) -> bool {
+        self.pods.values().all(|pod| pod.ifindex != link)
     }
 
     fn note_proven(&self, _link: u32, _source: A) {}

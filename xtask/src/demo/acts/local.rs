@@ -25,7 +25,7 @@ pub(super) fn play(stage: &mut Stage<'_>, board: &mut Board) -> Result<String> {
     {
         let only = row.answers.keys().all(|server| server == pod);
         ensure!(only, "{}: answered by {:?}", row.what, row.answers);
-        ensure_seen(row, way, OUTSIDE.v4.into(), OUTSIDE.v6.into())?;
+        ensure_seen(row, way, &[OUTSIDE.v4.into()].into(), &[OUTSIDE.v6.into()].into())?;
     }
     Ok(format!(
         "{} requests of a client outside, each answered by the asked node's own pod, which sees \
