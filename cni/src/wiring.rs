@@ -147,14 +147,31 @@ impl Wiring<'_> {
         Ok(())
     }
 
+    /// A pod that changes its hardware address is asked for again after this many milliseconds, one
+    /// and a half times as many at most, and then a second and another for the answer. Linux takes 30
+    /// seconds, five and three.
+    fn ask_often(&self, family: &str) -> Result<()> {
+        let device = self.network.host_name.as_str();
+        for (key, value) in [
+            ("base_reachable_time_ms", "3000"),
+            ("delay_first_probe_time", "1"),
+            ("ucast_solicit", "1"),
+        ] {
+            sysctl::ensure(&format!("net/{family}/neigh/{device}/{key}"), value)?;
+        }
+        Ok(())
+    }
+
     fn host_sysctls(&self) -> Result<()> {
         let device = self.network.host_name.as_str();
+        self.ask_often("ipv4")?;
         for (key, value) in [("rp_filter", "0"), ("forwarding", "1"), ("send_redirects", "0")] {
             sysctl::ensure(&format!("net/ipv4/conf/{device}/{key}"), value)?;
         }
         if !sysctl::has_ipv6() {
             return Ok(());
         }
+        self.ask_often("ipv6")?;
         // Mode 1: no link-local address beside the gateway's.
         let keys = [
             ("disable_ipv6", "0"),

@@ -193,6 +193,10 @@ fn an_uplink_that_is_strict_about_ways_back_works_and_is_told_where_it_may_not()
 #[test]
 fn a_node_that_uses_the_tunnel_for_all_talks_with_nodes_that_choose() -> Result<()> {
     let ground = Ground::with_nodes("pods-mixed", 2, 1)?;
+    for node in ground.network.nodes() {
+        // Answers come by another way.
+        node.netns().run(|| fs::write("/proc/sys/net/ipv4/conf/eth0/rp_filter", "2"))??;
+    }
     let mut land = Land::start(&ground, "mode: auto\n", &as_they_are(&ground))?;
     reach(&land)?;
     land.configure_one(0, "mode: vxlan\n")?;

@@ -8,7 +8,7 @@ use waggle_tests::object::{Arrived, Object};
 use waggle_tests::outcome::Action;
 use waggle_tests::packet::Packet;
 use waggle_tests::sandbox;
-use waggle_tests::world::{Net, World};
+use waggle_tests::world::{Devices, Net, World};
 
 use crate::row::{Expected, NOW, agree};
 
@@ -60,47 +60,51 @@ fn icmp6(kind: u8, src: &str, dst: &str, options: u8) -> Vec<u8> {
     frame
 }
 
+/// A frame with what it is, the link it comes by, and what becomes of it.
+type Sent = (&'static str, Vec<u8>, u32, Action);
+
+/// What pods send of a family.
+fn sent(net: Net, Devices { client: link, local, .. }: Devices) -> Vec<Sent> {
+    const LOCAL: &str = "fe80::7";
+    let own = Packet::echo(net.client, net.outside).build();
+    let mut sent = vec![
+        ("its own", own.clone(), link, Action::Next),
+        ("another pod's", own, local, Action::Drop),
+    ];
+    let IpAddr::V4(client) = net.client else {
+        let client = net.client.to_string();
+        let rows = [
+            ("whose address is this", 135, "::", "ff02::1:ff00:1", 0, Action::Next),
+            ("who has it", 135, LOCAL, "fe80::1", 0, Action::Next),
+            ("which groups it hears", 143, LOCAL, "ff02::16", 1, Action::Next),
+            ("that it routes", 134, LOCAL, "ff02::1", 0, Action::Drop),
+            ("from another", 128, "fd00::77", "fd00::1", 0, Action::Drop),
+            ("more options than are read", 128, &client, "fd00::1", 9, Action::Next),
+            ("the same from another", 128, "fd00::77", "fd00::1", 9, Action::Drop),
+        ];
+        sent.extend(rows.map(|(name, kind, src, dst, options, action)| {
+            (name, icmp6(kind, src, dst, options), link, action)
+        }));
+        return sent;
+    };
+    sent.extend([
+        ("ARP", arp(client.octets()), link, Action::Next),
+        ("an ARP probe", arp([0; 4]), link, Action::Next),
+        ("ARP of another", arp([10, 1, 1, 77]), link, Action::Drop),
+    ]);
+    sent
+}
+
 #[test]
 fn what_asks_who_is_on_the_link_passes_and_nothing_else_in_the_name_of_others() {
-    const LOCAL: &str = "fe80::7";
-    const SOLICITED: &str = "ff02::1:ff00:1";
     sandbox::inside(|devices| {
-        let config = NodeConfig::new(Delivery::Bypass);
-        let mut object = Object::load(config).unwrap();
+        let mut object = Object::load(NodeConfig::new(Delivery::Bypass)).unwrap();
         for net in Net::both() {
             let world = World::new(net, devices, net.local);
             object.fill(&world).unwrap();
             let env = FixedEnv { now: NOW, random: 0 };
             let core = Core { maps: world.in_memory(), delivery: Delivery::Bypass, env };
-            let own = Packet::echo(net.client, net.outside).build();
-            let mut rows = vec![
-                ("its own", own.clone(), devices.client, Action::Next),
-                ("another pod's", own, devices.local, Action::Drop),
-            ];
-            if let IpAddr::V4(client) = net.client {
-                let by_client = |name, frame, action| (name, frame, devices.client, action);
-                rows.extend([
-                    by_client("ARP", arp(client.octets()), Action::Next),
-                    by_client("an ARP probe", arp([0; 4]), Action::Next),
-                    by_client("ARP of another", arp([10, 1, 1, 77]), Action::Drop),
-                ]);
-            } else {
-                let client = net.client.to_string();
-                let rows6 = [
-                    ("whose address is this", 135, "::", SOLICITED, 0, Action::Next),
-                    ("who has it", 135, LOCAL, "fe80::1", 0, Action::Next),
-                    ("which groups it hears", 143, LOCAL, "ff02::16", 1, Action::Next),
-                    ("that it routes", 134, LOCAL, "ff02::1", 0, Action::Drop),
-                    ("from another", 128, "fd00::77", "fd00::1", 0, Action::Drop),
-                    ("more options than are read", 128, &client, "fd00::1", 9, Action::Next),
-                    ("the same from another", 128, "fd00::77", "fd00::1", 9, Action::Drop),
-                ];
-                let row = |(name, kind, src, dst, options, action)| {
-                    (name, icmp6(kind, src, dst, options), devices.client, action)
-                };
-                rows.extend(rows6.map(row));
-            }
-            for (name, bytes, ifindex, expected) in rows {
+            for (name, bytes, ifindex, expected) in sent(net, devices) {
                 let arrived = Arrived { bytes: &bytes, ifindex, gso_size: 0, mark: 0 };
                 let kernel = object.run(Hook::FromPod.program(), arrived).unwrap().action;
                 let host = core.run(Hook::FromPod, arrived).action;
