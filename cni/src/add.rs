@@ -90,10 +90,10 @@ impl Add<'_> {
             flags: PodFlags::default(),
             netns: host_link.netns.map_or_else(NetnsId::default, NetnsId::of),
         };
-        // Before the programs, which let a pod send from its own addresses alone.
-        self.plugin.datapath.register(&lease.ips, pod)?;
         self.plugin.datapath.guard(host_link.index, !self.wishes.unguarded)?;
         self.plugin.datapath.attach(&host_link, self.node.attach.into())?;
+        // The agent attaches programs to the links of pods that are known and have none.
+        self.plugin.datapath.register(&lease.ips, pod)?;
         let ports = host_ports::wanted(&self.wishes.ports, &lease.ips, host_link.index)?;
         host_ports::publish(self.plugin, &ports).await?;
         self.mark_ready(lease).await?;
