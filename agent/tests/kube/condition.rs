@@ -34,6 +34,16 @@ fn ask(cluster: &Cluster) {
     cluster.source.make_available(own.map(|own| own.name.clone()));
 }
 
+/// Until the agent has heard whether its node is said to have no network.
+async fn until_unavailable(cluster: &mut Cluster, expected: bool) {
+    cluster
+        .until(|it| {
+            let own = it.node.engine.own_node();
+            own.is_some_and(|own| own.is_network_unavailable == expected)
+        })
+        .await;
+}
+
 #[test]
 fn a_condition_is_taken_back_where_it_is_there_and_not_false() {
     for (status, expected) in [("True", 1), ("Unknown", 1), ("False", 0)] {
@@ -42,11 +52,7 @@ fn a_condition_is_taken_back_where_it_is_there_and_not_false() {
             cluster.server.put(own(status));
             cluster.until_well().await;
             ask(&cluster);
-            cluster
-                .until(|it| {
-                    it.node.engine.own_node().is_some_and(|own| !own.is_network_unavailable)
-                })
-                .await;
+            until_unavailable(&mut cluster, false).await;
             ask(&cluster);
             cluster.rest(Duration::from_secs(300)).await;
             assert_eq!(patches(&cluster), expected, "{status}");
@@ -86,11 +92,7 @@ fn what_is_refused_is_told_and_tried_until_it_is_done() {
             cluster.until(is_told).await;
             let end = "no pods are scheduled there";
             assert!(cluster.node.problems().contains(end), "{}", cluster.node.problems());
-            cluster
-                .until(|it| {
-                    it.node.engine.own_node().is_some_and(|own| !own.is_network_unavailable)
-                })
-                .await;
+            until_unavailable(&mut cluster, false).await;
             cluster.until_well().await;
             ask(&cluster);
             assert_eq!(patches(&cluster), 6, "{said}");
@@ -105,15 +107,9 @@ fn a_condition_that_comes_again_is_taken_back_again() {
         let mut cluster = Cluster::of(&shop());
         for _ in 0..3 {
             cluster.server.put(own("True"));
-            cluster
-                .until(|it| it.node.engine.own_node().is_some_and(|own| own.is_network_unavailable))
-                .await;
+            until_unavailable(&mut cluster, true).await;
             ask(&cluster);
-            cluster
-                .until(|it| {
-                    it.node.engine.own_node().is_some_and(|own| !own.is_network_unavailable)
-                })
-                .await;
+            until_unavailable(&mut cluster, false).await;
             ask(&cluster);
         }
         assert_eq!(patches(&cluster), 3);

@@ -189,8 +189,7 @@ impl<'a> Land<'a> {
     pub(super) fn device_to(&self, node: &Node, pod: usize) -> Result<String> {
         let ip = self.members[pod].addresses.v4.to_string();
         let route = said(node.netns(), "ip", &["route", "get", &ip])?;
-        let mut words = route.split_whitespace().skip_while(|word| *word != "dev").skip(1);
-        Ok(words.next().unwrap_or_default().to_owned())
+        Ok(word_after(&route, "dev").unwrap_or_default().to_owned())
     }
 
     pub(super) fn logs(&self) -> String {
@@ -219,6 +218,11 @@ pub(super) fn readdress(netns: &Netns, v4: Ipv4Addr, v6: Ipv6Addr) -> Result<Vec
         "route replace default via fd7a::1".to_owned(),
     ])?;
     Ok(vec![v4.into(), v6.into()])
+}
+
+/// The word that follows another one.
+pub(super) fn word_after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    text.split_whitespace().skip_while(|it| *it != word).nth(1)
 }
 
 /// What a command says in a namespace.

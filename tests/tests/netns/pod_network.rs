@@ -13,7 +13,7 @@ use xtask::{
 
 use super::{
     cluster::{Ground, waggle, wait_until},
-    land::{Land, as_they_are, readdress, said},
+    land::{Land, as_they_are, readdress, said, word_after},
     services::PORT,
 };
 
@@ -124,8 +124,7 @@ fn healed(land: &Land<'_>, name: &str, harm: impl FnOnce() -> Result<()>) -> Res
 /// The hardware address that a node knows for an end of the tunnel.
 fn far_mac(netns: &Netns, end: &str) -> Result<String> {
     let known = said(netns, "ip", &["neighbour", "show", end, "dev", TUNNEL])?;
-    let mut words = known.split_whitespace().skip_while(|word| *word != "lladdr").skip(1);
-    Ok(words.next().with_context(|| known.clone())?.to_owned())
+    Ok(word_after(&known, "lladdr").with_context(|| known.clone())?.to_owned())
 }
 
 /// All that a node knows of another one, by its podCIDR and addresses.
